@@ -1,0 +1,1 @@
+"""One checkpoint behind one HTTP address: the process that gives a persona its words."""

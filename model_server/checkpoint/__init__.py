@@ -1,0 +1,1 @@
+"""A checkpoint on disk: weights in GGUF beside ``manifest.json``."""

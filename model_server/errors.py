@@ -1,0 +1,25 @@
+"""What the model server can tell a person about what went wrong.
+
+    ModelServerError              one line: what failed, with which value, where, what to do
+     ├─ CheckpointError           a folder that is not a checkpoint, or not a whole one
+     ├─ EngineError               the engine cannot load or run the weights
+     └─ ServingError              the address or the token cannot be used
+"""
+
+__all__ = ["CheckpointError", "EngineError", "ModelServerError", "ServingError"]
+
+
+class ModelServerError(Exception):
+    """An expected failure; its text is one line for the person who can mend it."""
+
+
+class CheckpointError(ModelServerError):
+    """The checkpoint is missing, torn, or does not fit together."""
+
+
+class EngineError(ModelServerError):
+    """The engine cannot load or run this model."""
+
+
+class ServingError(ModelServerError):
+    """The server cannot listen where it was told to, or has no token."""

@@ -1,0 +1,110 @@
+"""The messages that a conversation remembers, and the transcript that a prompt gets from them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from botconvo.messages import Author, Message, MessageId, Reaction
+from botconvo.people import People
+from botconvo.personas import PersonaName
+from botconvo.transcript.cleaning import clean_chat
+from botconvo.transcript.grammar import Line
+from botconvo.transcript.lines import transcript
+
+__all__ = ["History"]
+
+_KEPT = 200
+"""Messages remembered; older ones can no longer be replied to or edited."""
+
+
+class History:
+    """Ordered messages of one channel; the same id is kept once, at its newest revision."""
+
+    def __init__(self, people: People, init_after: timedelta, kept: Sequence[Message] = ()) -> None:
+        self._people, self._init_after = people, init_after
+        self._messages: dict[MessageId, Message] = {}
+        self._topic_start: MessageId | None = None
+        for message in kept:
+            self.add(message)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return tuple(self._messages.values())
+
+    @property
+    def last(self) -> Message | None:
+        return next(reversed(self._messages.values()), None)
+
+    def find(self, message: MessageId) -> Message | None:
+        return self._messages.get(message)
+
+    def add(self, message: Message) -> bool:
+        """Whether it is new or a newer revision."""
+        known = self._messages.get(message.id)
+        if known is not None and known.revision >= message.revision:
+            return False
+        self._messages[message.id] = message
+        while len(self._messages) > _KEPT:
+            del self._messages[next(iter(self._messages))]
+        return known is None
+
+    def edit(self, message: Message) -> None:
+        if message.id in self._messages:
+            self.add(message)
+
+    def remove(self, message: MessageId) -> None:
+        self._messages.pop(message, None)
+
+    def react(self, message: MessageId, emoji: str, author: Author) -> None:
+        known = self._messages.get(message)
+        reaction = Reaction(emoji=emoji, author=author)
+        if known is not None and reaction not in known.reactions:
+            self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
+
+    def start_topic(self, message: MessageId) -> None:
+        """Prompts begin at this message from now on."""
+        self._topic_start = message
+
+    def topic(self) -> tuple[Message, ...]:
+        """The messages since the topic began."""
+        everything = self.messages
+        for index in range(len(everything) - 1, -1, -1):
+            if everything[index].id == self._topic_start:
+                return everything[index:]
+        return everything
+
+    def context(self, count: int) -> tuple[Line, ...]:
+        """The newest ``count`` lines of the topic, oldest first."""
+        if count <= 0:
+            return ()
+        spoken = transcript(
+            self.topic()[-count:], self._people, clean_chat, init_after=self._init_after
+        )
+        return tuple(item.line for item in spoken)[-count:]
+
+    def texts(self, count: int) -> tuple[str, ...]:
+        """What the newest messages said, oldest first."""
+        return tuple(message.text for message in self.messages[-count:])
+
+    def last_clone(self) -> PersonaName | None:
+        """Who spoke last, if it was a clone."""
+        if self.last is None or self.last.author.kind != "clone":
+            return None
+        return PersonaName(self.last.author.name)
+
+    def silent_for(self) -> dict[PersonaName, int]:
+        """Messages since each clone last spoke."""
+        found: dict[PersonaName, int] = {}
+        for age, message in enumerate(reversed(self._messages.values())):
+            if message.author.kind == "clone":
+                found.setdefault(PersonaName(message.author.name), age)
+        return found
+
+    def clone_run(self) -> int:
+        """Clone messages since the last person's message."""
+        count = 0
+        for message in reversed(self._messages.values()):
+            if message.author.kind == "person":
+                break
+            count += message.author.kind == "clone"
+        return count

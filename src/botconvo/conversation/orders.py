@@ -1,0 +1,116 @@
+"""What a conversation wants done.  Frozen values; the union ``Order`` is closed.
+
+Each order is given once.  ``Trace`` says why a message was posted: ``--json``, the page and the
+logs all show this one value.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from botconvo.conversation.events import Candidate, OrderId
+from botconvo.messages import MessageId
+from botconvo.personas import PersonaName, Sampling
+from botconvo.transcript.grammar import Line
+
+__all__ = ["Act", "Ask", "Cancel", "Order", "Post", "PromptSource", "React", "Say", "Trace", "Type", "Wait"]
+
+
+class PromptSource(StrEnum):
+    """What a turn takes up."""
+
+    PERSON = "person"
+    CLONE = "clone"
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Draft ``n`` completions for ``persona``.
+
+    ``context`` is the transcript so far, oldest first.  ``phrase_from`` is the text whose noun
+    phrase the voice is to pick (None: none), ``open_with_phrase`` says whether the reply has to
+    begin with it.  ``avoid`` are phrases that were used lately.
+    """
+
+    id: OrderId
+    persona: PersonaName
+    source: PromptSource
+    target: MessageId | None
+    context: tuple[Line, ...]
+    phrase_from: str | None
+    open_with_phrase: bool
+    avoid: tuple[str, ...] = ()
+    n: int
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """Show that ``persona`` is typing until it posts."""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """Post these words, as a reply to a message or on their own."""
+
+    text: str
+    reply_to: MessageId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class React:
+    """Put an emoji on a message."""
+
+    emoji: str
+    message: MessageId
+
+
+Act = Say | React
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Why this was said."""
+
+    source: PromptSource
+    target: MessageId | None
+    prompt: str
+    phrase: str | None
+    candidates: tuple[Candidate, ...]
+    chosen: int
+    """Index of the candidate that was taken."""
+    reason: str
+    """Why this persona had the turn, in a few words."""
+    latency_ms: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Put this out in the channel, once."""
+
+    id: OrderId
+    persona: PersonaName
+    act: Act
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """The answer to this ask is no longer wanted."""
+
+    ask: OrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do before ``until``, or before something is heard (None)."""
+
+    until: datetime | None = field(default=None)
+
+
+Order = Ask | Type | Post | Cancel | Wait

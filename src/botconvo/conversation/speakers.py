@@ -1,0 +1,66 @@
+"""Who has the next turn.  Pure; every draw comes from the generator that the caller hands in."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from botconvo.conversation.manners import Manners
+from botconvo.personas import Persona, PersonaName
+
+__all__ = ["Turn", "choose_speaker", "named_in"]
+
+_PATIENCE = 0.35
+"""Weight gained with every message that a persona let pass; found by reading talks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A persona and, in a few words, why it has the turn."""
+
+    persona: Persona
+    reason: str
+
+
+def named_in(text: str, personas: Sequence[Persona]) -> tuple[Persona, ...]:
+    """The personas whose name stands in the text as a word, in the order of the text."""
+    found = []
+    for persona in personas:
+        match = re.search(rf"(?<!\w){re.escape(persona.name)}(?!\w)", text, re.IGNORECASE)
+        if match is not None:
+            found.append((match.start(), persona))
+    return tuple(persona for _, persona in sorted(found, key=lambda pair: pair[0]))
+
+
+def choose_speaker(
+    personas: Sequence[Persona],
+    *,
+    last: PersonaName | None,
+    silent_for: Mapping[PersonaName, int],
+    manners: Manners,
+    rng: Random,
+) -> Turn | None:
+    """A free turn.  None when nobody may take it.
+
+    ``silent_for`` counts the messages since each persona last spoke.
+    """
+    weights = [_weight(persona, last, silent_for, manners) for persona in personas]
+    total = sum(weights)
+    if total <= 0.0:
+        return None
+    persona = rng.choices(personas, weights)[0]
+    odds = weights[list(personas).index(persona)] / total
+    return Turn(persona=persona, reason=f"a free turn, drawn with odds of {odds:.0%}")
+
+
+def _weight(
+    persona: Persona,
+    last: PersonaName | None,
+    silent_for: Mapping[PersonaName, int],
+    manners: Manners,
+) -> float:
+    again = manners.same_speaker if persona.name == last else 1.0
+    if manners.speakers == "uniform":
+        return again
+    patience = 1.0 + _PATIENCE * min(silent_for.get(persona.name, 8), 8)
+    return persona.talkativeness * again * patience

@@ -1,0 +1,68 @@
+"""Everything that BotConvo can tell a person about what went wrong.
+
+    BotConvoError                 one line: what failed, with which value, where, what to do
+     ├─ ConfigError               config.toml or the environment
+     ├─ ImportFailed              an export that cannot be read
+     ├─ ConsentError              nobody agreed, or not to this
+     ├─ CorpusError               too little, or nothing, to train on
+     ├─ TrainingError             a training run that cannot go on
+     ├─ StoreError                the project's database
+     ├─ PhraseError               the noun-phrase pipeline (phrases.py)
+     ├─ PlatformError             a place to talk in that cannot be opened
+     └─ VoiceError                a model server that does not answer; ``retryable`` says whether to wait
+
+The command line prints an expected failure as one line and exits with code 2; a traceback means a
+bug.  The model server has a tree of its own (``model_server.errors``).
+"""
+
+__all__ = [
+    "BotConvoError",
+    "ConfigError",
+    "ConsentError",
+    "CorpusError",
+    "ImportFailed",
+    "PlatformError",
+    "StoreError",
+    "TrainingError",
+    "VoiceError",
+]
+
+
+class BotConvoError(Exception):
+    """An expected failure; its text is one line for the person who can mend it."""
+
+
+class ConfigError(BotConvoError):
+    """The configuration cannot be used."""
+
+
+class ImportFailed(BotConvoError):
+    """An export cannot be read, or holds nothing to take."""
+
+
+class ConsentError(BotConvoError):
+    """A person did not agree to what was asked for."""
+
+
+class CorpusError(BotConvoError):
+    """There is not enough to train on."""
+
+
+class TrainingError(BotConvoError):
+    """A training run cannot start or go on."""
+
+
+class StoreError(BotConvoError):
+    """The project's database cannot be opened, read or written."""
+
+
+class PlatformError(BotConvoError):
+    """A platform cannot be opened, or refuses what was asked of it."""
+
+
+class VoiceError(BotConvoError):
+    """A model server gave no usable answer."""
+
+    def __init__(self, text: str, *, retryable: bool) -> None:
+        super().__init__(text)
+        self.retryable = retryable

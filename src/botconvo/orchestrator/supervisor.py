@@ -1,0 +1,117 @@
+"""Keeps one model server alive: the restart policy of one persona.
+
+States: starting -> ready -> (backing off -> starting)* ; failed when a person has to mend
+something.  Hung is told from dead by ``/health``, not by the pid.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import Random
+
+import httpx
+from pydantic import SecretStr
+
+from botconvo.errors import VoiceError
+from botconvo.model_process import ModelProcess, ModelSpec
+from botconvo.orchestrator.backoff import Backoff
+from botconvo.ports import PersonaState
+
+__all__ = ["Supervisor"]
+
+logger = logging.getLogger(__name__)
+
+_PING_S = 2.0
+_MISSED_PINGS = 3
+"""So many pings in a row without an answer, and the server counts as hung."""
+_STEADY_S = 60.0
+"""After so long without trouble the next failure starts from the shortest wait again."""
+
+
+class Supervisor:
+    """One model server and its restarts.  ``run`` ends only by cancellation."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        token: SecretStr,
+        http: httpx.AsyncClient,
+        changed: Callable[[], None],
+        *,
+        start_timeout_s: float = 120.0,
+        ping_s: float = _PING_S,
+        rng: Random | None = None,
+    ) -> None:
+        self.spec = spec
+        self.state: PersonaState = "starting"
+        self.note: str | None = None
+        """What is wrong, for people."""
+        self._token, self._http, self._changed = token, http, changed
+        self._start_timeout_s, self._ping_s = start_timeout_s, ping_s
+        self._backoff = Backoff(rng=rng or Random())
+        self._process: ModelProcess | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where the server answers, while it is ready."""
+        if self.state != "ready" or self._process is None:
+            return None
+        return self._process.address
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    async def run(self) -> None:
+        """Start, watch and restart until cancelled."""
+        while True:
+            try:
+                await self._live()
+            except VoiceError as error:
+                if not error.retryable:
+                    self._enter("failed", str(error))
+                    logger.error("%s", error)
+                    return
+                delay = self._backoff.next_s()
+                logger.warning("%s; starting it again in %.1f s", error, delay)
+                self._enter("backing off", str(error))
+                await asyncio.sleep(delay)
+
+    async def _live(self) -> None:
+        """One life of the server, from start to its end, which is always a ``VoiceError``."""
+        self._enter("starting", None)
+        self._process = await ModelProcess.start(self.spec, self._token)
+        try:
+            await self._process.wait_until_ready(self._http, self._start_timeout_s)
+            logger.info("%s: ready at %s", self.spec.persona, self._process.address)
+            self._enter("ready", None)
+            await self._watch(self._process)
+        finally:
+            if self.state == "ready":
+                self._enter("backing off", None)
+            # Also when cancelled: the stop has deadlines of its own and must be finished.
+            await asyncio.shield(asyncio.create_task(self._process.stop()))
+
+    async def _watch(self, process: ModelProcess) -> None:
+        missed, steady = 0, 0.0
+        ended = asyncio.ensure_future(process.wait_until_ended())
+        try:
+            while True:
+                await asyncio.wait({ended}, timeout=self._ping_s)
+                healthy = await process.is_healthy(self._http)
+                missed = 0 if healthy else missed + 1
+                steady = steady + self._ping_s if healthy else 0.0
+                if steady >= _STEADY_S:
+                    self._backoff.reset()
+                if missed >= _MISSED_PINGS:
+                    raise VoiceError(
+                        f"{self.spec.persona}: its model server hangs "
+                        f"({missed} health checks without an answer)",
+                        retryable=True,
+                    )
+        finally:
+            ended.cancel()
+
+    def _enter(self, state: PersonaState, note: str | None) -> None:
+        self.state, self.note = state, note
+        self._changed()

@@ -1,0 +1,264 @@
+"""The loop of one channel: carries out the conversation's orders and brings it what happened.
+
+The loop never waits for work: asks and posts run as child tasks that put their result into the
+channel's inbox.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import assert_never
+
+from botconvo.conversation import events as ev
+from botconvo.conversation.conversation import Conversation
+from botconvo.conversation.events import Event, OrderId
+from botconvo.conversation.orders import Ask, Cancel, Post, React, Trace, Type, Wait
+from botconvo.errors import PlatformError, VoiceError
+from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.personas import PersonaName
+from botconvo.ports import (
+    Clock,
+    Platform,
+    Shown,
+    ShownMessage,
+    ShownReaction,
+    ShownRemoval,
+    ShownState,
+    ShownTyping,
+)
+from botconvo.store import Claimed, Store
+from botconvo.voices import Voice
+
+__all__ = ["Talk"]
+
+logger = logging.getLogger(__name__)
+
+_INBOX = 1000
+_WATCHER = 200
+_TRACES = 200
+
+
+class Talk:
+    """One channel's conversation, running.
+
+    ``posted`` is called after every post that went out and says whether to go on.
+    """
+
+    def __init__(
+        self,
+        channel: ChannelId,
+        conversation: Conversation,
+        platform: Platform,
+        voices: Callable[[], Mapping[PersonaName, Voice]],
+        store: Store,
+        clock: Clock,
+        posted: Callable[[Message, Post], None],
+    ) -> None:
+        self.channel, self.conversation = channel, conversation
+        self._platform, self._voices = platform, voices
+        self._store, self._clock, self._on_posted = store, clock, posted
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
+        self._work: dict[OrderId, asyncio.Task[None]] = {}
+        self._watchers: set[asyncio.Queue[Shown]] = set()
+        self._traces: dict[MessageId, Trace] = {}
+        self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
+        self._messages: deque[Message] = deque(conversation.messages, maxlen=_TRACES)
+
+    # ---- what comes in -------------------------------------------------------------------
+
+    async def put(self, event: Event) -> None:
+        """Bring an event; waits while the inbox is full, so that a flood slows its source."""
+        await self._inbox.put(event)
+
+    def set_state(self, state: ShownState) -> None:
+        """How the personas are; the reins are filled in from the conversation."""
+        self._state = state
+        self._show_state()
+
+    # ---- the loop ------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                wait = self._obey(tasks)
+                event = await self._next_event(wait)
+                if event is not None:
+                    self._note(event)
+                    self.conversation.receive(event)
+
+    def _obey(self, tasks: asyncio.TaskGroup) -> Wait:
+        while True:
+            order = self.conversation.next(self._clock.now())
+            match order:
+                case Wait():
+                    return order
+                case Ask():
+                    self._start(tasks, order.id, self._ask(order))
+                case Cancel(ask=ask):
+                    if ask in self._work:
+                        self._work[ask].cancel()
+                case Type(persona=persona):
+                    self._start(tasks, OrderId(f"{persona}/typing"), self._type(persona))
+                case Post():
+                    self._start(tasks, order.id, self._post(order))
+                case _:
+                    assert_never(order)
+
+    def _start(
+        self, tasks: asyncio.TaskGroup, order: OrderId, work: "asyncio._CoroutineLike[None]"
+    ) -> None:
+        task = tasks.create_task(work)
+        self._work[order] = task
+        task.add_done_callback(lambda _: self._work.pop(order, None))
+
+    async def _next_event(self, wait: Wait) -> Event | None:
+        """The next event, or None when it is time to look again."""
+        if wait.until is None:
+            return await self._inbox.get()
+        getting = asyncio.create_task(self._inbox.get())
+        waiting = asyncio.create_task(self._clock.wait_until(wait.until))
+        try:
+            await asyncio.wait({getting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            return getting.result() if getting.done() else None
+        finally:
+            getting.cancel()
+            waiting.cancel()
+
+    # ---- orders --------------------------------------------------------------------------
+
+    async def _ask(self, ask: Ask) -> None:
+        voice = self._voices().get(ask.persona)
+        try:
+            if voice is None:
+                raise VoiceError(f"{ask.persona} is not ready", retryable=True)
+            draft = await voice.draft(ask)
+        except VoiceError as error:
+            logger.warning("%s", error)
+            await self.put(
+                ev.Failed(order=ask.id, reason=str(error), retryable=error.retryable)
+            )
+            return
+        await self.put(
+            ev.Answered(
+                ask=ask.id,
+                candidates=draft.candidates,
+                prompt=draft.prompt,
+                phrase=draft.phrase,
+                latency_ms=draft.latency_ms,
+            )
+        )
+
+    async def _type(self, persona: PersonaName) -> None:
+        self._show(ShownTyping(persona=persona))
+        with suppress(PlatformError):  # an indicator that cannot be shown is no reason to stop
+            await self._platform.show_typing(self.channel, persona)
+
+    async def _post(self, post: Post) -> None:
+        """Claim, post, tell: at most once, because the claim outlives a crash."""
+        claim = await asyncio.to_thread(
+            self._store.claim, self.channel, post.id, post.persona, self._clock.now()
+        )
+        if not isinstance(claim, Claimed):
+            logger.warning("%s: not posted: %s", post.persona, claim.reason)
+            await self.put(ev.Failed(order=post.id, reason=claim.reason, retryable=False))
+            return
+        try:
+            message = await self._platform.post(self.channel, post.persona, post.act, post.id)
+        except PlatformError as error:
+            await asyncio.to_thread(self._store.release, claim)
+            logger.warning("%s: not posted: %s", post.persona, error)
+            await self.put(ev.Failed(order=post.id, reason=str(error), retryable=True))
+            return
+        if message is not None:
+            await asyncio.to_thread(self._store.settle, claim, message)
+        self._show_post(post, message)
+        await self.put(ev.Posted(order=post.id, message=message))
+
+    def _show_post(self, post: Post, message: Message | None) -> None:
+        if message is not None:
+            self._remember(message, post.trace)
+            self._show(ShownMessage(message=message, trace=post.trace))
+            self._on_posted(message, post)
+        elif isinstance(post.act, React):
+            self._show(
+                ShownReaction(
+                    message=post.act.message,
+                    emoji=post.act.emoji,
+                    author=post.persona,
+                    trace=post.trace,
+                )
+            )
+
+    # ---- watchers ------------------------------------------------------------------------
+
+    async def watch(self) -> AsyncIterator[Shown]:
+        """See ``Controls.watch``."""
+        queue: asyncio.Queue[Shown] = asyncio.Queue(_WATCHER)
+        recent = tuple(self._messages)
+        self._watchers.add(queue)
+        try:
+            yield self._reins()
+            for message in recent:
+                yield ShownMessage(message=message, trace=self._traces.get(message.id))
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.discard(queue)
+
+    def _note(self, event: Event) -> None:
+        """Show watchers what people did, and keep it for the next start."""
+        match event:
+            case ev.Heard(message=message):
+                if all(known.id != message.id for known in self._messages):
+                    self._remember(message, None)
+                    self._store.record_live(message)
+                    self._show(ShownMessage(message=message, trace=None))
+            case ev.Edited(message=message):
+                self._store.record_live(message)
+                self._show(ShownMessage(message=message, trace=self._traces.get(message.id)))
+            case ev.Removed(message=gone):
+                self._traces.pop(gone, None)
+                self._store.remove_live(gone)
+                self._show(ShownRemoval(message=gone))
+            case ev.Reacted(message=about, emoji=emoji, author=author):
+                self._show(
+                    ShownReaction(message=about, emoji=emoji, author=author.name, trace=None)
+                )
+            case _:
+                pass
+
+    async def steer(self, steer: ev.Steer) -> None:
+        """Hand the reins' pull to the conversation and show where they are."""
+        self.conversation.receive(ev.Steered(steer=steer))
+        self._show_state()
+        # The loop may be waiting for a time that has just changed.
+        await self.put(ev.Steered(steer=ev.SetSpeed(factor=self.conversation.speed)))
+
+    def _remember(self, message: Message, trace: Trace | None) -> None:
+        self._messages.append(message)
+        if trace is not None:
+            self._traces[message.id] = trace
+            while len(self._traces) > _TRACES:
+                del self._traces[next(iter(self._traces))]
+
+    def _reins(self) -> ShownState:
+        conversation = self.conversation
+        return replace(
+            self._state,
+            paused=conversation.paused,
+            speed=conversation.speed,
+            temperature=conversation.temperature,
+        )
+
+    def _show_state(self) -> None:
+        self._show(self._reins())
+
+    def _show(self, shown: Shown) -> None:
+        for queue in self._watchers:
+            while queue.full():
+                queue.get_nowait()  # whoever does not keep up loses the oldest
+            queue.put_nowait(shown)

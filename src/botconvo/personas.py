@@ -1,0 +1,40 @@
+"""A persona: a clone as the conversation sees it, without its checkpoint, process or address."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+__all__ = ["Persona", "PersonaName", "Sampling"]
+
+PersonaName = NewType("PersonaName", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How completions are drawn.  None of the fields means "leave it to the preset"."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    max_tokens: int | None = None
+
+    def over(self, below: "Sampling") -> "Sampling":
+        """These settings, with the gaps filled from ``below``."""
+        pairs = {
+            name: getattr(below, name) if getattr(self, name) is None else getattr(self, name)
+            for name in Sampling.__slots__
+        }
+        return Sampling(**pairs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona:
+    """``name`` is shown and is also the speaker's name in transcripts.
+
+    ``talkativeness`` is the relative weight with which it takes a free turn (0 = only when spoken
+    to, 1 = twice as often as the usual 0.5).
+    """
+
+    name: PersonaName
+    talkativeness: float = 0.5
+    sampling: Sampling = Sampling()

@@ -1,0 +1,185 @@
+"""The seams: every place where the program meets the world, as a protocol.
+
+Each has at least two adapters, one of which needs no account, no GPU and no network, so that the
+demo and the end-to-end tests are the same thing.  Adapters take plain arguments; only ``build``
+knows which one is used.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from botconvo.conversation.events import Event, Steer
+from botconvo.conversation.orders import Act, Trace
+from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.personas import PersonaName, Sampling
+
+__all__ = [
+    "Clock",
+    "Completion",
+    "Controls",
+    "GenerateRequest",
+    "Limits",
+    "PersonaState",
+    "PhraseExtractor",
+    "Platform",
+    "Shown",
+    "ShownMessage",
+    "ShownReaction",
+    "ShownRemoval",
+    "ShownState",
+    "ShownTyping",
+    "TextFilter",
+    "TextGenerator",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a channel can carry.  ``people`` is False where nobody but the owner can be there."""
+
+    characters: int
+    reactions: bool
+    replies: bool
+    people: bool
+
+
+class Platform(Protocol):
+    """A place to talk in: events in, acts out."""
+
+    @property
+    def name(self) -> str: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def limits(self, channel: ChannelId) -> Limits: ...
+    def events(self) -> AsyncIterator[tuple[ChannelId, Event]]:
+        """Every channel begins with ``Opened``; the end of the iterator ends the run."""
+        ...
+
+    async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None: ...
+    async def post(
+        self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
+    ) -> Message | None:
+        """Put an act out.  Returns the message, or None for a reaction.
+
+        Raises:
+            PlatformError: it was certainly not posted.
+        """
+        ...
+
+
+PersonaState = Literal["starting", "ready", "backing off", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownMessage:
+    """A message as watchers see it; ``trace`` only for what a clone said."""
+
+    message: Message
+    trace: Trace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTyping:
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownReaction:
+    message: MessageId
+    emoji: str
+    author: str
+    trace: Trace | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRemoval:
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownState:
+    """How the talk stands; sent at once to a new watcher and after every change."""
+
+    paused: bool
+    speed: float
+    temperature: float | None
+    personas: tuple[tuple[PersonaName, PersonaState], ...]
+    note: str | None = None
+    """What is wrong or awaited, for people; None when all is well."""
+
+
+Shown = ShownMessage | ShownTyping | ShownReaction | ShownRemoval | ShownState
+
+
+class Controls(Protocol):
+    """The reins, for a page, slash commands or the console."""
+
+    def channels(self) -> Sequence[ChannelId]: ...
+    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
+        """Do it and say what was done, in one sentence.
+
+        Raises:
+            PlatformError: there is no such channel, or the value makes no sense.
+        """
+        ...
+
+    def watch(self, channel: ChannelId) -> AsyncIterator[Shown]:
+        """The state, the recent messages, then everything as it happens.
+
+        A watcher that does not keep up loses old items, never the newest.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """``sampling`` has no gaps here."""
+
+    prompt: str
+    n: int
+    stop: tuple[str, ...]
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a model returned.  ``finished`` is False where the token limit cut it off."""
+
+    text: str
+    finished: bool
+    logprob: float | None
+    """Mean natural log-probability of its tokens; None where the server gave none."""
+
+
+class TextGenerator(Protocol):
+    async def complete(self, request: GenerateRequest) -> Sequence[Completion]:
+        """
+        Raises:
+            VoiceError: no usable answer; ``retryable`` says whether waiting may help.
+        """
+        ...
+
+
+class PhraseExtractor(Protocol):
+    def noun_phrases(self, text: str) -> Sequence[str]: ...
+
+
+class TextFilter(Protocol):
+    """The last word on a text before it is posted."""
+
+    def is_safe(self, text: str) -> bool: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+    async def wait_until(self, when: datetime) -> None: ...
+

@@ -1,0 +1,1 @@
+"""What generated text must never do: ping people, link, insult."""

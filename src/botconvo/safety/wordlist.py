@@ -1,0 +1,40 @@
+"""A word list as the floor of what clones may say: it knows words, not meanings.
+
+The list and its reading of look-alike letters ("b1tch") come from the better-profanity package
+(MIT).  Its mildest entries are everyday chat and are allowed here; the owner can allow more.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+__all__ = ["EVERYDAY_WORDS", "WordListFilter"]
+
+EVERYDAY_WORDS = frozenset(
+    """arse butt crap damn damned damnit dammit doofus dopey drunk dummy facial fart fat freaking
+    god gay gays glans hell hemp hobo homey horny kinky lmao lmfao loin lube moron nappy nude omg
+    opiate opium organ panties pantie panty pee pimp poop pot potty prude queer queers rum screw
+    screwed screwing seduce sexy sniper stoned stupid suck sucked sucking sucks teat teets thrust
+    thug tit tubgirl turd ugly undies urine uterus virgin vodka vomit weed weirdo whiz womb yeasty
+    bust busty breasts dink erect erection fanny jerk jerked knob knobs kwif lesbian lesbians
+    menses murder naked ovary ovum pasty period piss pissed puss sandbar shower spac snatch toots
+    trashy ritard willy""".split()
+)
+
+
+class WordListFilter:
+    """Implements ``TextFilter``: False for a text that holds a listed word."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = sorted(EVERYDAY_WORDS | {word.lower() for word in allowed})
+
+    @cached_property
+    def _profanity(self) -> Any:
+        from better_profanity import Profanity
+
+        profanity = Profanity()
+        profanity.load_censor_words(whitelist_words=self._allowed)
+        return profanity
+
+    def is_safe(self, text: str) -> bool:
+        return not self._profanity.contains_profanity(text)
