@@ -2,6 +2,7 @@
 
     python scripts/train_base.py CORPUS_FOLDER WORK_FOLDER --tokens 24e6
     python scripts/train_base.py CORPUS_FOLDER WORK_FOLDER --report
+    python scripts/train_base.py CORPUS_FOLDER WORK_FOLDER --export src/botconvo/demo/base
 
 CORPUS_FOLDER holds ``*.jsonl.gz`` files with one dialogue a line:
 ``{"source": ..., "turns": [{"speaker": "A", "text": ...}]}``.  Every dialogue gets fresh speaker
@@ -23,10 +24,12 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,10 @@ from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from botconvo.transcript.grammar import Command, Line, print_line
+from model_server.checkpoint.folder import write_checkpoint
+from model_server.checkpoint.gguf_files import sha256_of, write_gpt2
+from model_server.checkpoint.manifest import Architecture, Manifest, Weights
+from model_server.checkpoint.tokens import read_tokenizer_json, tokenizer_digest
 
 SOURCES = (
     "self_dialogue",
@@ -309,6 +316,47 @@ def save(path: Path, state: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
+def export(
+    model: GPT2LMHeadModel, shape: Shape, work: Path, options: argparse.Namespace, tokens: int
+) -> None:
+    """Write the weights as a base checkpoint: GGUF and manifest."""
+    architecture = Architecture(
+        name="gpt2",
+        layers=shape.layers,
+        width=shape.width,
+        heads=shape.heads,
+        vocabulary=shape.vocabulary,
+        context=shape.context,
+    )
+    pieces = read_tokenizer_json(work / "tokenizer.json")
+    weights = {name: value.float().cpu().numpy() for name, value in model.state_dict().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.gguf"
+        write_gpt2(
+            path,
+            weights,
+            architecture,
+            pieces,
+            quantization=options.quantization,
+            name="BotConvo base",
+        )
+        manifest = Manifest(
+            persona=None,
+            created=datetime.now(UTC),
+            weights=Weights(
+                file="model.gguf",
+                kind="full",
+                sha256=sha256_of(path),
+                bytes=path.stat().st_size,
+            ),
+            architecture=architecture,
+            tokenizer_sha256=tokenizer_digest(pieces),
+            training={"tokens_seen": tokens, "quantization": options.quantization},
+            versions={"torch": torch.__version__},
+        )
+        write_checkpoint(options.export, manifest, path)
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("corpus", type=Path)
@@ -324,6 +372,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--report", action="store_true", help="only measure what is saved")
+    parser.add_argument("--export", type=Path, help="only write what is saved as a checkpoint")
+    parser.add_argument("--quantization", choices=("q8_0", "f16", "f32"), default="q8_0")
     for name, value in Shape().__dict__.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     return parser.parse_args(arguments)
@@ -365,6 +415,9 @@ def main(arguments: list[str] | None = None) -> int:
             optimizer.load_state_dict(saved)
         step, tokens = state["step"], state["tokens"]
 
+    if options.export:
+        export(model, shape, options.work, options, tokens)
+        return 0
     tokenizer = load_or_train_tokenizer(options.corpus, options.work, shape.vocabulary)
     train, held_out = split(options.corpus)
     if options.report:

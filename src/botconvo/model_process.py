@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ class ModelProcess:
     @classmethod
     async def start(cls, spec: ModelSpec, token: SecretStr) -> "ModelProcess":
         """Start the process; it is not ready yet."""
-        environment = os.environ | {
+        # None of our own variables but the child's: it has no business with other secrets.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("BOTCONVO_")} | {
             "BOTCONVO_MODEL_SERVER_TOKEN": token.get_secret_value(),
             "BOTCONVO_PERMIT": spec.digest,
             "PYTHONIOENCODING": "utf-8",
@@ -139,14 +141,14 @@ class ModelProcess:
         """Ask, wait, terminate, kill: in that order, each with a deadline."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        for harder in (lambda: None, self._process.terminate, self._process.kill):
-            if self._process.returncode is None:
-                harder()
-                try:
-                    async with asyncio.timeout(_STOP_S):
-                        await self._process.wait()
-                except TimeoutError:
-                    continue
+        for harder in (None, self._process.terminate, self._process.kill):
+            with suppress(ProcessLookupError):  # it ended just now
+                if harder is not None and self._process.returncode is None:
+                    harder()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_S):
+                    await self._process.wait()
+                    break
         await self._log
 
     async def _read_port(self) -> None:

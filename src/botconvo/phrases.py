@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,31 @@ class PhrasePipeline:
             found = [c.text for doc in docs for c in doc.noun_chunks if has_content(c)]
         phrases = (_on_one_line(phrase) for phrase in found)
         return tuple(phrase for phrase in phrases if len(phrase) <= LONGEST_PHRASE)
+
+
+class LoadingPipeline:
+    """A pipeline that loads in a thread of its own; whoever asks first waits for it.
+
+    Loading takes a second, most of it spaCy's import, and model servers can start meanwhile.
+    """
+
+    def __init__(self, setting: str = "auto") -> None:
+        executor = ThreadPoolExecutor(1, thread_name_prefix="phrases")
+        self._loading = executor.submit(load_pipeline, setting)
+        executor.shutdown(wait=False)
+
+    def noun_phrases(self, text: str) -> tuple[str, ...]:
+        """See ``PhrasePipeline``.
+
+        Raises:
+            PhraseError: the pipeline that the settings ask for cannot be used.
+        """
+        return self._loading.result().noun_phrases(text)
+
+    @property
+    def description(self) -> str:
+        """Waits for the pipeline too."""
+        return self._loading.result().description
 
 
 def has_content(phrase: Span) -> bool:

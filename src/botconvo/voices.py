@@ -3,6 +3,7 @@
 Training renders its prompts with the same ``PromptFormat``; a golden test holds the two together.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from random import Random
@@ -53,7 +54,8 @@ class CloneVoice:
 
     async def draft(self, ask: Ask) -> Draft:
         """See ``Voice``."""
-        phrase = self._phrase(ask)
+        # In a thread: the pipeline may still be loading, and the channel must not stand still.
+        phrase = await asyncio.to_thread(self._phrase, ask)
         opening = (phrase or "") if ask.open_with_phrase else ""
         rows = [print_line(line) for line in ask.context]
         prompt = self._format.render(rows, opening=opening)

@@ -13,11 +13,13 @@ __all__ = ["choose", "is_repeated", "words"]
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SMALL_WORDS = frozenset(
-    """a about after all also am an and any are as at be because been but by can could did do does
-    for from get go got had has have he her here him his how i if im in is it its just like me more
-    much my no not now of off on one or our out over really she should so some than that thats the
-    their them then there they this to too u up ur us very was we well were what when where which
-    who why will with would yes you your""".split()
+    """
+    a about after all also am an and any are as at be because been but by can could did do does
+    for from get go got had has have he her here him his how i if im in is it its just like me
+    more much my no not now of off on one or our out over really she should so some than that
+    thats the their them then there they this to too u up ur us very was we well were what when
+    where which who why will with would yes you your
+    """.split()
 )
 _SPAN = 5
 """Words in a row that count as repeating somebody."""

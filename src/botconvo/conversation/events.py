@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, NewType
 
 from botconvo.messages import Author, AuthorId, Message, MessageId
-from botconvo.personas import Persona, PersonaName
+from botconvo.personas import Persona
 from botconvo.transcript.grammar import Line
 
 __all__ = [

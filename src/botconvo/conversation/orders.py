@@ -13,7 +13,19 @@ from botconvo.messages import MessageId
 from botconvo.personas import PersonaName, Sampling
 from botconvo.transcript.grammar import Line
 
-__all__ = ["Act", "Ask", "Cancel", "Order", "Post", "PromptSource", "React", "Say", "Trace", "Type", "Wait"]
+__all__ = [
+    "Act",
+    "Ask",
+    "Cancel",
+    "Order",
+    "Post",
+    "PromptSource",
+    "React",
+    "Say",
+    "Trace",
+    "Type",
+    "Wait",
+]
 
 
 class PromptSource(StrEnum):

@@ -7,7 +7,7 @@ channel's inbox.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -18,6 +18,7 @@ from botconvo.conversation.events import Event, OrderId
 from botconvo.conversation.orders import Ask, Cancel, Post, React, Trace, Type, Wait
 from botconvo.errors import PlatformError, VoiceError
 from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.orchestrator.cast import Cast
 from botconvo.personas import PersonaName
 from botconvo.ports import (
     Clock,
@@ -30,7 +31,6 @@ from botconvo.ports import (
     ShownTyping,
 )
 from botconvo.store import Claimed, Store
-from botconvo.voices import Voice
 
 __all__ = ["Talk"]
 
@@ -52,14 +52,16 @@ class Talk:
         channel: ChannelId,
         conversation: Conversation,
         platform: Platform,
-        voices: Callable[[], Mapping[PersonaName, Voice]],
+        cast: Cast,
         store: Store,
         clock: Clock,
-        posted: Callable[[Message, Post], None],
+        posted: Callable[[Message, Post], bool],
+        run_id: str,
     ) -> None:
         self.channel, self.conversation = channel, conversation
-        self._platform, self._voices = platform, voices
+        self._platform, self._cast = platform, cast
         self._store, self._clock, self._on_posted = store, clock, posted
+        self._run_id = run_id
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._work: dict[OrderId, asyncio.Task[None]] = {}
         self._watchers: set[asyncio.Queue[Shown]] = set()
@@ -89,6 +91,8 @@ class Talk:
                 if event is not None:
                     self._note(event)
                     self.conversation.receive(event)
+                if isinstance(event, ev.Steered):
+                    self._show_state()
 
     def _obey(self, tasks: asyncio.TaskGroup) -> Wait:
         while True:
@@ -109,7 +113,7 @@ class Talk:
                     assert_never(order)
 
     def _start(
-        self, tasks: asyncio.TaskGroup, order: OrderId, work: "asyncio._CoroutineLike[None]"
+        self, tasks: asyncio.TaskGroup, order: OrderId, work: Coroutine[None, None, None]
     ) -> None:
         task = tasks.create_task(work)
         self._work[order] = task
@@ -131,16 +135,14 @@ class Talk:
     # ---- orders --------------------------------------------------------------------------
 
     async def _ask(self, ask: Ask) -> None:
-        voice = self._voices().get(ask.persona)
+        voice = self._cast.voices().get(ask.persona)
         try:
             if voice is None:
                 raise VoiceError(f"{ask.persona} is not ready", retryable=True)
             draft = await voice.draft(ask)
         except VoiceError as error:
             logger.warning("%s", error)
-            await self.put(
-                ev.Failed(order=ask.id, reason=str(error), retryable=error.retryable)
-            )
+            await self.put(ev.Failed(order=ask.id, reason=str(error), retryable=error.retryable))
             return
         await self.put(
             ev.Answered(
@@ -159,31 +161,38 @@ class Talk:
 
     async def _post(self, post: Post) -> None:
         """Claim, post, tell: at most once, because the claim outlives a crash."""
+        nonce = f"{self._run_id}/{post.id}"
+        person = self._cast.person(post.persona)
         claim = await asyncio.to_thread(
-            self._store.claim, self.channel, post.id, post.persona, self._clock.now()
+            self._store.claim, self.channel, nonce, person, self._clock.now()
         )
         if not isinstance(claim, Claimed):
             logger.warning("%s: not posted: %s", post.persona, claim.reason)
             await self.put(ev.Failed(order=post.id, reason=claim.reason, retryable=False))
             return
         try:
-            message = await self._platform.post(self.channel, post.persona, post.act, post.id)
+            message = await self._platform.post(self.channel, post.persona, post.act, nonce)
         except PlatformError as error:
             await asyncio.to_thread(self._store.release, claim)
             logger.warning("%s: not posted: %s", post.persona, error)
             await self.put(ev.Failed(order=post.id, reason=str(error), retryable=True))
             return
         if message is not None:
-            await asyncio.to_thread(self._store.settle, claim, message)
-        self._show_post(post, message)
-        await self.put(ev.Posted(order=post.id, message=message))
+            await asyncio.to_thread(self._settle, claim, message)
+        if self._show_post(post, message):
+            await self.put(ev.Posted(order=post.id, message=message))
 
-    def _show_post(self, post: Post, message: Message | None) -> None:
+    def _settle(self, claim: Claimed, message: Message) -> None:
+        self._store.settle(claim, message.id)
+        self._store.record_live(message)
+
+    def _show_post(self, post: Post, message: Message | None) -> bool:
+        """Show it to watchers; False when the run ends with it."""
         if message is not None:
             self._remember(message, post.trace)
             self._show(ShownMessage(message=message, trace=post.trace))
-            self._on_posted(message, post)
-        elif isinstance(post.act, React):
+            return self._on_posted(message, post)
+        if isinstance(post.act, React):
             self._show(
                 ShownReaction(
                     message=post.act.message,
@@ -192,6 +201,7 @@ class Talk:
                     trace=post.trace,
                 )
             )
+        return True
 
     # ---- watchers ------------------------------------------------------------------------
 
@@ -231,12 +241,27 @@ class Talk:
             case _:
                 pass
 
-    async def steer(self, steer: ev.Steer) -> None:
-        """Hand the reins' pull to the conversation and show where they are."""
-        self.conversation.receive(ev.Steered(steer=steer))
-        self._show_state()
-        # The loop may be waiting for a time that has just changed.
-        await self.put(ev.Steered(steer=ev.SetSpeed(factor=self.conversation.speed)))
+    async def steer(self, steer: ev.Steer) -> str:
+        """Hand a pull at the reins to the conversation; what was done, in one sentence."""
+        match steer:
+            case ev.Pause():
+                done = "paused"
+            case ev.Resume():
+                done = "resumed"
+            case ev.Step():
+                done = "one more message"
+            case ev.SetSpeed(factor=factor):
+                if not 0.1 <= factor <= 100:
+                    raise PlatformError(f"speed {factor:g}: must be from 0.1 to 100")
+                done = f"speed {factor:g}"
+            case ev.SetTemperature(value=value):
+                if value is not None and not 0.0 <= value <= 3.0:
+                    raise PlatformError(f"temperature {value:g}: must be from 0 to 3")
+                done = "temperature " + ("as configured" if value is None else f"{value:g}")
+            case _:
+                assert_never(steer)
+        await self.put(ev.Steered(steer=steer))
+        return done
 
     def _remember(self, message: Message, trace: Trace | None) -> None:
         self._messages.append(message)

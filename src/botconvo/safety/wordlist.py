@@ -11,14 +11,16 @@ from typing import Any
 __all__ = ["EVERYDAY_WORDS", "WordListFilter"]
 
 EVERYDAY_WORDS = frozenset(
-    """arse butt crap damn damned damnit dammit doofus dopey drunk dummy facial fart fat freaking
-    god gay gays glans hell hemp hobo homey horny kinky lmao lmfao loin lube moron nappy nude omg
-    opiate opium organ panties pantie panty pee pimp poop pot potty prude queer queers rum screw
-    screwed screwing seduce sexy sniper stoned stupid suck sucked sucking sucks teat teets thrust
-    thug tit tubgirl turd ugly undies urine uterus virgin vodka vomit weed weirdo whiz womb yeasty
-    bust busty breasts dink erect erection fanny jerk jerked knob knobs kwif lesbian lesbians
-    menses murder naked ovary ovum pasty period piss pissed puss sandbar shower spac snatch toots
-    trashy ritard willy""".split()
+    """
+    arse butt crap damn damned damnit dammit doofus dopey drunk dummy facial fart fat freaking
+    god gay gays glans hell hemp hobo homey horny kinky lmao lmfao loin lube moron nappy nude
+    omg opiate opium organ panties pantie panty pee pimp poop pot potty prude queer queers rum
+    screw screwed screwing seduce sexy sniper stoned stupid suck sucked sucking sucks teat
+    teets thrust thug tit tubgirl turd ugly undies urine uterus virgin vodka vomit weed weirdo
+    whiz womb yeasty bust busty breasts dink erect erection fanny jerk jerked knob knobs kwif
+    lesbian lesbians menses murder naked ovary ovum pasty period piss pissed puss sandbar
+    shower spac snatch toots trashy ritard willy
+    """.split()
 )
 
 

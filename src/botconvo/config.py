@@ -1,0 +1,254 @@
+"""config.toml under the environment: the only module that knows where settings come from.
+
+The environment (``BOTCONVO_CONVERSATION__PRESET=classic``) goes above the file.  Secrets come from
+the environment or from a ``.env`` file beside config.toml, never from config.toml itself.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import load_dotenv
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from botconvo.conversation.manners import Manners, manners
+from botconvo.errors import ConfigError
+from botconvo.people import speaker_name
+from botconvo.personas import Sampling
+
+__all__ = [
+    "ConsoleSettings",
+    "ConversationSettings",
+    "ModelServerSettings",
+    "PersonSettings",
+    "PersonaSettings",
+    "PlatformSettings",
+    "Settings",
+    "WebSettings",
+    "load_settings",
+]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SamplingSettings(_Table):
+    """Overrides the preset's sampling for one persona."""
+
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+    def value(self) -> Sampling:
+        return Sampling(**self.model_dump())
+
+
+class PersonaSettings(_Table):
+    """One clone.  Adding a friend is adding one such table."""
+
+    name: Annotated[str, Field(min_length=1, max_length=32)]
+    checkpoint: Path
+    avatar: Path | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The model server's port; a free one is taken where it is left out."""
+    talkativeness: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    sampling: SamplingSettings = SamplingSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _fits_a_transcript(cls, name: str) -> str:
+        if speaker_name(name) != name:
+            raise ValueError("a name holds no colon, semicolon, backslash or line break")
+        return name
+
+
+class PersonSettings(_Table):
+    """One human being and every author id that is theirs ("discord:1218...")."""
+
+    name: Annotated[str, Field(min_length=1, max_length=32)]
+    authors: list[str]
+
+
+class ConversationSettings(BaseModel):
+    """A preset, and any of its numbers replaced (see ``conversation.manners``)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    preset: str = "group-chat"
+    allowed_words: list[str] = []
+    """Words that the word list may let pass."""
+
+    def manners(self, preset: str | None = None) -> Manners:
+        """The numbers; ``preset`` replaces the file's.
+
+        Raises:
+            ConfigError: a preset or a number does not exist, or is out of range.
+        """
+        extra = self.model_extra or {}
+        overrides = {k: tuple(v) if isinstance(v, list) else v for k, v in extra.items()}
+        return manners(preset or self.preset, overrides)
+
+
+class WebSettings(_Table):
+    """The page in the browser."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8600
+    """0 takes a free port."""
+    channel: Annotated[str, Field(pattern=r"^[\w-]{1,32}$")] = "general"
+    title: Annotated[str, Field(max_length=80)] = "BotConvo"
+    open_browser: bool = True
+
+
+class ConsoleSettings(_Table):
+    """The terminal."""
+
+    colour: Literal["auto", "always", "never"] = "auto"
+
+
+class PlatformSettings(_Table):
+    """Where the clones talk; a table that is there switches its platform on."""
+
+    web: WebSettings | None = None
+    console: ConsoleSettings | None = None
+
+
+class ModelServerSettings(_Table):
+    """How model servers are run."""
+
+    context: Annotated[int, Field(ge=64, le=131072)] = 512
+    """Tokens of prompt and completion together."""
+    parallel: Annotated[int, Field(ge=1, le=64)] = 5
+    """Completions drawn at once."""
+    threads: Annotated[int, Field(ge=1)] | None = None
+    start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+
+
+class Settings(BaseSettings):
+    """All settings.  Unknown keys are refused; values never stand in error texts."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="BOTCONVO_",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+
+    personas: list[PersonaSettings] = []
+    people: list[PersonSettings] = []
+    conversation: ConversationSettings = ConversationSettings()
+    platforms: PlatformSettings = PlatformSettings()
+    model_server: ModelServerSettings = ModelServerSettings()
+    spacy_pipeline: str = "auto"
+    store: Path = Path("botconvo.sqlite3")
+    model_server_token: Annotated[
+        SecretStr | None, Field(validation_alias=AliasChoices("BOTCONVO_MODEL_SERVER_TOKEN"))
+    ] = None
+    """Only from the environment; a fresh one is made for every run where it is missing."""
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> "Settings":
+        names: dict[str, int] = {}
+        ports: dict[int, str] = {}
+        for index, persona in enumerate(self.personas):
+            folded = persona.name.casefold()
+            if folded in names:
+                raise ValueError(
+                    f"personas[{index}].name: {persona.name!r} is already the name of "
+                    f"personas[{names[folded]}]; give each persona its own name"
+                )
+            names[folded] = index
+            if persona.port is not None and persona.port in ports:
+                raise ValueError(
+                    f"personas[{index}].port: {persona.port} is already used by "
+                    f"{ports[persona.port]!r}; give each persona its own port, or leave it out"
+                )
+            if persona.port is not None:
+                ports[persona.port] = persona.name
+        return self
+
+    def relative_to(self, folder: Path) -> "Settings":
+        """The same with every path made absolute, seen from ``folder``."""
+        personas = [
+            persona.model_copy(
+                update={
+                    "checkpoint": folder / persona.checkpoint.expanduser(),
+                    "avatar": folder / persona.avatar.expanduser() if persona.avatar else None,
+                }
+            )
+            for persona in self.personas
+        ]
+        store = folder / self.store.expanduser()
+        return self.model_copy(update={"personas": personas, "store": store})
+
+
+def load_settings(path: Path) -> Settings:
+    """Read config.toml, with the environment above it and ``.env`` beside it.
+
+    Raises:
+        ConfigError: one line: the file, the key, what is wrong with it.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: there is no such file; run 'botconvo init' to write one, "
+            "or name another with --config"
+        )
+    load_dotenv(path.parent / ".env", override=False)
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    try:
+        settings = FromFile()
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from None
+    except (ValueError, OSError) as error:  # torn TOML, unreadable file, odd environment
+        raise ConfigError(f"{path}: {error}") from None
+    settings.conversation.manners()
+    return settings.relative_to(path.parent.resolve())
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """The first error as a line: file, key, reason.  Values are left out: they may be secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = _dotted(first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        reason = "there is no such setting; check the spelling, or remove it"
+    more = error.error_count() - 1
+    others = f" (and {more} more)" if more else ""
+    return f"{path}: {where}{reason}{others}"
+
+
+def _dotted(location: tuple[Any, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{text.lstrip('.')}: " if text else ""

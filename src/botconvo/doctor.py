@@ -1,0 +1,124 @@
+"""Looks at everything that a run needs and says, line by line, what is well and what to do."""
+
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from botconvo.build import bundled_base, build_cast, open_checkpoint
+from botconvo.config import Settings, load_settings
+from botconvo.errors import BotConvoError
+from botconvo.store import Store
+from model_server.errors import ModelServerError
+
+__all__ = ["Finding", "examine"]
+
+_ROOM_MB = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """``advice`` says what to do about it; empty when all is well."""
+
+    state: Literal["ok", "note", "wrong"]
+    what: str
+    advice: str = ""
+
+
+def examine(config: Path) -> Iterator[Finding]:
+    """Every finding, in the order in which things depend on each other."""
+    yield from _machine(config)
+    yield _try("the base model that comes with BotConvo", _base)
+    yield _try("the noun-phrase pipeline", _phrases)
+    if not config.exists():
+        yield Finding(
+            state="note",
+            what=f"there is no {config}",
+            advice="'botconvo init' writes one; 'botconvo demo' needs none",
+        )
+        return
+    settings: list[Settings] = []
+
+    def load() -> str:
+        settings.append(load_settings(config))
+        return f"{len(settings[0].personas)} personas, preset {settings[0].conversation.preset}"
+
+    yield _try(str(config), load)
+    if settings:
+        yield from _project(settings[0])
+
+
+def _machine(config: Path) -> Iterator[Finding]:
+    yield Finding(state="ok", what=f"Python {platform.python_version()} on {platform.system()}")
+    free_mb = shutil.disk_usage(config.resolve().parent).free // 2**20
+    if free_mb < _ROOM_MB:
+        yield Finding(
+            state="wrong", what=f"only {free_mb} MB free on the disk", advice="make room"
+        )
+    if importlib.util.find_spec("torch") is None:
+        yield Finding(
+            state="note",
+            what="clones cannot be trained here: torch is not installed",
+            advice="pip install 'botconvo[train]' (not needed for talking)",
+        )
+    if sys.platform == "linux" and not _has_avx2():
+        yield Finding(
+            state="wrong",
+            what="this processor has no AVX2",
+            advice="the model server's engine needs it; use another machine",
+        )
+
+
+def _has_avx2() -> bool:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    return "avx2" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+
+
+def _base() -> str:
+    return f"{open_checkpoint(bundled_base()).manifest.weights.bytes // 2**20} MB"
+
+
+def _phrases() -> str:
+    from botconvo.phrases import load_pipeline
+
+    return load_pipeline("auto").description
+
+
+def _project(settings: Settings) -> Iterator[Finding]:
+    yield _try(f"phrase pipeline {settings.spacy_pipeline!r}", lambda: _pipeline(settings))
+    try:
+        store = Store.open(settings.store)
+    except BotConvoError as error:
+        yield Finding(state="wrong", what=str(error))
+        return
+    with store:
+        for persona in settings.personas:
+            alone = settings.model_copy(update={"personas": [persona]})
+            yield _try(
+                f"persona {persona.name}",
+                lambda alone=alone: str(build_cast(alone, store)[0].spec.checkpoint),  # type: ignore[misc]
+            )
+    if not settings.personas:
+        yield Finding(
+            state="note",
+            what="no personas yet",
+            advice="'botconvo import', 'botconvo consent grant', 'botconvo train' make one",
+        )
+
+
+def _pipeline(settings: Settings) -> str:
+    from botconvo.phrases import load_pipeline
+
+    return load_pipeline(settings.spacy_pipeline).description
+
+
+def _try(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(state="ok", what=f"{what}: {check()}")
+    except (BotConvoError, ModelServerError) as error:
+        return Finding(state="wrong", what=f"{what}: {error}")

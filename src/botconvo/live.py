@@ -1,0 +1,137 @@
+"""A run from the command line: signals, the store's file, JSON on stdout, and the exit."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from botconvo.build import RunOptions, build_plan, build_platforms
+from botconvo.config import Settings, load_settings
+from botconvo.conversation.orders import Post
+from botconvo.errors import BotConvoError
+from botconvo.messages import Message
+from botconvo.orchestrator.run import Reins, run
+from botconvo.store import Store
+
+__all__ = ["message_json", "talk"]
+
+logger = logging.getLogger(__name__)
+
+
+def talk(
+    config: Path,
+    *,
+    platforms: tuple[str, ...],
+    preset: str | None,
+    seed: int | None,
+    max_messages: int | None,
+    as_json: bool,
+    keep: bool = True,
+) -> None:
+    """Run until Ctrl-C, a termination signal or ``max_messages``.
+
+    Raises:
+        BotConvoError: something that a person has to mend.
+    """
+    settings = load_settings(config)
+    options = RunOptions(
+        config=config,
+        platforms=platforms,
+        preset=preset,
+        seed=seed,
+        max_messages=max_messages,
+        json=as_json,
+    )
+    with _store(settings, keep=keep) as store:
+        try:
+            asyncio.run(_talk(settings, options, store))
+        except* BotConvoError as group:
+            raise _first(group) from None
+
+
+@contextlib.contextmanager
+def _store(settings: Settings, *, keep: bool) -> Iterator[Store]:
+    with contextlib.ExitStack() as stack:
+        path = settings.store
+        if not keep:
+            folder = tempfile.TemporaryDirectory(prefix="botconvo-", ignore_cleanup_errors=True)
+            path = Path(stack.enter_context(folder)) / "demo.sqlite3"
+        yield stack.enter_context(Store.open(path))
+
+
+async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
+    stopping = asyncio.Event()
+    reins = Reins()
+    platforms = build_platforms(settings, options, reins, stopping.set)
+    # Model servers are on loopback: a proxy in the environment must not see their traffic.
+    async with httpx.AsyncClient(trust_env=False) as http:
+        plan = build_plan(settings, options, store, http, _print_json if options.json else _quiet)
+        if options.seed is None:
+            logger.info("seed %d (give it to --seed to hear this again)", plan.seed)
+        with _stop_on_signals(stopping):
+            await run(plan, platforms, reins, stopping)
+
+
+@contextlib.contextmanager
+def _stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C stops in order; the second ends at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int, _frame: object) -> None:
+        if stopping.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(stopping.set)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGBREAK"):  # Ctrl-Break and the closing of a console on Windows
+        numbers.append(signal.SIGBREAK)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _quiet(message: Message, post: Post) -> None:
+    """Nobody asked for JSON."""
+
+
+def _print_json(message: Message, post: Post) -> None:
+    sys.stdout.write(message_json(message, post) + "\n")
+    sys.stdout.flush()
+
+
+def message_json(message: Message, post: Post) -> str:
+    """One posted message as one line of JSON; the keys are a contract with scripts."""
+    trace = post.trace
+    return json.dumps(
+        {
+            "time": message.at.isoformat(),
+            "persona": post.persona,
+            "text": message.text,
+            "prompt": trace.prompt,
+            "prompt_source": trace.source,
+            "phrase": trace.phrase,
+            "latency_ms": round(trace.latency_ms, 1),
+            "message_id": message.id,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _first(group: BaseExceptionGroup[BotConvoError]) -> BotConvoError:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+        return error
+    raise AssertionError("an exception group is never empty")
+
+

@@ -1,0 +1,241 @@
+"""The task tree of a run, from the first model server to the last goodbye.
+
+    TaskGroup
+     ├─ a supervisor for every model server      (restarts alone)
+     ├─ a pump for every platform                (its events, one talk for every channel)
+     ├─ the herald                               (tells talks and watchers who is ready)
+     └─ the watch on config.toml                 (reload)
+
+It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
+platforms close.  A bug in any task ends the whole run with a traceback; a model server that dies
+does not.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from botconvo.conversation.conversation import Conversation
+from botconvo.conversation.events import PersonasChanged, Steer
+from botconvo.conversation.manners import Manners
+from botconvo.conversation.orders import Post
+from botconvo.errors import BotConvoError, PlatformError
+from botconvo.messages import ChannelId, Message
+from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
+from botconvo.orchestrator.supervisor import Supervisor
+from botconvo.orchestrator.talk import Talk
+from botconvo.people import People
+from botconvo.ports import Clock, Platform, Shown, ShownState
+from botconvo.store import Store
+
+__all__ = ["Plan", "Reins", "run"]
+
+logger = logging.getLogger(__name__)
+
+_RELOAD_S = 1.0
+"""How often config.toml is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a run needs, made by ``build``.
+
+    ``reload`` reads config.toml anew and gives the cast and manners, or raises a BotConvoError.
+    """
+
+    members: tuple[CastMember, ...]
+    manners: Manners
+    people: People
+    seed: int
+    wait_for_all: bool
+    max_messages: int | None
+    keep_history: bool
+    """Whether a talk goes on from what the store remembers; a seeded run begins afresh."""
+    run_id: str
+    """Tells this run's posts from those of earlier runs."""
+    config: Path
+    reload: Callable[[], tuple[tuple[CastMember, ...], Manners]]
+    supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor]
+    voice: VoiceMaker
+    store: Store
+    clock: Clock
+    posted: Callable[[Message, Post], None]
+    """Called for every message that a clone posted."""
+
+
+class Reins:
+    """Implements ``Controls`` over the talks of a run."""
+
+    def __init__(self) -> None:
+        self._talks: dict[ChannelId, Talk] = {}
+
+    def add(self, talk: Talk) -> None:
+        self._talks[talk.channel] = talk
+
+    @property
+    def talks(self) -> Sequence[Talk]:
+        return tuple(self._talks.values())
+
+    def channels(self) -> Sequence[ChannelId]:
+        return tuple(self._talks)
+
+    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
+        """See ``Controls``."""
+        done = await self._talk(channel).steer(steer)
+        logger.info("%s, by %s in %s", done, by, channel)
+        return done
+
+    def watch(self, channel: ChannelId) -> AsyncIterator[Shown]:
+        """See ``Controls``."""
+        return self._talk(channel).watch()
+
+    def _talk(self, channel: ChannelId) -> Talk:
+        if channel not in self._talks:
+            raise PlatformError(f"there is no channel {channel!r}; take one of {self.channels()}")
+        return self._talks[channel]
+
+
+async def run(
+    plan: Plan, platforms: Sequence[Platform], reins: Reins, stopping: asyncio.Event
+) -> None:
+    """Let them talk until ``stopping`` is set, or ``max_messages`` are posted.
+
+    Raises:
+        BotConvoError: nobody can ever speak, or a platform cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        for platform in platforms:
+            await stack.enter_async_context(platform)
+        async with asyncio.TaskGroup() as tasks:
+            running = _Running(plan, reins, stopping, tasks)
+            running.cast.play(plan.members)
+            speaking = [
+                tasks.create_task(running.tell_who_is_ready()),
+                tasks.create_task(running.watch_config()),
+                *(tasks.create_task(running.pump(platform)) for platform in platforms),
+            ]
+            await stopping.wait()
+            for task in (*speaking, *running.talking):
+                task.cancel()
+            await running.cast.stop()
+    if running.failure is not None:
+        raise running.failure
+
+
+class _Running:
+    """The tasks of one run and what they share."""
+
+    def __init__(
+        self, plan: Plan, reins: Reins, stopping: asyncio.Event, tasks: asyncio.TaskGroup
+    ) -> None:
+        self._plan, self._reins, self._stopping, self._tasks = plan, reins, stopping, tasks
+        self._manners = plan.manners
+        self._posted = 0
+        self.talking: list[asyncio.Task[None]] = []
+        self.failure: BotConvoError | None = None
+        self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
+
+    async def pump(self, platform: Platform) -> None:
+        """Bring a platform's events to the talks of its channels."""
+        async for channel, event in platform.events():
+            talk = next((t for t in self._reins.talks if t.channel == channel), None)
+            if talk is None:
+                talk = self._open(channel, platform)
+            await talk.put(event)
+        logger.info("%s has closed", platform.name)
+        self._stopping.set()
+
+    def _open(self, channel: ChannelId, platform: Platform) -> Talk:
+        plan = self._plan
+        kept = plan.store.recent_live(channel, limit=100) if plan.keep_history else ()
+        conversation = Conversation(
+            channel,
+            self._manners if platform.limits(channel).people else _endless(self._manners),
+            self.cast.ready(),
+            seed=plan.seed,
+            people=plan.people,
+            kept=kept,
+        )
+        talk = Talk(
+            channel,
+            conversation,
+            platform,
+            self.cast,
+            plan.store,
+            plan.clock,
+            self._count,
+            plan.run_id,
+        )
+        self._reins.add(talk)
+        self.talking.append(self._tasks.create_task(talk.run()))
+        talk.set_state(self._state())
+        return talk
+
+    def _count(self, message: Message, post: Post) -> bool:
+        """Report a post; False when it was the last one of the run."""
+        self._plan.posted(message, post)
+        self._posted += 1
+        if self._posted == self._plan.max_messages:
+            self._stopping.set()
+        return self._posted != self._plan.max_messages
+
+    async def tell_who_is_ready(self) -> None:
+        """Tell every talk and watcher whenever a model server's state changes."""
+        told: tuple[object, ...] = ()
+        while True:
+            await self.cast.changed.wait()
+            self.cast.changed.clear()
+            ready, state = self.cast.ready(), self._state()
+            if (ready, state) == told:
+                continue
+            told = (ready, state)
+            for talk in self._reins.talks:
+                talk.set_state(state)
+                await talk.put(PersonasChanged(personas=ready))
+            if self.cast.all_failed():
+                self.failure = BotConvoError(self.cast.note() or "no model server can run")
+                self._stopping.set()
+
+    def _state(self) -> ShownState:
+        return ShownState(
+            paused=False,
+            speed=1.0,
+            temperature=None,
+            personas=self.cast.states(),
+            note=self.cast.note(),
+        )
+
+    async def watch_config(self) -> None:
+        """Take up a changed config.toml; a bad one changes nothing."""
+        seen = _stamp(self._plan.config)
+        while True:
+            await asyncio.sleep(_RELOAD_S)
+            stamp = _stamp(self._plan.config)
+            if stamp == seen or stamp is None:
+                continue
+            seen = stamp
+            try:
+                members, self._manners = await asyncio.to_thread(self._plan.reload)
+            except BotConvoError as error:
+                logger.error("config.toml was not taken up: %s", error)
+                continue
+            logger.info("config.toml changed: %s", ", ".join(m.persona.name for m in members))
+            self.cast.play(members)
+            for talk in self._reins.talks:
+                talk.conversation.set_manners(self._manners)
+
+
+def _endless(manners: Manners) -> Manners:
+    """Where only the owner can be, nobody has to be protected from a long talk."""
+    return replace(manners, turn_limit=None)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
+    return None
