@@ -1,9 +1,9 @@
 """What the model server can tell a person about what went wrong.
 
-    ModelServerError              one line: what failed, with which value, where, what to do
-     ├─ CheckpointError           a folder that is not a checkpoint, or not a whole one
-     ├─ EngineError               the engine cannot load or run the weights
-     └─ ServingError              the address or the token cannot be used
+ModelServerError              one line: what failed, with which value, where, what to do
+ ├─ CheckpointError           a folder that is not a checkpoint, or not a whole one
+ ├─ EngineError               the engine cannot load or run the weights
+ └─ ServingError              the address or the token cannot be used
 """
 
 __all__ = ["CheckpointError", "EngineError", "ModelServerError", "ServingError"]

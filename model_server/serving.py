@@ -1,0 +1,289 @@
+"""Running one checkpoint as one process: address, token, start, stop.
+
+It knows nothing of prompts or completions.  Heavy imports stand inside functions, in the order in
+which they let the engine load beside them.
+"""
+
+import ipaddress
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_server.errors import ModelServerError, ServingError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from model_server.checkpoint.folder import Checkpoint
+    from model_server.engine import Engine, EngineSettings
+
+__all__ = [
+    "DEFAULT_HOST",
+    "DEFAULT_PARALLEL",
+    "DEFAULT_PORT",
+    "PERMIT_VARIABLE",
+    "TOKEN_VARIABLE",
+    "Options",
+    "serve",
+]
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+DEFAULT_PARALLEL = 5
+"""Completions at once: as many as candidates that the orchestrator asks for."""
+
+TOKEN_VARIABLE = "BOTCONVO_MODEL_SERVER_TOKEN"  # noqa: S105  (a name, not a token)
+PERMIT_VARIABLE = "BOTCONVO_PERMIT"
+"""Holds the digest of the checkpoint whose consent the launcher has checked."""
+_LARGEST_DEFAULT_CONTEXT = 1024
+_GRACE_S = 2
+"""Seconds that running answers get at a stop."""
+_HARD_STOP_S = 3.0
+"""Seconds after which a process whose parent has died ends in any case."""
+_FAILED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to serve, and where.
+
+    ``base`` are the weights under an adapter whose manifest names no path; ``port`` 0 takes a free
+    one; ``context`` None takes what the weights were trained for (at most 1024), and no value goes
+    past that; ``threads`` None takes half the processors, at most 4.  ``permit`` is the digest of
+    the checkpoint whose consent the caller has checked (else the environment's).  ``report_port``
+    prints one JSON line with port and pid on stdout once the port is bound; ``exit_with_parent``
+    ends the process when its stdin does.
+    """
+
+    checkpoint: Path
+    base: Path | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    context: int | None = None
+    parallel: int = DEFAULT_PARALLEL
+    threads: int | None = None
+    token_file: Path | None = None
+    no_token: bool = False
+    permit: str | None = None
+    report_port: bool = False
+    exit_with_parent: bool = False
+
+
+def serve(options: Options, environment: Mapping[str, str] = os.environ) -> int:
+    """Serve until told to stop; the exit code is 0, or 2 with one line on stderr that says why."""
+    try:
+        _serve(options, environment)
+    except ModelServerError as error:
+        print(error, file=sys.stderr)
+        return _FAILED
+    return 0
+
+
+class _Stop:
+    """The one way to end, whoever asks for it and however early."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._server: uvicorn.Server | None = None
+
+    def ask(self) -> None:
+        self._asked = True
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def attach(self, server: "uvicorn.Server") -> None:
+        self._server = server
+        if self._asked:
+            server.should_exit = True
+
+
+def _serve(options: Options, environment: Mapping[str, str]) -> None:
+    stop = _Stop()
+    if options.exit_with_parent:
+        threading.Thread(target=_await_parent, args=(stop.ask,), daemon=True).start()
+    token = _token(options, environment)
+    with _on_signals(stop.ask), _bind(options.host, options.port) as listening:
+        checkpoint = _load(options)
+        if options.report_port:
+            port = listening.getsockname()[1]
+            print(json.dumps({"port": port, "pid": os.getpid()}), flush=True)
+        permit = options.permit or environment.get(PERMIT_VARIABLE)
+        if checkpoint.manifest.consent is not None and permit != checkpoint.digest:
+            print(
+                f"{options.checkpoint}: started by hand; consent was not checked by this server",
+                file=sys.stderr,
+            )
+        _run(options, checkpoint, token, listening, stop)
+
+
+def _load(options: Options) -> "Checkpoint":
+    from model_server.checkpoint.folder import load_checkpoint
+
+    return load_checkpoint(options.checkpoint, base=options.base)
+
+
+def _run(
+    options: Options,
+    checkpoint: "Checkpoint",
+    token: str | None,
+    listening: socket.socket,
+    stop: _Stop,
+) -> None:
+    settings = _engine_settings(options, checkpoint)
+    engine = _load_in_background(checkpoint, settings)
+
+    import uvicorn  # these take longer than the engine, which loads meanwhile
+
+    from model_server.app import ServerSettings, create_app
+
+    app = create_app(checkpoint, engine, ServerSettings(engine=settings), token)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=75,  # a talk pauses for longer than uvicorn's 5 s
+        )
+    )
+    stop.attach(server)
+    engine.add_done_callback(lambda done: stop.ask() if done.exception() else None)
+    try:
+        server.run(sockets=[listening])
+    finally:
+        failure = engine.exception()
+        app.state.completions.close()
+    if failure is not None:
+        raise failure
+
+
+def _engine_settings(options: Options, checkpoint: "Checkpoint") -> "EngineSettings":
+    from model_server.engine import EngineSettings, default_threads
+
+    trained = checkpoint.manifest.architecture.context
+    return EngineSettings(
+        context=min(trained, options.context or _LARGEST_DEFAULT_CONTEXT),
+        parallel=options.parallel,
+        threads=options.threads or default_threads(),
+    )
+
+
+def _load_in_background(checkpoint: "Checkpoint", settings: "EngineSettings") -> "Future[Engine]":
+    from model_server.engine import LlamaEngine
+
+    loading: Future[Engine] = Future()
+
+    def load() -> None:
+        try:
+            engine = LlamaEngine(
+                checkpoint.base_path,
+                checkpoint.adapter_path,
+                settings,
+                end_of_text=checkpoint.end_of_text,
+            )
+        except BaseException as error:  # handed on: it is raised where the future is read
+            loading.set_exception(error)
+        else:
+            loading.set_result(engine)
+
+    threading.Thread(target=load, name="engine loader", daemon=True).start()
+    return loading
+
+
+def _token(options: Options, environment: Mapping[str, str]) -> str | None:
+    if options.no_token:
+        if not _is_loopback(options.host):
+            raise ServingError(
+                f"--no-token with --host {options.host} would let everybody in; "
+                f"set {TOKEN_VARIABLE} instead"
+            )
+        return None
+    token = environment.get(TOKEN_VARIABLE, "").strip()
+    if not token and options.token_file is not None:
+        token = _read_token(options.token_file)
+    if not token:
+        raise ServingError(
+            f"no token: set {TOKEN_VARIABLE}, or give --token-file FILE, "
+            "or --no-token for this computer alone"
+        )
+    return token
+
+
+def _read_token(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise ServingError(f"--token-file {path}: cannot be read: {reason}") from None
+    if not token:
+        raise ServingError(f"--token-file {path}: is empty; put the token into it")
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "0 to 65535 are ports"
+        raise ServingError(
+            f"cannot listen on {host} port {port}: {reason or error}; "
+            "give another --port (0 takes a free one)"
+        ) from None
+
+
+@contextmanager
+def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """A first signal stops in order.
+
+    uvicorn takes the signals over while it runs and raises them once more when it is done; then
+    these handlers catch them, so that an ordered stop ends with exit code 0.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Windows' Ctrl-Break
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+            before[number] = signal.signal(number, lambda *_: stop())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _await_parent(stop: Callable[[], None]) -> None:
+    """Wait for the end of stdin, which comes when the parent dies, on Windows and on Linux.
+
+    ``os.read`` rather than ``sys.stdin``: a thread that waits in the latter holds a lock that the
+    interpreter needs at its end.
+    """
+    try:
+        while os.read(0, 4096):
+            pass
+    except OSError:
+        pass  # no stdin at all: the parent is gone as well
+    stop()
+    threading.Event().wait(_HARD_STOP_S)
+    os._exit(1)

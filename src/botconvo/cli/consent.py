@@ -1,0 +1,224 @@
+"""``botconvo consent``: record who agreed to be cloned, show it, withdraw it, check the ledger."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from botconvo.cli.project import DAY, at_midnight, file_progress, open_store, project_option
+
+if TYPE_CHECKING:
+    from botconvo.consent import ConsentRecord
+    from botconvo.granting import Granted
+    from botconvo.messages import ChannelId
+
+__all__ = ["command"]
+
+
+@click.group("consent")
+def command() -> None:
+    """Record who agreed to be cloned; show it, withdraw it, check the ledger."""
+
+
+@command.command("grant")
+@click.argument("name")
+@click.option("--adult", is_flag=True, help="The person is an adult, and agreed.")
+@click.option("--fictional", is_flag=True, help="An invented character: there is nobody to ask.")
+@click.option(
+    "--author-id",
+    "author_ids",
+    multiple=True,
+    metavar="ID",
+    help="Who is meant, where several have the name; repeat it to join one person's accounts.",
+)
+@click.option("--as", "speaker", metavar="NAME", help="The name in transcripts. Default: as shown.")
+@click.option(
+    "--statement", default="", metavar="TEXT", help="What the person said, in their own words."
+)
+@click.option("--since", type=DAY, metavar="DATE", help="Only messages from this day on.")
+@click.option("--until", type=DAY, metavar="DATE", help="Only messages up to this day.")
+@click.option("--expires", type=DAY, metavar="DATE", help="The first day without consent.")
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="web|console|discord",
+    help="Where the clone may talk; may be repeated. Default: everywhere.",
+)
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="ID",
+    help="Which channels may be taken; may be repeated. Default: all.",
+)
+@click.option(
+    "--processor",
+    "processors",
+    multiple=True,
+    default=("local",),
+    metavar="HOST",
+    help="Where the words may be worked on. Default: local, this machine alone.",
+)
+@click.option(
+    "--acknowledge-discord-policy",
+    "acknowledged",
+    is_flag=True,
+    help="You have read what Discord's Developer Policy says about training.",
+)
+@project_option
+def grant(
+    name: str,
+    adult: bool,
+    fictional: bool,
+    author_ids: tuple[str, ...],
+    speaker: str | None,
+    statement: str,
+    since: datetime | None,
+    until: datetime | None,
+    expires: datetime | None,
+    platforms: tuple[str, ...],
+    channels: tuple[str, ...],
+    processors: tuple[str, ...],
+    acknowledged: bool,
+    project: Path,
+) -> None:
+    """Record that NAME agreed, and take what they wrote from the imported exports.
+
+    Ask first. A new consent takes the place of an older one of the same person.
+    """
+    from datetime import UTC
+
+    from botconvo.gathering import DISCORD_POLICY
+    from botconvo.granting import Terms, grant
+    from botconvo.messages import AuthorId
+
+    terms = Terms(
+        adult=adult,
+        fictional=fictional,
+        channels=tuple(map(_channel, channels)) or None,
+        since=at_midnight(since),
+        until=None if until is None else at_midnight(until + timedelta(days=1)),
+        platforms=platforms or None,
+        processors=processors,
+        expires_at=at_midnight(expires),
+        statement=statement,
+    )
+    now = datetime.now(UTC)
+    with open_store(project) as store:
+        with file_progress(source.path for source in store.sources()) as progress:
+            done = grant(
+                store,
+                name,
+                terms,
+                now,
+                author_ids=tuple(map(AuthorId, author_ids)),
+                speaker=speaker,
+                progress=progress,
+            )
+        if acknowledged:
+            store.acknowledge(DISCORD_POLICY, now)
+        discord = "discord-api" in store.origins_of(done.person.authors)
+        asked = fictional or store.acknowledged(DISCORD_POLICY) is not None
+    _say_granted(done, rule=discord and not asked)
+
+
+@command.command("show")
+@click.argument("name", required=False)
+@project_option
+def show(name: str | None, project: Path) -> None:
+    """Show what was agreed: everybody's, or NAME's."""
+    from datetime import UTC
+
+    from botconvo.consent import latest_record
+    from botconvo.granting import find_person
+    from botconvo.people_list import consent_state
+
+    with open_store(project) as store:
+        people, ledger = store.people(), store.ledger()
+    if name is not None:
+        people = (find_person(people, name),)
+    if not people:
+        click.echo("Nobody has a consent record yet.")
+    for person in people:
+        record = latest_record(ledger, person.id)
+        click.echo(f"{person.name} ({person.id}): {consent_state(record, datetime.now(UTC))}")
+        if record is not None:
+            _say_record(record)
+
+
+@command.command("withdraw")
+@click.argument("name")
+@project_option
+def withdraw(name: str, project: Path) -> None:
+    """End NAME's consent and remove what was taken from them."""
+    from datetime import UTC
+
+    from botconvo.granting import withdraw
+
+    with open_store(project) as store:
+        person, rows = withdraw(store, name, datetime.now(UTC))
+    click.echo(f"{person.name} has withdrawn; {rows} messages were removed from the store.")
+    click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
+
+
+@command.command("verify-ledger")
+@project_option
+def verify_ledger(project: Path) -> None:
+    """Check that nobody edited the record of who agreed."""
+    from botconvo.consent import head, verify
+    from botconvo.errors import ConsentError
+
+    with open_store(project) as store:
+        ledger, path = store.ledger(), store.path
+    faults = verify(ledger)
+    if faults:
+        wrong = "; ".join(f"entry {fault.number} {fault.what}" for fault in faults[:5])
+        raise ConsentError(f"{path}: the ledger does not hold: {wrong}; restore a copy of it")
+    click.echo(f"The ledger holds: {len(ledger)} entries, the last with the digest {head(ledger)}")
+
+
+def _say_granted(done: "Granted", *, rule: bool) -> None:
+    from botconvo.taking import DISCORD_RULE
+
+    person = done.person
+    click.echo(
+        f"Recorded: {person.name} agreed ({person.id}, {', '.join(sorted(person.authors))})."
+    )
+    click.echo(f"{done.taken} of their messages were taken from the imported exports.")
+    for sentence in done.trouble:
+        click.echo(f"warning: {sentence}", err=True)
+    if rule:
+        click.echo(f"\n{DISCORD_RULE}")
+        click.echo(
+            "If it is yours to decide, add --acknowledge-discord-policy here or when training."
+        )
+    click.echo(f'\nNext: botconvo train "{person.name}"')
+
+
+def _say_record(record: "ConsentRecord") -> None:
+    dates = [f"since {record.since:%Y-%m-%d}"] if record.since else []
+    dates += [f"before {record.until:%Y-%m-%d}"] if record.until else []
+    expires = f", expires {record.expires_at:%Y-%m-%d}" if record.expires_at else ""
+    ended = f", withdrawn {record.withdrawn_at:%Y-%m-%d}" if record.withdrawn_at else ""
+    who = "an invented character" if record.fictional else "an adult"
+    for label, value in (
+        ("record", f"{record.id}, granted {record.granted_at:%Y-%m-%d}{expires}{ended}"),
+        ("who", who),
+        ("sources", ", ".join(record.sources) or "none"),
+        ("channels", ", ".join(record.channels) if record.channels else "all"),
+        ("dates", " ".join(dates) or "all"),
+        ("platforms", ", ".join(record.platforms) if record.platforms else "all"),
+        ("audience", record.audience),
+        ("processors", ", ".join(record.processors)),
+        ("statement", record.statement or "none"),
+    ):
+        click.echo(f"  {label:10}  {value}")
+
+
+def _channel(typed: str) -> "ChannelId":
+    """A bare number is a Discord channel."""
+    from botconvo.messages import ChannelId
+
+    return ChannelId(f"discord:{typed}" if typed.isdigit() else typed)

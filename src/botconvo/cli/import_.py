@@ -1,0 +1,94 @@
+"""``botconvo import``: read chat exports, and keep the words of those who agreed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from botconvo.cli.project import file_progress, open_store, project_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botconvo.store import Store
+    from botconvo.taking import Accounting, Taken
+
+__all__ = ["command"]
+
+
+@click.command("import")
+@click.argument(
+    "exports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="EXPORT..."
+)
+@click.option("--author", metavar="NAME", help="Whose lines a CSV of one column holds.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the count as JSON too."
+)
+@project_option
+def command(
+    exports: tuple[Path, ...], author: str | None, report: Path | None, project: Path
+) -> None:
+    """Read chat exports: DiscordChatExporter's JSON and CSV, or a CSV of one column.
+
+    Words are kept only of people with a consent record. Of everybody else only the name and the
+    number of messages are kept, so that you can see whom to ask.
+    """
+    from datetime import UTC, datetime
+
+    from botconvo.taking import DISCORD_RULE, Accounting, take_exports
+
+    total = Accounting()
+    with open_store(project, create=True) as store, file_progress(exports) as progress:
+        taken = take_exports(store, exports, datetime.now(UTC), author=author, progress=progress)
+        for file in taken:
+            _say_file(file)
+            total.add(file.accounting)
+        if report is not None:
+            _write(report, total)
+        _say_next(store, taken, total)
+    if any(file.origin == "discord-api" for file in taken):
+        click.echo(f"\n{DISCORD_RULE}")
+
+
+def _say_file(file: "Taken") -> None:
+    accounting = file.accounting
+    if file.failed is not None:
+        click.echo(f"warning: {file.failed}", err=True)
+        return
+    left_out = sum(accounting.left_out.values())
+    click.echo(
+        f"{file.path.name}: {accounting.read} read = {accounting.taken} taken + {left_out} left out"
+    )
+    for reason, count in accounting.left_out.most_common():
+        click.echo(f"  {count:>8}  {reason}")
+    for error in accounting.errors[:5]:
+        click.echo(f"warning: {error['file']}, line {error['line']}: {error['what']}", err=True)
+    if len(accounting.errors) > 5:
+        click.echo(f"warning: {len(accounting.errors) - 5} more lines could not be read", err=True)
+
+
+def _say_next(store: "Store", files: "Sequence[Taken]", total: "Accounting") -> None:
+    seen = store.authors()
+    asked = [author for author in seen if author.person is None and author.kind == "person"]
+    if not total.left_out["no consent"] or not asked:
+        return
+    people = ", ".join(f"{author.name} ({author.messages})" for author in asked[:8])
+    more = f" and {len(asked) - 8} more" if len(asked) > 8 else ""
+    first = not any(author.taken for author in seen)
+    nothing = "Nothing was taken yet: words are kept only of people who agreed. " if first else ""
+    click.echo(f"\nNo consent yet: {people}{more}.")
+    click.echo(f"{nothing}Ask your friends first; then, for each who agrees:")
+    click.echo(f'  botconvo consent grant "{asked[0].name}" --adult')
+
+
+def _write(report: Path, total: "Accounting") -> None:
+    from botconvo.errors import ImportFailed
+
+    text = json.dumps(total.as_json(), indent=2, ensure_ascii=False)
+    unfinished = report.with_name(f"{report.name}.unfinished")
+    try:
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
+        unfinished.replace(report)
+    except OSError as error:
+        raise ImportFailed(f"the report {report} cannot be written: {error.strerror}") from None

@@ -1,0 +1,71 @@
+"""What the verbs that work on a project share: where it is, its store, dates, a progress bar."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from botconvo.store import Store
+
+__all__ = ["DAY", "at_midnight", "file_progress", "open_store", "project_option"]
+
+DAY = click.DateTime(["%Y-%m-%d"])
+"""A day, without a time zone yet."""
+_BIG_BYTES = 20_000_000
+"""Only files over this size get a progress bar."""
+
+
+def project_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--project DIR``, as ``project``."""
+    return click.option(
+        "--project",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        metavar="DIR",
+        help="The project's folder, where the store lies. Default: the current folder.",
+    )(function)
+
+
+def open_store(project: Path, *, create: bool = False) -> "Store":
+    """The project's store.
+
+    Raises:
+        StoreError: there is none and ``create`` is False, or it cannot be used.
+    """
+    from botconvo.errors import StoreError
+    from botconvo.store import STORE_NAME, Store
+
+    if not project.is_dir():
+        raise StoreError(f"there is no folder {project}; name the project's with --project DIR")
+    return Store.open(project / STORE_NAME, create=create)
+
+
+def at_midnight(day: datetime | None) -> datetime | None:
+    """The beginning of a day that was typed, in UTC."""
+    return None if day is None else day.replace(tzinfo=UTC)
+
+
+@contextmanager
+def file_progress(paths: Iterable[Path]) -> Iterator[Callable[[Path, int], None] | None]:
+    """A bar with bytes and remaining time for big files; None where all are small."""
+    sizes = {path.absolute(): path.stat().st_size for path in paths if path.is_file()}
+    big = {path: size for path, size in sizes.items() if size > _BIG_BYTES}
+    if not big:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        tasks = {path: bar.add_task(path.name, total=size) for path, size in big.items()}
+
+        def told(path: Path, done: int) -> None:
+            if path in tasks:
+                bar.update(tasks[path], completed=done)
+
+        yield told

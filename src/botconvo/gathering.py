@@ -1,0 +1,87 @@
+"""From a person's name to everything that may be trained on for them, and no more.
+
+The last gate in front of training: consent is looked at again, because it may have ended since the
+rows were taken, and so is the platform's rule.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from botconvo.consent import ConsentRecord, allows
+from botconvo.errors import ConsentError, CorpusError
+from botconvo.granting import find_person
+from botconvo.messages import AuthorId, Message
+from botconvo.people import People, Person
+from botconvo.store import KnownPerson, Store
+from botconvo.taking import DISCORD_RULE
+
+__all__ = ["DISCORD_POLICY", "Gathered", "gather"]
+
+DISCORD_POLICY = "discord-developer-policy-21"
+"""The name under which the store keeps the owner's acknowledgement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What a corpus for ``person`` is built from.
+
+    ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
+    first; ``people`` gives each the name that stands in transcripts.
+    """
+
+    person: KnownPerson
+    record: ConsentRecord
+    people: People
+    messages: tuple[Message, ...]
+    origins: frozenset[str]
+
+
+def gather(store: Store, name: str, now: datetime, *, processor: str = "local") -> Gathered:
+    """Everything that a clone of ``name`` may be trained on, by ``processor``.
+
+    Raises:
+        ConsentError: the person has no live consent, or not for this, or rows come from Discord's
+            API and the owner has not acknowledged its rule (``store.acknowledge(DISCORD_POLICY)``).
+        CorpusError: nothing of the person was taken.
+    """
+    person = find_person(store.people(), name)
+    records = {
+        author: record
+        for author, record in store.live_records(now).items()
+        if allows(record, processor=processor)
+    }
+    own = next((records[author] for author in person.authors if author in records), None)
+    if own is None:
+        raise ConsentError(
+            f"{person.name} has no live consent for {processor!r} work; ask, then: "
+            f'botconvo consent grant "{person.name}" --adult'
+        )
+    _check_origin(store, records)
+    messages = tuple(
+        message for message in store.messages_of(records) if _covered(message, records)
+    )
+    if not any(message.author.id in person.authors for message in messages):
+        raise CorpusError(f"nothing that {person.name} wrote was taken; import their exports again")
+    return Gathered(
+        person=person,
+        record=own,
+        people=People(Person(name=known.name, authors=known.authors) for known in store.people()),
+        messages=messages,
+        origins=store.origins_of(records),
+    )
+
+
+def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
+    record = records[message.author.id]
+    return allows(record, author=message.author.id, channel=message.channel, at=message.at)
+
+
+def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:
+    """An invented character wrote nothing in anybody's Discord, so no rule is broken by it."""
+    real = [author for author, record in records.items() if not record.fictional]
+    if "discord-api" not in store.origins_of(real) or store.acknowledged(DISCORD_POLICY):
+        return
+    raise ConsentError(
+        f"{DISCORD_RULE} If you have read this and it is yours to decide, repeat the command with "
+        "--acknowledge-discord-policy"
+    )

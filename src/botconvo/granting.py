@@ -1,0 +1,263 @@
+"""Consent as the owner types it: from a name to a person, a record, and the rows that follow.
+
+The rules are in ``botconvo.consent``; this finds who is meant, appends to the ledger, and takes or
+drops that person's rows.
+"""
+
+import base64
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botconvo.consent import (
+    ConsentRecord,
+    PersonId,
+    RecordId,
+    allows,
+    granted,
+    latest_record,
+    live_record,
+    withdrawn,
+)
+from botconvo.errors import ConsentError
+from botconvo.messages import AuthorId, ChannelId
+from botconvo.people import speaker_name
+from botconvo.store import KnownPerson, SeenAuthor, Store
+from botconvo.taking import Accounting, Progress, take_again
+
+__all__ = [
+    "Granted",
+    "Terms",
+    "find_author",
+    "find_person",
+    "grant",
+    "vouch_for_fictional",
+    "withdraw",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a person agrees to; the fields are those of ``ConsentRecord``."""
+
+    adult: bool = False
+    fictional: bool = False
+    channels: tuple[ChannelId, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    platforms: tuple[str, ...] | None = None
+    processors: tuple[str, ...] = ("local",)
+    expires_at: datetime | None = None
+    statement: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A recorded consent, and what was taken under it."""
+
+    person: KnownPerson
+    record: ConsentRecord
+    accounting: Accounting
+    trouble: tuple[str, ...]
+    """A sentence for every imported file that could not be used."""
+
+    @property
+    def taken(self) -> int:
+        """Rows of this person that were taken."""
+        return sum(self.accounting.by_author[author] for author in self.record.sources)
+
+
+def grant(
+    store: Store,
+    name: str,
+    terms: Terms,
+    now: datetime,
+    *,
+    author_ids: Sequence[AuthorId] = (),
+    speaker: str | None = None,
+    progress: Progress | None = None,
+) -> Granted:
+    """Record a consent and take that person's rows from every file imported so far.
+
+    ``name`` is a shown name or a person's; ``author_ids`` say who is meant where several are, and
+    join several accounts of one person.  ``speaker`` is the name in transcripts, else the shown
+    name.  A new consent takes the place of an older one of the same person.
+
+    Raises:
+        ConsentError: nobody or several are meant, or the terms can allow nothing.
+        StoreError: the store cannot be written.
+    """
+    person = _person(store, name, author_ids, speaker)
+    record = _record(person, terms, now)
+    with store.transaction():
+        entry = granted(store.ledger(), record, salt=secrets.token_hex(16))
+        store.keep_person(person.id, person.name, person.authors)
+        store.append_ledger(entry)
+        _drop_uncovered(store, person, record)
+    accounting, trouble = take_again(store, person.authors, now, progress)
+    return Granted(person=person, record=record, accounting=accounting, trouble=trouble)
+
+
+def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
+    """End a person's consent and remove their rows; who it was, and how many rows.
+
+    Raises:
+        ConsentError: there is no such person, or no consent to withdraw.
+    """
+    person = find_person(store.people(), name)
+    with store.transaction():
+        entries = store.ledger()
+        record = latest_record(entries, person.id)
+        if record is None or record.withdrawn:
+            raise ConsentError(f"{person.name} has no consent that could be withdrawn")
+        store.append_ledger(withdrawn(entries, person.id, now))
+        return person, store.drop_messages(person.authors)
+
+
+def vouch_for_fictional(store: Store, person: PersonId, name: str, now: datetime) -> ConsentRecord:
+    """The live record of an invented character that comes ready-made, made where there is none.
+
+    Raises:
+        ConsentError: the name is a known person's.
+    """
+    with store.transaction():
+        live = live_record(store.ledger(), person, now)
+        if live is not None:
+            return live
+        known = KnownPerson(id=person, name=_free_name(store, name, person), authors=frozenset())
+        record = _record(known, Terms(fictional=True, statement="An invented character."), now)
+        store.keep_person(known.id, known.name, ())
+        store.append_ledger(granted(store.ledger(), record, salt=secrets.token_hex(16)))
+        return record
+
+
+def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:
+    """The author of that id or shown name, whatever the case, emoji and marks around it.
+
+    Raises:
+        ConsentError: nobody, or more than one, has that name.
+    """
+    everybody = tuple(authors)
+    for same in (
+        [author for author in everybody if author.id == name],
+        [author for author in everybody if _folded(name) in map(_folded, author.names)],
+        [author for author in everybody if _letters(name) in map(_letters, author.names)],
+    ):
+        if len(same) == 1:
+            return same[0]
+        if same:
+            who = ", ".join(f"--author-id {author.id} ({author.messages})" for author in same)
+            raise ConsentError(
+                f"{name!r} is the name of {len(same)} authors (messages in brackets); say which, "
+                f"or all that are the same person: {who}"
+            )
+    seen = ", ".join(author.name for author in everybody[:12])
+    if not seen:
+        raise ConsentError(f"nobody called {name!r} was seen; import an export first")
+    more = f" and {len(everybody) - 12} more" if len(everybody) > 12 else ""
+    raise ConsentError(f"nobody called {name!r} was seen; there are {seen}{more}")
+
+
+def find_person(people: Iterable[KnownPerson], name: str) -> KnownPerson:
+    """The person of that name, opaque id or author id.
+
+    Raises:
+        ConsentError: there is none; nobody of that name ever agreed.
+    """
+    everybody = tuple(people)
+    for person in everybody:
+        if name in (person.id, *person.authors) or _folded(name) == _folded(person.name):
+            return person
+    alike = [person for person in everybody if _letters(name) == _letters(person.name)]
+    if len(alike) == 1:
+        return alike[0]
+    known = ", ".join(person.name for person in everybody)
+    there = f"there are {known}" if known else "nobody has one yet"
+    raise ConsentError(f"nobody called {name!r} has a consent record; {there}")
+
+
+def _person(
+    store: Store, name: str, author_ids: Sequence[AuthorId], speaker: str | None
+) -> KnownPerson:
+    """Who is meant: somebody known already, or a new person with an id that says nothing."""
+    people = store.people()
+    named = [person for person in people if _folded(person.name) == _folded(name)]
+    seen = store.authors()
+    if author_ids:
+        meant = {find_author(seen, author).id for author in author_ids}
+    elif named:
+        meant = set(named[0].authors)
+    else:
+        meant = {find_author(seen, name).id}
+    owners = named or [person for person in people if person.authors & meant]
+    taken_by_others = [
+        person for person in people if person.authors & meant and person != owners[0]
+    ]
+    if taken_by_others:
+        others = " and ".join(person.name for person in (owners[0], *taken_by_others))
+        raise ConsentError(f"these author ids belong to {others}; grant one person at a time")
+    shown = speaker or (owners[0].name if owners else _shown(seen, meant, name))
+    who = owners[0].id if owners else _new_id()
+    known = owners[0].authors if owners else frozenset()
+    return KnownPerson(id=who, name=_free_name(store, shown, who), authors=known | meant)
+
+
+def _shown(seen: Iterable[SeenAuthor], meant: set[AuthorId], name: str) -> str:
+    """The name as the busiest of the meant accounts shows it."""
+    return next((author.name for author in seen if author.id in meant), name)
+
+
+def _free_name(store: Store, shown: str, person: PersonId) -> str:
+    name = speaker_name(shown)
+    for other in store.people():
+        if _folded(other.name) == _folded(name) and other.id != person:
+            raise ConsentError(
+                f"{name!r} is already the name of another person; give this one another: --as NAME"
+            )
+    return name
+
+
+def _record(person: KnownPerson, terms: Terms, now: datetime) -> ConsentRecord:
+    return ConsentRecord(
+        id=RecordId(f"r-{_random_word()}"),
+        person=person.id,
+        granted_at=now,
+        adult=terms.adult,
+        fictional=terms.fictional,
+        sources=tuple(sorted(person.authors)),
+        channels=terms.channels,
+        since=terms.since,
+        until=terms.until,
+        platforms=terms.platforms,
+        processors=terms.processors,
+        expires_at=terms.expires_at,
+        statement=terms.statement,
+    )
+
+
+def _drop_uncovered(store: Store, person: KnownPerson, record: ConsentRecord) -> None:
+    """Rows that were taken under an older consent and that the new one does not cover."""
+    store.remove_messages(
+        message.id
+        for message in store.messages_of(person.authors)
+        if not allows(record, author=message.author.id, channel=message.channel, at=message.at)
+    )
+
+
+def _new_id() -> PersonId:
+    return PersonId(f"p-{_random_word()}")
+
+
+def _random_word() -> str:
+    """Ten characters of base 32: fifty random bits."""
+    return base64.b32encode(secrets.token_bytes(7)).decode().lower()[:10]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _letters(name: str) -> str:
+    """Letters and digits alone, so that ``bort`` finds ``Bort 🛹``; the name itself without any."""
+    return "".join(filter(str.isalnum, name.casefold())) or name

@@ -1,0 +1,127 @@
+"""Reads one long list inside a JSON object without holding the file in memory.
+
+A window of text moves over the file and the standard library's decoder, which is written in C,
+reads one value at a time from it.  Memory is bounded by the longest value, nesting by Python's own
+recursion limit, and a file that breaks off still gives every whole item before the break.  It
+knows nothing of what the values mean.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+__all__ = ["BrokenJsonError", "JsonItems"]
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_WINDOW = 1 << 18
+"""Characters that are read at a time."""
+_LONGEST_VALUE = 1 << 24
+"""A value of more characters than this is taken for a break in the file."""
+
+
+class BrokenJsonError(ValueError):
+    """The text stops being JSON.  ``line`` is counted from 1."""
+
+    def __init__(self, what: str, line: int) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+class JsonItems:
+    """The object at the root of ``stream``; read ``members`` first, then ``items``."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._decoder = json.JSONDecoder()
+        self._text = ""
+        self._at = 0
+        self._line = 1
+        self._counted = 0
+        self._ended = False
+
+    def line(self) -> int:
+        """The line that the next value begins in, counted from 1."""
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._line
+
+    def members(self, stop: str) -> Iterator[tuple[str, Any]]:
+        """The members of the object up to the list ``stop``, which is left for ``items``.
+
+        Raises:
+            BrokenJsonError: the text is not a JSON object so far, or has no such list.
+        """
+        self._expect("{")
+        while self._peek() != "}":
+            key = self._value()
+            self._expect(":")
+            if key == stop and self._peek() == "[":
+                return
+            yield str(key), self._value()
+            if self._peek() != "}":
+                self._expect(",")
+        raise BrokenJsonError(f"no list named {stop!r}", self.line())
+
+    def items(self) -> Iterator[tuple[int, Any]]:
+        """Each item of the list with its line.
+
+        Raises:
+            BrokenJsonError: the file breaks off, or goes on with something else.
+        """
+        self._expect("[")
+        if self._peek() == "]":
+            return
+        while True:
+            self._peek()
+            line = self.line()
+            yield line, self._value()
+            if self._peek() == "]":
+                return
+            self._expect(",")
+
+    def _value(self) -> Any:
+        """The next value.  Where the window is too short for it, the window grows."""
+        self._peek()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise BrokenJsonError("nested too deeply", self.line()) from None
+            except ValueError:
+                # Broken, or only cut off by the window: more text tells.
+                if len(self._text) - self._at > _LONGEST_VALUE or not self._more():
+                    raise BrokenJsonError("the text breaks off or is not JSON", self.line()) from None
+                continue
+            # A number at the very end of the window may go on behind it.
+            if end < len(self._text) or not self._more():
+                self._at = end
+                return value
+
+    def _peek(self) -> str:
+        """The next character that is not blank, not consumed; empty at the end."""
+        while True:
+            blanks = _BLANKS.match(self._text, self._at)
+            self._at = self._at if blanks is None else blanks.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _expect(self, character: str) -> None:
+        found = self._peek()
+        if found != character:
+            what = f"{found!r} instead of {character!r}" if found else "the text breaks off"
+            raise BrokenJsonError(what, self.line())
+        self._at += 1
+
+    def _more(self) -> bool:
+        """Let go of what was read and take in more: as much again as is still unread."""
+        if self._ended:
+            return False
+        rest = self._text[self._at :]
+        read = self._stream.read(max(_WINDOW, len(rest)))
+        self._ended = not read
+        self._line = self.line()
+        self._text, self._at, self._counted = rest + read, 0, 0
+        return True

@@ -1,0 +1,80 @@
+"""One column of one person's lines, as gpt-2-simple trains on it.
+
+Its rule: the first line is a header and is skipped whole, and of every further row column 0
+counts.  Nothing says who wrote, when, or to whom; the caller names the author, and every row gets
+a time of its own, an hour after the one before, so that each stands alone.
+"""
+
+import csv
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TextIO
+
+from botconvo.importers.rows import LeftOut, Reason, Row
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+
+__all__ = ["author_of", "looks_like", "parse"]
+
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_STEP = timedelta(hours=1)
+"""Longer than any silence that ends a session."""
+
+
+def looks_like(head: str) -> bool:
+    """Whether the header of this text is one column wide and something stands below it."""
+    header, _, below = head.partition("\n")
+    try:
+        columns = next(csv.reader([header], strict=True), [])
+    except csv.Error:
+        return False
+    return len(columns) == 1 and bool(below.strip())
+
+
+def author_of(name: str) -> Author:
+    """The author that ``--author NAME`` stands for; the same name is the same author."""
+    word = re.sub(r"\W+", "-", name.casefold()).strip("-")
+    if not word:
+        word = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return Author(id=AuthorId(f"file:{word}"), name=name)
+
+
+def parse(stream: TextIO, author: Author) -> Iterator[Row]:
+    """The rows as messages of ``author``; ``stream`` must be opened with ``newline=""``."""
+    channel = ChannelId(f"file:{author.id.removeprefix('file:')}")
+    stream.readline()
+    rows = csv.reader(stream, strict=True)
+    alike: Counter[str] = Counter()
+    place = 0
+    while True:
+        line = rows.line_num + 2
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as broken:
+            torn = "unexpected end" in str(broken)
+            yield LeftOut(
+                reason=Reason.TORN if torn else Reason.MALFORMED, author=author.id, line=line
+            )
+            continue
+        text = row[0] if row else ""
+        if not text.strip():
+            yield LeftOut(reason=Reason.EMPTY, author=author.id, line=line)
+            continue
+        place += 1
+        alike[text] += 1
+        yield Message(
+            id=_id(channel, text, alike[text]),
+            channel=channel,
+            author=author,
+            text=text,
+            at=_FIRST + place * _STEP,
+        )
+
+
+def _id(channel: ChannelId, text: str, ordinal: int) -> MessageId:
+    digest = hashlib.sha256(f"{text}\0{ordinal}".encode(errors="replace")).hexdigest()
+    return MessageId(f"{channel}/row-{digest[:20]}")

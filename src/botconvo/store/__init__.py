@@ -1,0 +1,25 @@
+"""The project's store: one SQLite file with what was imported, agreed to and said.
+
+It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.taking``).
+"""
+
+from botconvo.store.database import STORE_NAME
+from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.ledger import KnownPerson
+from botconvo.store.talk import LIVE_KEPT, Claimed, Refused, Talk
+
+__all__ = [
+    "LIVE_KEPT",
+    "STORE_NAME",
+    "Adding",
+    "Claimed",
+    "KnownPerson",
+    "Refused",
+    "SeenAuthor",
+    "Source",
+    "Store",
+]
+
+
+class Store(Exports, Talk):
+    """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -1,0 +1,314 @@
+"""The store's imported side: which files were seen, who wrote in them, and the rows taken.
+
+It keeps words only when told to; whom they may be kept of is the caller's question.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from botconvo.consent import PersonId
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId, Reaction
+from botconvo.store.database import Database
+from botconvo.store.values import (
+    attachments_from,
+    attachments_text,
+    from_micros,
+    storable,
+    to_micros,
+)
+
+__all__ = ["Adding", "Exports", "SeenAuthor", "Source"]
+
+_MADE_UP = "/row-"
+"""In ids of rows whose export gives no message ids; the same message may come with a real one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An imported file.  ``author`` is the name given for a format that has none."""
+
+    path: Path
+    sha256: str
+    format: str
+    origin: str
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenAuthor:
+    """Somebody who wrote in an imported file; ``messages`` counts the files, ``taken`` the rows."""
+
+    id: AuthorId
+    name: str
+    names: tuple[str, ...]
+    """Every name seen, the present one included."""
+    kind: str
+    messages: int
+    taken: int
+    first: datetime
+    last: datetime
+    person: PersonId | None
+
+
+@dataclass(slots=True)
+class _Count:
+    author: Author
+    messages: int = 0
+    first: int = 2**62
+    last: int = -(2**62)
+
+
+@dataclass(slots=True)
+class Adding:
+    """One file on its way into the store, inside its transaction."""
+
+    _store: "Exports"
+    _origin: str
+    counts: dict[str, int] = field(default_factory=dict)
+    """What the file's row in the store says of it; fill it in before the end."""
+    _seen: dict[AuthorId, _Count] = field(default_factory=dict)
+    _bots: set[AuthorId] = field(default_factory=set)
+
+    def saw(self, message: Message) -> None:
+        """Count a message for its author; nothing of what it says is kept."""
+        count = self._seen.get(message.author.id)
+        if count is None:
+            count = self._seen[message.author.id] = _Count(message.author)
+        at = to_micros(message.at)
+        count.messages += 1
+        count.first, count.last = min(count.first, at), max(count.last, at)
+
+    def saw_bot(self, author: AuthorId) -> None:
+        """Remember that an author is a bot: other exports of the same channel may not say so."""
+        self._bots.add(author)
+
+    def take(self, message: Message) -> bool:
+        """Keep a message.  False where it, or a newer revision of it, was there already."""
+        return self._store._take(message, self._origin)
+
+
+class Exports(Database):
+    """The part of the store that imports fill and training reads."""
+
+    @contextmanager
+    def add_export(self, source: Source, now: datetime) -> Iterator[Adding]:
+        """Take in one file, in one transaction: whole, or not at all.
+
+        A file that was imported before, under this path or with these bytes, is replaced as a
+        source; its rows stay as they are.
+
+        Raises:
+            StoreError: the file cannot be written, for example because the disk is full.
+        """
+        adding = Adding(self, source.origin)
+        with self.transaction():
+            yield adding
+            self._do(
+                "DELETE FROM sources WHERE path = ? OR sha256 = ?",
+                (str(source.path), source.sha256),
+            )
+            (row,) = self._rows(
+                "INSERT INTO sources (path, sha256, format, origin, author, imported_at, counts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (
+                    str(source.path),
+                    source.sha256,
+                    source.format,
+                    source.origin,
+                    source.author,
+                    now.isoformat(),
+                    json.dumps(adding.counts),
+                ),
+            )
+            for count in adding._seen.values():
+                self._count(int(row[0]), count)
+            for bot in adding._bots:
+                self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
+
+    def sources(self, authors: Collection[AuthorId] | None = None) -> tuple[Source, ...]:
+        """The imported files in the order of import; only those that ``authors`` wrote in."""
+        wanted = None if authors is None else json.dumps(sorted(authors))
+        rows = self._rows(
+            "SELECT path, sha256, format, origin, author FROM sources WHERE ?1 IS NULL OR id IN"
+            " (SELECT source FROM author_counts"
+            " WHERE author_counts.author IN (SELECT value FROM json_each(?1))) ORDER BY id",
+            (wanted,),
+        )
+        return tuple(
+            Source(path=Path(path), sha256=sha256, format=format_, origin=origin, author=author)
+            for path, sha256, format_, origin, author in rows
+        )
+
+    def authors(self) -> tuple[SeenAuthor, ...]:
+        """Everybody who wrote in an imported file, the busiest first."""
+        names: dict[str, list[str]] = {}
+        for author, name in self._rows("SELECT author, name FROM author_names ORDER BY name"):
+            names.setdefault(author, []).append(name)
+        rows = self._rows(
+            "SELECT authors.id, authors.name, kind, SUM(messages), MIN(first), MAX(last), person,"
+            " (SELECT COUNT(*) FROM messages WHERE author = authors.id)"
+            " FROM authors JOIN author_counts ON author_counts.author = authors.id"
+            " LEFT JOIN identities ON identities.author = authors.id"
+            " GROUP BY authors.id ORDER BY SUM(messages) DESC, authors.id"
+        )
+        return tuple(
+            SeenAuthor(
+                id=AuthorId(id_),
+                name=name,
+                names=tuple(names.get(id_, [name])),
+                kind=kind,
+                messages=messages,
+                taken=taken,
+                first=from_micros(first),
+                last=from_micros(last),
+                person=person,
+            )
+            for id_, name, kind, messages, first, last, person, taken in rows
+        )
+
+    def messages_of(self, authors: Collection[AuthorId]) -> tuple[Message, ...]:
+        """The rows taken from these authors, channel by channel, oldest first."""
+        wanted = json.dumps(sorted(authors))
+        reactions = self._reactions(wanted)
+        rows = self._rows(
+            "SELECT messages.id, channel, author, name, kind, at, text, reply_to, attachments,"
+            " revision FROM messages JOIN authors ON authors.id = messages.author"
+            " WHERE author IN (SELECT value FROM json_each(?)) ORDER BY channel, at, place",
+            (wanted,),
+        )
+        return tuple(
+            Message(
+                id=MessageId(id_),
+                channel=ChannelId(channel),
+                author=Author(id=AuthorId(author), name=name, kind=kind),
+                text=text,
+                at=from_micros(at),
+                reply_to=reply_to,
+                attachments=attachments_from(attachments),
+                reactions=tuple(reactions.get(id_, ())),
+                revision=revision,
+            )
+            for id_, channel, author, name, kind, at, text, reply_to, attachments, revision in rows
+        )
+
+    def origins_of(self, authors: Collection[AuthorId]) -> frozenset[str]:
+        """Where these authors' rows came from."""
+        rows = self._rows(
+            "SELECT DISTINCT origin FROM messages WHERE author IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(authors)),),
+        )
+        return frozenset(origin for (origin,) in rows)
+
+    def drop_messages(self, authors: Collection[AuthorId]) -> int:
+        """Remove every row and reaction of these authors; how many rows there were."""
+        wanted = json.dumps(sorted(authors))
+        with self.transaction():
+            self._do(
+                "DELETE FROM reactions WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+            return self._do(
+                "DELETE FROM messages WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+
+    def remove_messages(self, messages: Iterable[MessageId]) -> None:
+        """Remove these rows."""
+        with self.transaction():
+            self._connection.executemany(
+                "DELETE FROM messages WHERE id = ?", ((message,) for message in messages)
+            )
+
+    def authors_with_messages(self) -> frozenset[AuthorId]:
+        """Everybody of whom words or reactions are kept."""
+        rows = self._rows(
+            "SELECT author FROM messages UNION SELECT author FROM reactions WHERE author <> ''"
+        )
+        return frozenset(AuthorId(author) for (author,) in rows)
+
+    def _count(self, source: int, count: _Count) -> None:
+        author = count.author
+        name = storable(author.name)
+        self._do(
+            "INSERT INTO authors (id, name, kind) VALUES (?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+            " kind = iif(kind = 'bot', kind, excluded.kind)",
+            (author.id, name, author.kind),
+        )
+        self._do("INSERT OR IGNORE INTO author_names VALUES (?, ?)", (author.id, name))
+        self._do(
+            "INSERT INTO author_counts VALUES (?, ?, ?, ?, ?)",
+            (source, author.id, count.messages, count.first, count.last),
+        )
+
+    def _take(self, message: Message, origin: str) -> bool:
+        at = to_micros(message.at)
+        if self._has_twin(message, at):
+            return False
+        changed = self._connection.execute(
+            "INSERT INTO messages (id, channel, author, at, text, reply_to, attachments, revision,"
+            " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET text = excluded.text,"
+            " attachments = excluded.attachments, revision = excluded.revision"
+            " WHERE excluded.revision > messages.revision",
+            (
+                message.id,
+                message.channel,
+                message.author.id,
+                at,
+                storable(message.text),
+                message.reply_to,
+                attachments_text(message.attachments),
+                message.revision,
+                origin,
+            ),
+        ).rowcount
+        # Also for a row that is there already: somebody who reacted may have agreed since.
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)",
+            [
+                (
+                    message.id,
+                    storable(reaction.emoji),
+                    reaction.author.id if reaction.author else "",
+                )
+                for reaction in message.reactions
+            ],
+        )
+        return changed > 0
+
+    def _has_twin(self, message: Message, at: int) -> bool:
+        """Whether the same message is there from an export of another format.
+
+        The one with a real id is worth more (replies, who reacted): it takes the other's place.
+        """
+        made_up = _MADE_UP in message.id
+        # The plus keeps SQLite from reading everything that the author ever wrote.
+        twins = self._connection.execute(
+            "SELECT id FROM messages WHERE channel = ? AND at = ? AND +author = ? AND text = ?"
+            " AND (instr(id, ?) > 0) <> ?",
+            (message.channel, at, message.author.id, storable(message.text), _MADE_UP, made_up),
+        ).fetchall()
+        if made_up:
+            return bool(twins)
+        self._connection.executemany("DELETE FROM messages WHERE id = ?", twins)
+        return False
+
+    def _reactions(self, authors: str) -> Mapping[str, list[Reaction]]:
+        """By message, those on the messages of ``authors`` (a JSON list)."""
+        found: dict[str, list[Reaction]] = {}
+        rows = self._rows(
+            "SELECT message, emoji, reactions.author, name, kind FROM reactions"
+            " JOIN messages ON messages.id = reactions.message"
+            " LEFT JOIN authors ON authors.id = reactions.author"
+            " WHERE messages.author IN (SELECT value FROM json_each(?)) ORDER BY reactions.rowid",
+            (authors,),
+        )
+        for message, emoji, author, name, kind in rows:
+            by = Author(id=AuthorId(author), name=name or author, kind=kind or "person")
+            found.setdefault(message, []).append(
+                Reaction(emoji=emoji, author=by if author else None)
+            )
+        return found

@@ -1,0 +1,126 @@
+"""The tables of a project's store, and how an older store becomes a newer one.
+
+Which of them can be erased: everything but ``ledger``, which is append-only by trigger and holds
+nothing that says who anybody is.  Times that are sorted or compared are whole microseconds since
+1970 in UTC; times that go into digests are ISO 8601 texts.
+"""
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION"]
+
+APPLICATION_ID = 0x42436F6E
+"""Marks an SQLite file as ours ("BCon")."""
+
+_FIRST = """
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL UNIQUE,
+    format TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    author TEXT,
+    imported_at TEXT NOT NULL,
+    counts TEXT NOT NULL
+);
+CREATE TABLE authors (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL
+);
+CREATE TABLE author_names (
+    author TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (author, name)
+) WITHOUT ROWID;
+CREATE TABLE author_counts (
+    source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+    author TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (source, author)
+) WITHOUT ROWID;
+
+CREATE TABLE messages (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    channel TEXT NOT NULL,
+    author TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    reply_to TEXT,
+    attachments TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    origin TEXT NOT NULL
+);
+CREATE INDEX messages_in_order ON messages (channel, at);
+CREATE INDEX messages_by_author ON messages (author);
+CREATE TABLE reactions (
+    message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    emoji TEXT NOT NULL,
+    author TEXT NOT NULL,
+    PRIMARY KEY (message, emoji, author)
+);
+CREATE INDEX reactions_by_author ON reactions (author);
+
+CREATE TABLE people (
+    person TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE
+);
+CREATE TABLE identities (
+    author TEXT PRIMARY KEY,
+    person TEXT NOT NULL REFERENCES people ON DELETE CASCADE
+);
+CREATE TABLE records (
+    record TEXT PRIMARY KEY,
+    salt TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE TABLE ledger (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    person TEXT NOT NULL,
+    record TEXT,
+    seal TEXT NOT NULL,
+    previous TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL UNIQUE
+);
+CREATE TRIGGER ledger_is_not_edited BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_is_not_cut BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TABLE acknowledgements (
+    policy TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+);
+
+CREATE TABLE live (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    channel TEXT NOT NULL,
+    author TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    reply_to TEXT,
+    attachments TEXT NOT NULL,
+    reactions TEXT NOT NULL,
+    revision INTEGER NOT NULL
+);
+CREATE INDEX live_in_order ON live (channel, at);
+CREATE TABLE claims (
+    channel TEXT NOT NULL,
+    post TEXT NOT NULL,
+    person TEXT,
+    state TEXT NOT NULL CHECK (state IN ('claimed', 'released', 'settled')),
+    at INTEGER NOT NULL,
+    message TEXT,
+    PRIMARY KEY (channel, post)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST,)
+"""Script n makes version n + 1 out of version n."""
+
+VERSION = len(MIGRATIONS)

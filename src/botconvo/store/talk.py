@@ -1,0 +1,155 @@
+"""The store's live side: what was said in running talks, and which posts are claimed.
+
+A claim is the point of no return of a post.  It is given in one transaction that also looks whether
+the person's consent is live, so that a withdrawal in another process stops the very next post.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from botconvo.consent import PersonId, allows, live_record
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+from botconvo.store.ledger import Ledger
+from botconvo.store.values import (
+    attachments_from,
+    attachments_text,
+    from_micros,
+    reactions_from,
+    reactions_text,
+    storable,
+    to_micros,
+)
+
+__all__ = ["LIVE_KEPT", "Claimed", "Refused", "Talk"]
+
+LIVE_KEPT = timedelta(days=30)
+"""How long live transcripts are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The right to post once."""
+
+    channel: ChannelId
+    post: str
+    person: PersonId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why a post must not go out."""
+
+    reason: Literal["no consent", "not on this platform", "already claimed"]
+
+
+class Talk(Ledger):
+    """The part of the store that running talks use."""
+
+    def record_live(self, message: Message) -> None:
+        """Keep a message of a running talk; a higher revision replaces it."""
+        self._do(
+            "INSERT INTO live (id, channel, author, name, kind, at, text, reply_to, attachments,"
+            " reactions, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET text = excluded.text, reactions = excluded.reactions,"
+            " attachments = excluded.attachments, revision = excluded.revision"
+            " WHERE excluded.revision >= live.revision",
+            (
+                message.id,
+                message.channel,
+                message.author.id,
+                storable(message.author.name),
+                message.author.kind,
+                to_micros(message.at),
+                storable(message.text),
+                message.reply_to,
+                attachments_text(message.attachments),
+                reactions_text(message.reactions),
+                message.revision,
+            ),
+        )
+
+    def remove_live(self, message: MessageId) -> None:
+        """Honour a deletion."""
+        self._do("DELETE FROM live WHERE id = ?", (message,))
+
+    def recent_live(self, channel: ChannelId, limit: int) -> tuple[Message, ...]:
+        """The last ``limit`` messages of a channel, oldest first."""
+        rows = self._rows(
+            "SELECT id, author, name, kind, at, text, reply_to, attachments, reactions, revision"
+            " FROM live WHERE channel = ? ORDER BY at DESC, place DESC LIMIT ?",
+            (channel, limit),
+        )
+        return tuple(
+            Message(
+                id=MessageId(id_),
+                channel=channel,
+                author=Author(id=AuthorId(author), name=name, kind=kind),
+                text=text,
+                at=from_micros(at),
+                reply_to=reply_to,
+                attachments=attachments_from(attachments),
+                reactions=reactions_from(reactions),
+                revision=revision,
+            )
+            for (
+                id_,
+                author,
+                name,
+                kind,
+                at,
+                text,
+                reply_to,
+                attachments,
+                reactions,
+                revision,
+            ) in reversed(rows)
+        )
+
+    def purge_live(self, now: datetime, kept: timedelta = LIVE_KEPT) -> int:
+        """Remove live messages and claims older than ``kept``; how many messages there were."""
+        before = to_micros(now - kept)
+        with self.transaction():
+            self._do("DELETE FROM claims WHERE at < ?", (before,))
+            return self._do("DELETE FROM live WHERE at < ?", (before,))
+
+    def claim(
+        self, channel: ChannelId, post: str, person: PersonId | None, now: datetime
+    ) -> Claimed | Refused:
+        """Ask for the right to post; one transaction, so that only one asker gets it.
+
+        ``post`` is the nonce of the post: unique within the channel, over restarts too.
+        ``person`` is None for an invented character, whom nobody has to be asked about.
+        """
+        with self.transaction():
+            if person is not None:
+                record = live_record(self.ledger(person), person, now)
+                if record is None:
+                    return Refused(reason="no consent")
+                if not allows(record, platform=channel.partition(":")[0]):
+                    return Refused(reason="not on this platform")
+            got = self._do(
+                "INSERT INTO claims (channel, post, person, state, at)"
+                " VALUES (?, ?, ?, 'claimed', ?)"
+                " ON CONFLICT (channel, post) DO UPDATE SET state = 'claimed', at = excluded.at,"
+                " person = excluded.person WHERE claims.state = 'released'",
+                (channel, post, person, to_micros(now)),
+            )
+            if not got:
+                return Refused(reason="already claimed")
+        return Claimed(channel=channel, post=post, person=person)
+
+    def release(self, claim: Claimed) -> None:
+        """Give a claim back: it was certainly not posted and may be tried again."""
+        self._do(
+            "UPDATE claims SET state = 'released'"
+            " WHERE channel = ? AND post = ? AND state = 'claimed'",
+            (claim.channel, claim.post),
+        )
+
+    def settle(self, claim: Claimed, message: MessageId | None = None) -> None:
+        """It is out, or may be: the claim is used up."""
+        self._do(
+            "UPDATE claims SET state = 'settled', message = ? WHERE channel = ? AND post = ?",
+            (message, claim.channel, claim.post),
+        )

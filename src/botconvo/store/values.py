@@ -1,0 +1,67 @@
+"""How values stand in columns: times, attachments, reactions and texts."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from botconvo.messages import Attachment, Author, AuthorId, Reaction
+
+__all__ = [
+    "attachments_from",
+    "attachments_text",
+    "from_micros",
+    "reactions_from",
+    "reactions_text",
+    "storable",
+    "to_micros",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(at: datetime) -> int:
+    """Whole microseconds since 1970; exact, unlike a float of seconds."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The moment, in UTC."""
+    return _EPOCH + micros * _MICROSECOND
+
+
+def storable(text: str) -> str:
+    """The text without lone surrogates, which are no characters and have no UTF-8 form."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def attachments_text(attachments: tuple[Attachment, ...]) -> str:
+    return json.dumps([[attachment.kind, attachment.name] for attachment in attachments])
+
+
+def attachments_from(text: str) -> tuple[Attachment, ...]:
+    return tuple(Attachment(kind=kind, name=name) for kind, name in json.loads(text))
+
+
+def reactions_text(reactions: tuple[Reaction, ...]) -> str:
+    return json.dumps(
+        [
+            [reaction.emoji, *(_author_fields(reaction.author) if reaction.author else ())]
+            for reaction in reactions
+        ]
+    )
+
+
+def reactions_from(text: str) -> tuple[Reaction, ...]:
+    return tuple(
+        Reaction(
+            emoji=emoji,
+            author=Author(id=AuthorId(author[0]), name=author[1], kind=author[2])
+            if author
+            else None,
+        )
+        for emoji, *author in json.loads(text)
+    )
+
+
+def _author_fields(author: Author) -> tuple[str, str, str]:
+    return author.id, author.name, author.kind

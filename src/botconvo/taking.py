@@ -1,0 +1,238 @@
+"""Takes rows of exports into the store, of those who agreed, and accounts for all others.
+
+The consent rule of imports stands here and nowhere else: words are kept only of authors with a live
+record, and only what that record covers.  Of everybody else the store learns how much they wrote,
+and when, so that the owner can see whom to ask.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from botconvo.consent import ConsentRecord, allows
+from botconvo.errors import ImportFailed
+from botconvo.importers import FAULTS, Export, Format, LeftOut, Reason, digest_of, read_export
+from botconvo.messages import AuthorId, Message
+from botconvo.store import Adding, Source, Store
+
+__all__ = [
+    "DISCORD_RULE",
+    "Accounting",
+    "Progress",
+    "Taken",
+    "drop_without_consent",
+    "take_again",
+    "take_exports",
+]
+
+DISCORD_RULE = (
+    "These rows come from Discord's API. Discord's Developer Policy (rule 21) says: \"Do not use "
+    'message content obtained through the APIs to train machine learning or AI models" unless '
+    "Discord has given express permission. The friendliest source is the data package that each "
+    "person requests from Discord for themselves."
+)
+"""Said whenever something comes from Discord's API."""
+
+NO_CONSENT = "no consent"
+OUTSIDE_CONSENT = "outside the consent"
+ALREADY_TAKEN = "already taken"
+_MOST_ERRORS = 1000
+"""Faults that are listed one by one; all are counted."""
+
+Progress = Callable[[Path, int], None]
+"""Told the file and the bytes of it read so far."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Accounting:
+    """What became of every row: ``read == taken + sum(left_out.values())``."""
+
+    read: int = 0
+    taken: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    by_author: Counter[str] = field(default_factory=Counter)
+    """Rows taken, by author id."""
+    errors: list[dict[str, str | int | None]] = field(default_factory=list)
+    """What could not be read: ``file``, ``line``, ``what``."""
+
+    def add(self, other: "Accounting") -> None:
+        """Add up two files."""
+        self.read += other.read
+        self.taken += other.taken
+        self.left_out.update(other.left_out)
+        self.by_author.update(other.by_author)
+        self.errors.extend(other.errors)
+
+    def as_json(self) -> dict[str, object]:
+        """The form of ``--report FILE``."""
+        return {
+            "read": self.read,
+            "taken": self.taken,
+            "left_out": dict(self.left_out.most_common()),
+            "by_author": dict(self.by_author.most_common()),
+            "errors": self.errors,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One file of an import; ``failed`` says why it gave nothing, in one line."""
+
+    path: Path
+    format: str
+    origin: str
+    accounting: Accounting
+    failed: str | None = None
+
+
+def take_exports(
+    store: Store,
+    paths: Sequence[Path],
+    now: datetime,
+    *,
+    author: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Taken, ...]:
+    """Import files, each in one transaction; one that cannot be read does not stop the rest.
+
+    Raises:
+        ImportFailed: there is no such file, or not one of them could be read.
+        StoreError: the store cannot be written; the files before that one are in.
+    """
+    whole = [path.absolute() for path in paths]
+    _all_there(whole)
+    drop_without_consent(store, now)
+    taken: list[Taken] = []
+    failures: list[ImportFailed] = []
+    for path in dict.fromkeys(whole):
+        try:
+            export = read_export(path, author=author)
+            taken.append(_take(store, export, digest_of(path), now, progress))
+        except ImportFailed as failed:
+            failures.append(failed)
+            taken.append(_failed(path, str(failed)))
+    if len(failures) == len(taken):
+        raise failures[0]
+    return tuple(taken)
+
+
+def take_again(
+    store: Store,
+    authors: Collection[AuthorId],
+    now: datetime,
+    progress: Progress | None = None,
+) -> tuple[Accounting, tuple[str, ...]]:
+    """Go again through the imported files that ``authors`` wrote in, because they agreed since.
+
+    The second value says, a sentence each, which files could not be used.
+    """
+    total = Accounting()
+    trouble: list[str] = []
+    for source in store.sources(authors):
+        try:
+            if digest_of(source.path) != source.sha256:
+                trouble.append(f"{source.path} was changed since it was imported; import it again")
+                continue
+            export = Export(
+                path=source.path, format=cast(Format, source.format), author=source.author
+            )
+            total.add(_take(store, export, source.sha256, now, progress).accounting)
+        except ImportFailed as failed:
+            trouble.append(f"{failed}; import it again from where it is now")
+    return total, tuple(trouble)
+
+
+def drop_without_consent(store: Store, now: datetime) -> int:
+    """Remove the rows of everybody whose record is gone, withdrawn or expired; how many."""
+    live = store.live_records(now)
+    return store.drop_messages(store.authors_with_messages() - live.keys())
+
+
+def _take(
+    store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
+) -> Taken:
+    source = Source(
+        path=export.path,
+        sha256=sha256,
+        format=export.format,
+        origin=export.origin,
+        author=export.author,
+    )
+    told = None if progress is None else lambda done: progress(export.path, done)
+    with store.add_export(source, now) as adding:
+        accounting = _rows(export, adding, store.live_records(now), told)
+        adding.counts = {"read": accounting.read, **accounting.left_out}
+    return Taken(
+        path=export.path, format=export.format, origin=export.origin, accounting=accounting
+    )
+
+
+def _rows(
+    export: Export,
+    adding: Adding,
+    records: Mapping[AuthorId, ConsentRecord],
+    told: Callable[[int], None] | None,
+) -> Accounting:
+    accounting = Accounting()
+    messages = 0
+    for row in export.rows(told):
+        accounting.read += 1
+        if isinstance(row, LeftOut):
+            accounting.left_out[row.reason] += 1
+            if row.reason is Reason.BOT and row.author is not None:
+                adding.saw_bot(row.author)
+            if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
+                accounting.errors.append(
+                    {"file": str(export.path), "line": row.line, "what": str(row.reason)}
+                )
+            continue
+        messages += 1
+        adding.saw(row)
+        reason = _offer(row, adding, records)
+        if reason is None:
+            accounting.taken += 1
+            accounting.by_author[row.author.id] += 1
+        else:
+            accounting.left_out[reason] += 1
+    if not messages:
+        raise ImportFailed(f"{export.path} holds no message of a person ({_reasons(accounting)})")
+    return accounting
+
+
+def _offer(
+    message: Message, adding: Adding, records: Mapping[AuthorId, ConsentRecord]
+) -> str | None:
+    """Take a message if its author agreed; otherwise why not."""
+    record = records.get(message.author.id)
+    if record is None:
+        return NO_CONSENT
+    if not allows(record, author=message.author.id, channel=message.channel, at=message.at):
+        return OUTSIDE_CONSENT
+    agreed = tuple(
+        reaction
+        for reaction in message.reactions
+        if reaction.author is None or reaction.author.id in records
+    )
+    return None if adding.take(replace(message, reactions=agreed)) else ALREADY_TAKEN
+
+
+def _all_there(paths: Iterable[Path]) -> None:
+    """A mistyped name is told before anything is done."""
+    for path in paths:
+        if not path.exists():
+            raise ImportFailed(f"there is no file {path}; check its name")
+        if path.is_dir():
+            raise ImportFailed(f"{path} is a folder; name the export files inside it")
+
+
+def _failed(path: Path, why: str) -> Taken:
+    accounting = Accounting(errors=[{"file": str(path), "line": None, "what": why}])
+    return Taken(path=path, format="", origin="", accounting=accounting, failed=why)
+
+
+def _reasons(accounting: Accounting) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in accounting.left_out.most_common())
+    return reasons or "it has no messages at all"

@@ -1,0 +1,33 @@
+"""Whether the training extra is installed, found out before any work is done."""
+
+from importlib import import_module
+
+from botconvo.errors import TrainingError
+
+__all__ = ["require_extra"]
+
+_MODULES = ("torch", "safetensors", "tokenizers", "transformers", "peft")
+
+
+def require_extra() -> None:
+    """Import what training needs (seconds).
+
+    Raises:
+        TrainingError: one of the libraries is missing, or cannot be loaded.
+    """
+    for name in _MODULES:
+        try:
+            import_module(name)
+        except ModuleNotFoundError:
+            raise TrainingError(
+                f"training needs {name}, which is not installed; pip install 'botconvo[train]'"
+            ) from None
+        except (ImportError, OSError) as error:  # a library of another platform or version
+            raise TrainingError(
+                f"training needs {name}, which cannot be loaded ({_first_line(error)}); "
+                "pip install --force-reinstall 'botconvo[train]'"
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no reason given"])[0]

@@ -1,0 +1,72 @@
+"""One more ``[[personas]]`` table at the end of config.toml, as text: comments stay.
+
+It knows nothing of what the settings mean.
+"""
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+from botconvo.errors import ConfigError
+
+__all__ = ["add_persona", "persona_table"]
+
+
+def persona_table(name: str, checkpoint: str) -> str:
+    """The table as text.  ``checkpoint`` is a path as config.toml has it."""
+    return f"[[personas]]\nname = {_quoted(name)}\ncheckpoint = {_quoted(checkpoint)}\n"
+
+
+def add_persona(config: Path, name: str, checkpoint: str) -> bool:
+    """Append the table, unless a persona of that name is there; whether it was appended.
+
+    Raises:
+        ConfigError: the file cannot be read, changed or written, or is no TOML; it is as it was.
+    """
+    path = config.resolve()  # behind a link the link stays
+    try:
+        text = path.read_bytes().decode("utf-8")
+        personas = tomllib.loads(text).get("personas", [])
+    except OSError as error:
+        raise ConfigError(f"{config}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # torn TOML or text
+        raise ConfigError(f"{config}: {error}") from None
+    if any(_folded(persona) == name.casefold() for persona in personas):
+        return False
+    longer = _appended(text, persona_table(name, checkpoint))
+    try:
+        tomllib.loads(longer)
+    except ValueError:
+        raise ConfigError(
+            f"{config}: no table can be put behind its last one; add the persona by hand"
+        ) from None
+    _write(path, longer)
+    return True
+
+
+def _folded(persona: object) -> str | None:
+    name = persona.get("name") if isinstance(persona, dict) else None
+    return name.casefold() if isinstance(name, str) else None
+
+
+def _appended(text: str, table: str) -> str:
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if not text.strip() else line_break if text.endswith("\n") else line_break * 2
+    return text + gap + table.replace("\n", line_break)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(text.encode("utf-8"))
+        shutil.copymode(path, partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are TOML's, but for the delete character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,148 @@
+"""What a person sees while a clone is trained: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+__all__ = ["Bar", "Reporter", "Rows", "Started", "Step", "reporter_for"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The run as it begins: ``total`` steps at most, ``done`` of them already; times in seconds."""
+
+    total: int
+    done: int
+    steps_per_epoch: int
+    base_loss: float
+    seconds: float
+    """An estimate of the rest, if the run does not end early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step done.  ``held_out`` is set when it was followed by a measurement."""
+
+    step: int
+    loss: float
+    tokens_per_s: float
+    seconds_left: float
+    held_out: float | None = None
+    is_best: bool = False
+
+
+class Reporter(Protocol):
+    """Is told how a run goes; entered before the run and left after it."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def started(self, started: Started) -> None: ...
+    def stepped(self, step: Step) -> None: ...
+
+
+def reporter_for(stream: TextIO) -> Reporter:
+    """A bar where somebody watches, rows where a file or a pipe does."""
+    return Bar(stream) if stream.isatty() else Rows(stream)
+
+
+def minutes(seconds: float) -> str:
+    """A duration in words that promise no more than an estimate can."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _opening(started: Started) -> str:
+    going_on = f", going on from step {started.done}" if started.done else ""
+    return (
+        f"Training takes {minutes(started.seconds)} at most ({started.total} steps{going_on}) and "
+        "ends earlier when the held-out loss stops falling. Ctrl-C stops it; the same command "
+        "goes on."
+    )
+
+
+class Rows:
+    """Plain lines: the beginning, and every measurement."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream, self._steps = stream, 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def started(self, started: Started) -> None:
+        self._steps = started.steps_per_epoch
+        self._say(_opening(started))
+        self._say(f"epoch 0.0: held-out loss {started.base_loss:.3f} (the base)")
+
+    def stepped(self, step: Step) -> None:
+        if step.held_out is None:
+            return
+        best = " (best so far)" if step.is_best else ""
+        self._say(
+            f"epoch {step.step / self._steps:.1f}: loss {step.loss:.3f}, "
+            f"held-out loss {step.held_out:.3f}{best}, {step.tokens_per_s:.0f} tokens/s, "
+            f"{minutes(step.seconds_left)} left at most"
+        )
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+
+class Bar:
+    """A bar with ETA, losses and speed."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]:.1f}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}, held-out {task.fields[held_out]:.3f}"),
+            TextColumn("(best {task.fields[best]:.3f})  {task.fields[speed]:.0f} tokens/s"),
+            console=Console(file=stream),
+        )
+        self._task: Any = None
+        self._steps = 1
+        self._best = float("inf")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def started(self, started: Started) -> None:
+        self._steps = started.steps_per_epoch
+        self._progress.console.print(_opening(started), highlight=False)
+        self._task = self._progress.add_task(
+            "training",
+            total=started.total,
+            completed=started.done,
+            epoch=started.done / self._steps,
+            loss=float("nan"),
+            held_out=started.base_loss,
+            best=started.base_loss,
+            speed=0.0,
+        )
+
+    def stepped(self, step: Step) -> None:
+        fields: dict[str, Any] = {"epoch": step.step / self._steps, "loss": step.loss}
+        fields["speed"] = step.tokens_per_s
+        if step.held_out is not None:
+            fields["held_out"] = step.held_out
+            self._best = step.held_out if step.is_best else self._best
+            fields["best"] = self._best
+        self._progress.update(self._task, completed=step.step, **fields)

@@ -1,0 +1,83 @@
+"""The numbers of a training run, and the digest by which a stopped run knows itself again.
+
+Plain values: it knows nothing of torch.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+
+from botconvo.errors import TrainingError
+
+__all__ = ["TrainingSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """The defaults were found by trial on the sample friends (LOG.md has the figures)."""
+
+    epochs: float = 12.0
+    """At most so many passes over the corpus; the best one by held-out loss is kept."""
+    rank: int = 16
+    """Rank of the LoRA matrices; alpha is twice the rank."""
+    rate: float = 1e-3
+    """Highest learning rate."""
+    seed: int = 0
+    block: int = 256
+    """Most tokens of a window: the context that a line is learned with."""
+    overlap: int = 96
+    """Most tokens of context that a later window of a session repeats from the one before."""
+    batch: int = 8
+    """Rows of ``block`` tokens a step."""
+    context_weight: float = 0.1
+    """Weight of the others' words in the loss, against 1 for the friend's own."""
+    dropout: float = 0.05
+    weight_decay: float = 0.01
+    warmup: int = 10
+    """Steps until the learning rate is at its highest."""
+    clip: float = 1.0
+    """Largest norm of a step's gradient."""
+    patience: int = 3
+    """Half epochs without a better held-out loss after which the run ends."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            TrainingError: a number makes no sense.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = _BOUNDS[field.name]
+            if not low <= value <= high:
+                raise TrainingError(f"{field.name} {value:g}: must be from {low:g} to {high:g}")
+        if self.overlap >= self.block:
+            raise TrainingError(
+                f"overlap {self.overlap}: must be smaller than the block of {self.block} tokens"
+            )
+
+    @property
+    def alpha(self) -> int:
+        """What the LoRA matrices' product is multiplied with, times the rank."""
+        return 2 * self.rank
+
+    def digest(self, *inputs: str) -> str:
+        """SHA-256 in hexadecimal over the settings and over the digests of all that goes in."""
+        text = json.dumps([asdict(self), inputs], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "epochs": (0.01, 1000.0),
+    "rank": (1, 512),
+    "rate": (1e-7, 1.0),
+    "seed": (0, 2**32 - 1),
+    "block": (32, 4096),
+    "overlap": (0, 4095),
+    "batch": (1, 1024),
+    "context_weight": (0.0, 1.0),
+    "dropout": (0.0, 0.9),
+    "weight_decay": (0.0, 1.0),
+    "warmup": (0, 10_000),
+    "clip": (1e-3, 1e3),
+    "patience": (1, 1000),
+}

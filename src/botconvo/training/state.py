@@ -1,0 +1,90 @@
+"""Where a run stands, in one file without pickles, so that it can go on after a stop.
+
+It knows nothing of what the tensors are.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from botconvo.errors import TrainingError
+
+__all__ = ["Position", "StateFile"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Position:
+    """How far a run is.  Losses are means over held-out own tokens, in nats."""
+
+    step: int = 0
+    base_loss: float
+    """Of the base without an adapter."""
+    best_loss: float = float("inf")
+    best_step: int = 0
+    worse: int = 0
+    """Evaluations since the best one."""
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, held-out loss) of every evaluation."""
+
+
+class StateFile:
+    """One run's state; ``digest`` stands for everything that the run was started with."""
+
+    def __init__(self, path: Path, digest: str) -> None:
+        self.path, self._digest = path, digest
+
+    def read(self) -> tuple[Position, dict[str, torch.Tensor]] | None:
+        """The saved state; None where there is none, a damaged one, or one of another run."""
+        try:
+            data = self.path.read_bytes()
+            position = _position(data, self._digest)
+            return None if position is None else (position, load(data))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            return None
+
+    def write(self, position: Position, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Replace the saved state; the older one stays if that fails.
+
+        Raises:
+            TrainingError: the disk refuses.
+        """
+        text = json.dumps({"digest": self._digest, **asdict(position)})
+        data = save({k: t.contiguous() for k, t in tensors.items()}, metadata={"position": text})
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise TrainingError(
+                f"{self.path}: cannot be written: {error.strerror or error}; free some space and "
+                "repeat the command, it goes on from where it last could save"
+            ) from None
+
+    def remove(self) -> None:
+        """Forget the run, and its folder if nothing else is in it."""
+        self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
+
+
+def _position(data: bytes, digest: str) -> Position | None:
+    length = int.from_bytes(data[:8], "little")
+    fields: dict[str, Any] = json.loads(
+        json.loads(data[8 : 8 + length])["__metadata__"]["position"]
+    )
+    if fields.pop("digest") != digest:
+        return None
+    fields["losses"] = [(int(step), float(loss)) for step, loss in fields["losses"]]
+    return Position(**fields)

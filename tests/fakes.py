@@ -1,0 +1,398 @@
+"""Fakes of the ports, each with a memory: tests assert on what they were told, not on calls.
+
+They hold no behaviour of the program beyond what their protocol promises.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from botconvo.conversation.events import (
+    Event,
+    Opened,
+    Pause,
+    Resume,
+    SetSpeed,
+    SetTemperature,
+    Steer,
+    Step,
+)
+from botconvo.conversation.orders import Act, React
+from botconvo.errors import BotConvoError, PlatformError
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+from botconvo.personas import PersonaName
+from botconvo.ports import (
+    Completion,
+    GenerateRequest,
+    Limits,
+    PersonaState,
+    Shown,
+    ShownMessage,
+    ShownReaction,
+    ShownState,
+)
+
+__all__ = [
+    "FakeClock",
+    "FakeControls",
+    "FakeExtractor",
+    "FakeGenerator",
+    "FakePlatform",
+    "Posting",
+    "Steering",
+]
+
+NOON = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """Time that moves only when a test says so; ``skipping`` lets every wait end at once.
+
+    ``waits`` remembers what was waited for, in order.
+    """
+
+    def __init__(self, start: datetime = NOON, *, skipping: bool = False) -> None:
+        self._now = start
+        self._skipping = skipping
+        self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._somebody = asyncio.Event()
+        self.waits: list[datetime] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def wait_until(self, when: datetime) -> None:
+        self.waits.append(when)
+        if when <= self._now or self._skipping:
+            self._now = max(self._now, when)
+            await asyncio.sleep(0)
+            return
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (when, next(self._numbers), sleeper))
+        self._somebody.set()
+        await sleeper
+
+    async def somebody_waits(self) -> datetime:
+        """Come back once something sleeps; returns the earliest time that is waited for."""
+        while not (times := [when for when, _, sleeper in self._sleepers if not sleeper.done()]):
+            self._somebody.clear()
+            await self._somebody.wait()
+        return min(times)
+
+    async def advance(self, by: timedelta) -> None:
+        """Move on, waking every sleeper at its own time and in order."""
+        end = self._now + by
+        while self._sleepers and self._sleepers[0][0] <= end:
+            when, _, sleeper = heapq.heappop(self._sleepers)
+            self._now = max(self._now, when)
+            if not sleeper.done():
+                sleeper.set_result(None)
+            await _let_others_run()
+        self._now = end
+        await _let_others_run()
+
+
+class FakeGenerator:
+    """Says what was enqueued, request by request; ``history`` holds what it was asked.
+
+    A string stands for one finished completion, a sequence for several, an error is raised.
+    """
+
+    def __init__(self, *answers: str | Sequence[str | Completion] | BotConvoError) -> None:
+        self._answers = deque(answers)
+        self.history: list[GenerateRequest] = []
+
+    def enqueue(self, *answers: str | Sequence[str | Completion] | BotConvoError) -> None:
+        self._answers.extend(answers)
+
+    async def complete(self, request: GenerateRequest) -> Sequence[Completion]:
+        self.history.append(request)
+        await asyncio.sleep(0)
+        if not self._answers:
+            raise AssertionError(f"nobody told the generator what to answer to {request.prompt!r}")
+        answer = self._answers.popleft()
+        if isinstance(answer, BotConvoError):
+            raise answer
+        texts = [answer] if isinstance(answer, str) else answer
+        return [
+            text
+            if isinstance(text, Completion)
+            else Completion(text=text, finished=True, logprob=-1.0)
+            for text in texts
+        ]
+
+
+class FakeExtractor:
+    """Finds the phrases that it was given for a text, and otherwise none."""
+
+    def __init__(self, phrases: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.phrases = dict(phrases or {})
+        self.history: list[str] = []
+
+    def noun_phrases(self, text: str) -> Sequence[str]:
+        self.history.append(text)
+        return self.phrases.get(text, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """What a platform was asked to put out, and the message that came of it."""
+
+    channel: ChannelId
+    persona: PersonaName
+    act: Act
+    nonce: str
+    message: Message | None
+
+
+class FakePlatform:
+    """One place with channels that a test speaks into; ``posted`` and ``typing`` remember.
+
+    ``refuse`` makes the next post fail with the given error.
+    """
+
+    def __init__(
+        self,
+        *channels: ChannelId,
+        name: str = "fake",
+        limits: Limits | None = None,
+        clock: FakeClock | None = None,
+    ) -> None:
+        self._name = name
+        self._limits = limits or Limits(characters=2000, reactions=True, replies=True, people=False)
+        self._clock = clock or FakeClock()
+        self._inbox: asyncio.Queue[tuple[ChannelId, Event] | None] = asyncio.Queue()
+        self._refusals: deque[BotConvoError] = deque()
+        self._numbers = itertools.count(1)
+        self._changed = asyncio.Event()
+        self.channels = channels or (ChannelId(f"{name}:main"),)
+        self.posted: list[Posting] = []
+        self.typing: list[tuple[ChannelId, PersonaName]] = []
+        self.is_open = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def __aenter__(self) -> Self:
+        self.is_open = True
+        for channel in self.channels:
+            self.happens(Opened(), channel)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.is_open = False
+        self.close()
+
+    def limits(self, channel: ChannelId) -> Limits:
+        return self._limits
+
+    def happens(self, event: Event, channel: ChannelId | None = None) -> None:
+        """Let an event come in."""
+        self._inbox.put_nowait((channel or self.channels[0], event))
+
+    def close(self) -> None:
+        """End the events, as a platform does when its owner quits."""
+        self._inbox.put_nowait(None)
+
+    def refuse(self, error: BotConvoError) -> None:
+        self._refusals.append(error)
+
+    async def events(self) -> AsyncIterator[tuple[ChannelId, Event]]:
+        while (item := await self._inbox.get()) is not None:
+            yield item
+
+    async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
+        self.typing.append((channel, persona))
+        await asyncio.sleep(0)
+
+    async def post(
+        self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
+    ) -> Message | None:
+        await asyncio.sleep(0)
+        if self._refusals:
+            raise self._refusals.popleft()
+        message = None if isinstance(act, React) else self._message(channel, persona, act.text)
+        if message is not None and not isinstance(act, React):
+            message = replace(message, reply_to=act.reply_to)
+        self.posted.append(
+            Posting(channel=channel, persona=persona, act=act, nonce=nonce, message=message)
+        )
+        self._changed.set()
+        return message
+
+    async def has_posted(self, count: int) -> Sequence[Posting]:
+        """Come back once that many acts are out."""
+        while len(self.posted) < count:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.posted
+
+    def _message(self, channel: ChannelId, persona: PersonaName, text: str) -> Message:
+        return Message(
+            id=MessageId(f"{channel}/{next(self._numbers)}"),
+            channel=channel,
+            author=Author(id=AuthorId(f"{self._name}:{persona}"), name=persona, kind="clone"),
+            text=text,
+            at=self._clock.now(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steering:
+    """One pull at the reins."""
+
+    channel: ChannelId
+    steer: Steer
+    by: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Talk:
+    """One channel: its state, what was shown in it, and who watches."""
+
+    state: ShownState
+    recent: deque[Shown]
+    watchers: list["_Watcher"] = field(default_factory=list)
+
+
+class FakeControls:
+    """Reins that remember who pulled them, over channels in which a test shows things.
+
+    ``steered`` holds every order.  Steering changes the state as the real reins do.
+    """
+
+    def __init__(
+        self,
+        *channels: ChannelId,
+        personas: Iterable[tuple[PersonaName, PersonaState]] = (),
+        recent: int = 100,
+        backlog: int = 100,
+    ) -> None:
+        self._personas = tuple(personas)
+        self._recent = recent
+        self._backlog = backlog
+        self._talks: dict[ChannelId, _Talk] = {}
+        self._changed = asyncio.Event()
+        self.steered: list[Steering] = []
+        for channel in channels:
+            self.open(channel)
+
+    def open(self, channel: ChannelId) -> None:
+        """A channel begins."""
+        state = ShownState(paused=False, speed=1.0, temperature=None, personas=self._personas)
+        self._talks[channel] = _Talk(state=state, recent=deque(maxlen=self._recent))
+
+    def channels(self) -> Sequence[ChannelId]:
+        return tuple(self._talks)
+
+    def state(self, channel: ChannelId) -> ShownState:
+        return self._talks[channel].state
+
+    def watchers(self, channel: ChannelId) -> int:
+        return len(self._talks[channel].watchers)
+
+    def show(self, channel: ChannelId, *items: Shown) -> None:
+        """Let something be seen by everybody who watches, now or later."""
+        talk = self._talks[channel]
+        for item in items:
+            if isinstance(item, ShownState):
+                talk.state = item
+            elif isinstance(item, ShownMessage | ShownReaction):
+                talk.recent.append(item)
+            for watcher in talk.watchers:
+                watcher.put(item)
+
+    def forget(self, message: MessageId) -> None:
+        """Drop a message from what later watchers get, without telling the present ones."""
+        for talk in self._talks.values():
+            kept = [
+                item
+                for item in talk.recent
+                if not (isinstance(item, ShownMessage) and item.message.id == message)
+            ]
+            talk.recent = deque(kept, maxlen=self._recent)
+
+    async def has_watchers(self, channel: ChannelId, count: int) -> None:
+        """Come back once exactly that many watch."""
+        while len(self._talks[channel].watchers) != count:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def has_steered(self, count: int) -> Sequence[Steering]:
+        """Come back once the reins were pulled that often."""
+        while len(self.steered) < count:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.steered
+
+    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
+        await asyncio.sleep(0)
+        if channel not in self._talks:
+            raise PlatformError(f"there is no channel {channel}")
+        self.steered.append(Steering(channel=channel, steer=steer, by=by))
+        self.show(channel, _steered(self._talks[channel].state, steer))
+        self._changed.set()
+        return f"{type(steer).__name__} done."
+
+    async def watch(self, channel: ChannelId) -> AsyncIterator[Shown]:
+        talk = self._talks[channel]
+        watcher = _Watcher([talk.state, *talk.recent], self._backlog)
+        talk.watchers.append(watcher)
+        self._changed.set()
+        try:
+            while True:
+                yield await watcher.get()
+        finally:
+            talk.watchers.remove(watcher)
+            self._changed.set()
+
+
+class _Watcher:
+    """A bounded backlog that loses its oldest items."""
+
+    def __init__(self, first: Iterable[Shown], size: int) -> None:
+        self._items: deque[Shown] = deque(first, maxlen=size)
+        self._some = asyncio.Event()
+
+    def put(self, item: Shown) -> None:
+        self._items.append(item)
+        self._some.set()
+
+    async def get(self) -> Shown:
+        while not self._items:
+            self._some.clear()
+            await self._some.wait()
+        return self._items.popleft()
+
+
+def _steered(state: ShownState, steer: Steer) -> ShownState:
+    match steer:
+        case Pause():
+            return replace(state, paused=True)
+        case Resume():
+            return replace(state, paused=False)
+        case SetSpeed(factor=factor):
+            return replace(state, speed=factor)
+        case SetTemperature(value=value):
+            return replace(state, temperature=value)
+        case Step():
+            return state
+
+
+async def _let_others_run() -> None:
+    # A woken task may wake another one; a few turns of the loop carry such a chain.
+    for _ in range(10):
+        await asyncio.sleep(0)

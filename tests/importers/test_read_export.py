@@ -1,0 +1,150 @@
+"""Which format a file has, told from its content; and what is said of files that are no exports."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from botconvo.errors import ImportFailed
+from botconvo.importers import Export, LeftOut, digest_of, read_export
+from botconvo.messages import Message
+
+EXPORTS = Path(__file__).parent.parent / "data" / "exports"
+NEWEST = EXPORTS / "discord-dce-2.47"
+
+
+def a_file(folder: Path, content: bytes | str, name: str = "export.txt") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kind"),
+    [
+        ("discord-dce-2.47/*general*.json", "discord-json"),
+        ("discord-dce-2.47/Direct*.json", "discord-json"),
+        ("discord-dce-2.47/*general*.csv", "discord-csv"),
+        ("discord-dce-2.47/windows-crlf.csv", "discord-csv"),
+    ],
+)
+def test_the_content_tells_the_format_and_the_name_does_not(
+    tmp_path: Path, pattern: str, kind: str
+) -> None:
+    path = Path(shutil.copy(next(EXPORTS.glob(pattern)), tmp_path / "misleading.png"))
+    export = read_export(path)
+    assert export.format == kind
+    assert export.origin == "discord-api"
+    assert any(isinstance(row, Message) for row in export.rows())
+
+
+def test_a_single_column_needs_to_know_whose_it_is() -> None:
+    path = EXPORTS / "gpt-2-simple" / "bort.csv"
+    with pytest.raises(ImportFailed, match="--author NAME"):
+        read_export(path)
+    export = read_export(path, author="Bort")
+    assert (export.format, export.origin) == ("single-column-csv", "file")
+    assert [row.author.name for row in export.rows() if isinstance(row, Message)] == ["Bort"] * 4
+
+
+def test_a_file_that_names_its_authors_takes_no_other() -> None:
+    with pytest.raises(ImportFailed, match="without --author 'Bort'"):
+        read_export(next(NEWEST.glob("*general*.json")), author="Bort")
+
+
+def test_a_byte_order_mark_is_tolerated(tmp_path: Path) -> None:
+    for sample in (next(NEWEST.glob("*general*.json")), next(NEWEST.glob("*general*.csv"))):
+        marked = a_file(tmp_path, b"\xef\xbb\xbf" + sample.read_bytes(), sample.name)
+        assert list(read_export(marked).rows()) == list(read_export(sample).rows())
+
+
+def test_json_and_csv_of_one_channel_are_one_channel() -> None:
+    channels = {
+        row.channel
+        for pattern in ("*general*.json", "*general*.csv")
+        for row in read_export(next(NEWEST.glob(pattern))).rows()
+        if isinstance(row, Message)
+    }
+    assert channels == {"discord:1218000000000000002"}
+
+
+def test_bytes_that_are_no_utf8_cost_letters_and_not_the_file(tmp_path: Path) -> None:
+    sample = next(NEWEST.glob("*general*.csv")).read_bytes().replace(b"ok so", b"\xff\xfe so")
+    texts = [row.text for row in read_export(a_file(tmp_path, sample)).rows() if isinstance(row, Message)]
+    assert texts[0] == "�� so who's playing tonight"
+    assert len(texts) == 15
+
+
+def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
+    path = next(NEWEST.glob("*general*.json"))
+    told: list[int] = []
+    list(read_export(path).rows(told.append))
+    assert told[-1] == path.stat().st_size
+    assert told == sorted(told)
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    one, two = a_file(tmp_path, "a", "one"), a_file(tmp_path, "a", "two")
+    assert digest_of(one) == digest_of(two)
+    assert digest_of(one) != digest_of(a_file(tmp_path, "b", "two"))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf \n", "is empty"),
+        ("AuthorID,Author".encode("utf-16"), "is UTF-16"),
+        (b"PK\x03\x04rest", "is a zip file"),
+        ("<!DOCTYPE html>\n<html>", "is HTML"),
+        ("=" * 62 + "\nGuild: The Boys\n", "plain text"),
+        ("AuthorID;Author;Date;Content;Attachments;Reactions;\n", "with semicolons"),
+        ("\ufeffAuthorID;Author;Date;Content;Attachments;Reactions\n", "with semicolons"),
+        ('{"messages": []}', "JSON, but not DiscordChatExporter's"),
+        ('[{"a": 1}]', "a JSON list"),
+        ("window.YTD.tweets.part0 = [", "a Twitter archive"),
+        ("<|soss r/x|><|sot|>title", "ssi-bot"),
+        ("[12:01] <nick> hello\n[12:02] <nock> hi\n", "an IRC log"),
+        ("12/31/23, 21:05 - Bort: hello\n", "a WhatsApp chat"),
+        ("name,text,more\na,b,c\n", "is no export that BotConvo reads"),
+        (b"\x7fELF\0\0\0", "is no export that BotConvo reads"),
+    ],
+)
+@pytest.mark.parametrize("author", [None, "Bort"])
+def test_what_is_no_export_is_said_in_one_line(
+    tmp_path: Path, content: bytes | str, what: str, author: str | None
+) -> None:
+    path = a_file(tmp_path, content)
+    with pytest.raises(ImportFailed, match=what) as failed:
+        read_export(path, author=author)
+    assert str(failed.value).startswith(str(path))
+    assert "\n" not in str(failed.value)
+
+
+def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match="is a folder"):
+        read_export(tmp_path)
+    with pytest.raises(ImportFailed, match="there is no file"):
+        read_export(tmp_path / "gone.json")
+    with pytest.raises(ImportFailed, match="there is no file"):
+        digest_of(tmp_path / "gone.json")
+
+
+def test_a_file_that_goes_away_before_it_is_read_is_an_import_error(tmp_path: Path) -> None:
+    export = Export(path=tmp_path / "gone.json", format="discord-json")
+    with pytest.raises(ImportFailed, match="there is no file"):
+        list(export.rows())
+
+
+def test_the_name_of_the_file_is_in_every_error_of_its_parser(tmp_path: Path) -> None:
+    path = a_file(tmp_path, '{"guild": {}, "channel": {"id": "5"}, "me')
+    with pytest.raises(ImportFailed, match="breaks off") as failed:
+        list(read_export(path).rows())
+    assert str(path) in str(failed.value)
+
+
+def test_a_torn_file_says_so_in_its_last_row(tmp_path: Path) -> None:
+    whole = next(NEWEST.glob("*general*.json")).read_bytes()
+    *_, last = read_export(a_file(tmp_path, whole[: len(whole) // 2])).rows()
+    assert isinstance(last, LeftOut)
+    assert last.reason == "torn"

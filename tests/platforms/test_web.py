@@ -1,0 +1,609 @@
+import asyncio
+import json
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from builders import a_message, an_author
+from fakes import FakeControls
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+import botconvo.platforms.web
+from botconvo.conversation.events import (
+    Event,
+    Heard,
+    Opened,
+    Pause,
+    Resume,
+    SetSpeed,
+    SetTemperature,
+    Steer,
+    Step,
+    TypingSeen,
+)
+from botconvo.conversation.orders import PromptSource, React, Say, Trace
+from botconvo.errors import PlatformError
+from botconvo.messages import ChannelId, MessageId
+from botconvo.personas import PersonaName
+from botconvo.platforms.web import WebPlatform
+from botconvo.platforms.web.app import MAX_BODY, TOKEN_HEADER
+from botconvo.platforms.web.live import MAX_WATCHERS, TOO_MANY, WRONG_TOKEN
+from botconvo.ports import ShownMessage, ShownReaction, ShownRemoval, ShownTyping
+
+CHANNEL = ChannelId("web:general")
+ELSEWHERE = ChannelId("console:main")
+JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+PAGE = Path(botconvo.platforms.web.__file__).parent / "page"
+
+
+@dataclass
+class Visit:
+    """A page that is open, and one visitor who has its token."""
+
+    platform: WebPlatform
+    controls: FakeControls
+    http: httpx.AsyncClient
+    token: str
+
+    @property
+    def port(self) -> int:
+        return httpx.URL(self.platform.address).port or 0
+
+    async def ask(self, path: str, body: object, **headers: str) -> httpx.Response:
+        return await self.http.post(path, json=body, headers={TOKEN_HEADER: self.token} | headers)
+
+    def stream(self, **options: Any) -> connect:
+        options = {"origin": f"http://127.0.0.1:{self.port}", "proxy": None} | options
+        return connect(f"ws://127.0.0.1:{self.port}/api/live", **options)
+
+    @asynccontextmanager
+    async def watch(self, **options: Any) -> AsyncIterator[ClientConnection]:
+        """A stream whose first two items (hello, channels) have been taken."""
+        async with self.stream(**options) as socket:
+            await socket.send(json.dumps({"token": self.token}))
+            assert (await take(socket))["type"] == "hello"
+            assert (await take(socket))["type"] == "channels"
+            yield socket
+
+    async def events(self, count: int) -> list[Event]:
+        """The next things that visitors did."""
+        taken = [event async for event, _ in _first(self.platform.events(), count + 1)]
+        assert taken[0] == Opened()
+        return taken[1:]
+
+
+async def _first(
+    events: AsyncIterator[tuple[ChannelId, Event]], count: int
+) -> AsyncIterator[tuple[Event, ChannelId]]:
+    for _ in range(count):
+        channel, event = await anext(events)
+        assert channel == CHANNEL
+        yield event, channel
+
+
+@asynccontextmanager
+async def a_visit(controls: FakeControls | None = None, **options: Any) -> AsyncIterator[Visit]:
+    controls = controls or FakeControls(CHANNEL, personas=[(JUNO, "ready"), (MAREK, "starting")])
+    chosen: dict[str, Any] = {"personas": [JUNO, MAREK], "now": lambda: NOW} | options
+    async with asyncio.timeout(30), WebPlatform(controls, **chosen) as platform:
+        address = platform.address
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=20) as http:
+            page = (await http.get("/")).text
+            found = re.search(r'name="botconvo-token" content="([\w-]+)"', page)
+            assert found
+            yield Visit(platform, controls, http, found[1])
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    async with a_visit() as visit:
+        yield visit
+
+
+async def take(socket: ClientConnection, count: int = 1) -> Any:
+    items = [json.loads(await socket.recv()) for _ in range(count)]
+    return items[0] if count == 1 else items
+
+
+def said(number: int, text: str = "") -> ShownMessage:
+    message = a_message(
+        text or f"message {number}",
+        author=an_author("Juno", kind="clone"),
+        minutes=number,
+        id=str(number),
+        channel=CHANNEL,
+    )
+    return ShownMessage(message=message, trace=None)
+
+
+# What is served
+
+
+async def test_the_page_says_at_once_that_these_are_bots() -> None:
+    async with a_visit(title='Juno & "Marek" <b>') as visit:
+        page = await visit.http.get("/")
+    assert page.status_code == 200
+    assert "<strong>These are bots.</strong>" in page.text
+    assert "Juno &amp; &quot;Marek&quot; &lt;b&gt;" in page.text
+
+
+async def test_every_answer_is_sealed(visit: Visit) -> None:
+    for answer in (
+        await visit.http.get("/"),
+        await visit.http.get("/page/app.js"),
+        await visit.http.get("/nowhere"),
+        await visit.http.post("/api/say"),
+    ):
+        headers = answer.headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "server" not in headers
+
+
+async def test_the_page_asks_nobody_else_for_anything() -> None:
+    for path in PAGE.iterdir():
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://", text), path.name
+        assert "innerHTML" not in text, path.name
+        assert not re.search(r"<script>|\son\w+=\"|\sstyle=\"", text), path.name
+
+
+async def test_only_files_of_the_page_are_served(visit: Visit) -> None:
+    for path in PAGE.iterdir():
+        expected = 404 if path.name == "index.html" else 200
+        assert (await visit.http.get(f"/page/{path.name}")).status_code == expected
+    for address in (
+        "/page/%2e%2e%2fapp.py",
+        "/page/..%5capp.py",
+        "/page/app.py",
+        "/page/",
+        "/api/say",
+    ):
+        assert (await visit.http.get(address)).status_code in (404, 405)
+
+
+async def test_avatars_are_served_by_the_name_of_the_persona(tmp_path: Path) -> None:
+    file = tmp_path / "m.webp"
+    file.write_bytes(b"RIFF0000WEBPVP8 ")
+    avatars = {PersonaName("Juno B."): PNG, MAREK: file}
+    async with a_visit(avatars=avatars) as visit:
+        juno = await visit.http.get("/avatars/Juno%20B.")
+        assert (juno.headers["content-type"], juno.content) == ("image/png", PNG)
+        assert (await visit.http.get("/avatars/Marek")).headers["content-type"] == "image/webp"
+        assert (await visit.http.get("/avatars/Dex")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"<svg onload=x>", "it is no picture"), (Path("no/such.png"), "it cannot be read")],
+)
+async def test_an_unusable_avatar_is_one_clear_line(data: bytes | Path, why: str) -> None:
+    with pytest.raises(PlatformError, match=f"avatar of Juno.*{why}") as raised:
+        async with WebPlatform(avatars={JUNO: data}):
+            pass
+    assert "\n" not in str(raised.value)
+
+
+# Who may ask
+
+FOREIGN_HOSTS = [
+    "evil.example",
+    "evil.example:{port}",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "0.0.0.0:{port}",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+async def test_a_foreign_host_name_gets_nothing(visit: Visit, host: str) -> None:
+    named = {"Host": host.format(port=visit.port)}
+    page = await visit.http.get("/", headers=named)
+    assert page.status_code == 421
+    assert visit.token not in page.text
+    assert (await visit.ask("/api/say", {"name": "", "text": "hi"}, **named)).status_code == 421
+
+
+async def test_every_loopback_name_is_welcome(visit: Visit) -> None:
+    for name in ("127.0.0.1", "localhost", "LOCALHOST", "[::1]"):
+        answer = await visit.http.get("/", headers={"Host": f"{name}:{visit.port}"})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://localhost:{port}"]
+)
+async def test_another_origin_may_not_write_or_steer(visit: Visit, origin: str) -> None:
+    origin = origin.format(port=visit.port)
+    said = await visit.ask("/api/say", {"name": "", "text": "hi"}, Origin=origin)
+    steered = await visit.ask("/api/steer", {"channel": CHANNEL, "steer": "pause"}, Origin=origin)
+    assert (said.status_code, steered.status_code) == (403, 403)
+    assert visit.controls.steered == []
+
+
+async def test_another_origin_or_host_may_not_watch(visit: Visit) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        async with visit.stream(origin="http://evil.example"):
+            pass
+    with pytest.raises(InvalidStatus, match="403"):
+        async with connect(
+            f"ws://evil.example:{visit.port}/api/live",
+            host="127.0.0.1",
+            port=visit.port,
+            proxy=None,
+        ):
+            pass
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "é"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/say", {"name": "You", "text": "hi"}),
+        ("/api/typing", {"name": "You"}),
+        ("/api/steer", {"channel": CHANNEL, "steer": "pause"}),
+    ],
+)
+async def test_without_the_token_of_this_run_nothing_happens(
+    visit: Visit, path: str, body: object, token: str | None
+) -> None:
+    headers = httpx.Headers({"Content-Type": "application/json"}, encoding="utf-8")
+    if token is not None:
+        headers[TOKEN_HEADER] = token
+    answer = await visit.http.post(path, content=json.dumps(body), headers=headers)
+    assert answer.status_code == 401
+    assert visit.controls.steered == []
+
+
+@pytest.mark.parametrize(
+    "first", ['{"token": "wrong"}', "{}", "nonsense", b"\x00", '{"token": "x", "more": 1}']
+)
+async def test_a_stream_without_the_token_is_closed(visit: Visit, first: str | bytes) -> None:
+    async with visit.stream() as socket:
+        await socket.send(first)
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert socket.close_code == WRONG_TOKEN
+    assert visit.controls.watchers(CHANNEL) == 0
+
+
+async def test_every_run_has_a_token_of_its_own(visit: Visit) -> None:
+    async with a_visit() as other:
+        assert other.token != visit.token
+        assert (await other.ask("/api/typing", {"name": "You"})).status_code == 200
+        other.token = visit.token
+        assert (await other.ask("/api/typing", {"name": "You"})).status_code == 401
+
+
+async def test_too_big_a_body_is_refused_while_it_comes(visit: Visit) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(MAX_BODY // 1024 + 2):
+            yield b" " * 1024
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in endless():
+            yield chunk
+
+    headers = {TOKEN_HEADER: visit.token, "Content-Type": "application/json"}
+    for content in (b" " * (MAX_BODY + 1), chunks()):
+        answer = await visit.http.post("/api/say", content=content, headers=headers)
+        assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/say", {"name": "You"}),
+        ("/api/say", {"name": "You", "text": 7}),
+        ("/api/say", {"name": "You", "text": "hi", "kind": "clone"}),
+        ("/api/say", {"name": "x" * 201, "text": "hi"}),
+        ("/api/say", []),
+        ("/api/steer", {"channel": CHANNEL, "steer": "quit"}),
+        ("/api/steer", {"channel": CHANNEL, "steer": "speed", "value": "NaN"}),
+        ("/api/steer", {"channel": CHANNEL, "steer": "speed", "value": 101}),
+    ],
+)
+async def test_a_body_of_another_shape_is_refused(visit: Visit, path: str, body: object) -> None:
+    answer = await visit.ask(path, body)
+    assert answer.status_code == 422
+    assert "\n" not in answer.json()["error"]
+
+
+async def test_a_form_of_another_site_cannot_pass_for_json(visit: Visit) -> None:
+    answer = await visit.http.post(
+        "/api/say",
+        content='{"name": "You", "text": "hi"}',
+        headers={TOKEN_HEADER: visit.token, "Content-Type": "text/plain"},
+    )
+    assert answer.status_code == 415
+
+
+# What people do
+
+
+async def test_what_a_visitor_writes_is_heard(visit: Visit) -> None:
+    answer = await visit.ask("/api/say", {"name": "", "text": "  has anyone tried\nthe wall? "})
+    [event] = await visit.events(1)
+    assert isinstance(event, Heard)
+    message = event.message
+    assert message.text == "has anyone tried\nthe wall?"
+    assert (message.author.name, message.author.kind) == ("You", "person")
+    assert (message.channel, message.at) == (CHANNEL, NOW)
+    assert message.id.startswith(f"{CHANNEL}/")
+    shown = answer.json()
+    assert (shown["type"], shown["id"], shown["text"]) == ("message", message.id, message.text)
+
+
+async def test_a_visitor_may_have_a_name_but_not_a_bots(visit: Visit) -> None:
+    answer = await visit.ask("/api/say", {"name": " Ann:\x1b[1m\n Lee ", "text": "hi"})
+    assert answer.json()["author"] == {"name": "Ann [1m Lee", "kind": "person"}
+    for name in ("Juno", "juno", "ＪＵＮＯ", "Ju\u200bno", " Marek\n"):
+        answer = await visit.ask("/api/say", {"name": name, "text": "hi"})
+        assert answer.status_code == 400
+        assert "choose another name" in answer.json()["error"]
+
+
+async def test_names_of_bots_are_learned_while_they_talk() -> None:
+    controls = FakeControls(CHANNEL, personas=[(MAREK, "ready")])
+    async with a_visit(controls, personas=()) as visit:
+        await visit.platform.post(CHANNEL, JUNO, Say(text="hi"), "1")
+        async with visit.watch() as socket:
+            assert (await take(socket))["type"] == "state"
+        for name in ("JUNO", "marek"):
+            answer = await visit.ask("/api/say", {"name": name, "text": "hi"})
+            assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "empty"), (" \n\u2028 ", "empty"), ("\x1b\x00", "empty"), ("🧗" * 2001, "at most 2000")],
+)
+async def test_an_empty_or_endless_message_is_not_sent(visit: Visit, text: str, why: str) -> None:
+    answer = await visit.ask("/api/say", {"name": "You", "text": text})
+    assert answer.status_code == 400
+    assert why in answer.json()["error"]
+
+
+async def test_two_thousand_emoji_are_sent(visit: Visit) -> None:
+    answer = await visit.ask("/api/say", {"name": "You", "text": "🧗" * 2000})
+    assert answer.status_code == 200
+
+
+async def test_a_visitor_who_types_is_seen(visit: Visit) -> None:
+    await visit.ask("/api/typing", {"name": "Ann"})
+    await visit.ask("/api/say", {"name": "Ann", "text": "hi"})
+    typing, heard = await visit.events(2)
+    assert isinstance(typing, TypingSeen)
+    assert isinstance(heard, Heard)
+    assert typing == TypingSeen(author=heard.message.author.id, at=NOW)
+
+
+async def test_a_flood_is_told_to_wait_and_nothing_is_lost(visit: Visit) -> None:
+    answers = [await visit.ask("/api/say", {"name": "You", "text": str(n)}) for n in range(258)]
+    assert [answer.status_code for answer in answers[255:]] == [200, 503, 503]
+    assert (await visit.ask("/api/typing", {"name": "You"})).status_code == 200
+    texts = [e.message.text for e in await visit.events(256) if isinstance(e, Heard)]
+    assert texts == [str(n) for n in range(256)]
+
+
+@pytest.mark.parametrize(
+    ("body", "steer"),
+    [
+        ({"steer": "pause"}, Pause()),
+        ({"steer": "resume"}, Resume()),
+        ({"steer": "step"}, Step()),
+        ({"steer": "speed", "value": 4}, SetSpeed(factor=4.0)),
+        ({"steer": "temperature", "value": 0.7}, SetTemperature(value=0.7)),
+        ({"steer": "temperature", "value": None}, SetTemperature(value=None)),
+    ],
+)
+async def test_the_reins_are_pulled_in_the_channel_that_is_named(
+    visit: Visit, body: dict[str, object], steer: Steer
+) -> None:
+    visit.controls.open(ELSEWHERE)
+    answer = await visit.ask("/api/steer", body | {"channel": ELSEWHERE})
+    assert answer.json() == {"said": f"{type(steer).__name__} done."}
+    [steering] = visit.controls.steered
+    assert (steering.channel, steering.steer, steering.by) == (ELSEWHERE, steer, "the page")
+
+
+async def test_what_cannot_be_steered_is_said(visit: Visit) -> None:
+    unknown = await visit.ask("/api/steer", {"channel": "x:y", "steer": "pause"})
+    assert (unknown.status_code, unknown.json()) == (400, {"error": "there is no channel x:y"})
+    for value in (0, None):
+        body = {"channel": CHANNEL, "steer": "speed", "value": value}
+        assert (await visit.ask("/api/steer", body)).status_code == 400
+
+
+async def test_before_the_talk_there_is_a_page_but_nothing_to_steer() -> None:
+    async with WebPlatform() as platform:
+        controls = FakeControls(CHANNEL)
+        async with httpx.AsyncClient(base_url=platform.address, trust_env=False) as http:
+            visit = Visit(platform, controls, http, platform.token)
+            body = {"channel": CHANNEL, "steer": "pause"}
+            assert (await visit.ask("/api/steer", body)).status_code == 503
+            async with visit.watch() as socket:
+                platform.attach(controls)
+                assert await take(socket) == {"type": "channels", "channels": [CHANNEL]}
+                assert (await take(socket))["type"] == "state"
+            assert (await visit.ask("/api/steer", body)).status_code == 200
+
+
+# What clones do
+
+
+async def test_a_post_is_a_message_and_a_reaction_is_none(visit: Visit) -> None:
+    act = Say(text="hi", reply_to=MessageId(f"{CHANNEL}/1"))
+    message = await visit.platform.post(CHANNEL, JUNO, act, "run/1")
+    assert message is not None
+    assert (message.text, message.reply_to, message.at) == ("hi", act.reply_to, NOW)
+    assert (message.author.name, message.author.kind) == ("Juno", "clone")
+    assert await visit.platform.post(CHANNEL, JUNO, act, "run/1") == message
+    react = React(emoji="🍞", message=message.id)
+    assert await visit.platform.post(CHANNEL, JUNO, react, "run/2") is None
+    with pytest.raises(PlatformError, match="no channel console:main"):
+        await visit.platform.post(ELSEWHERE, JUNO, act, "run/3")
+
+
+async def test_a_watcher_sees_everything_in_order(visit: Visit) -> None:
+    trace = Trace(
+        source=PromptSource.FRESH,
+        target=None,
+        prompt="\x1bJuno:",
+        phrase=None,
+        candidates=(),
+        chosen=0,
+        reason="drawn",
+        latency_ms=12.5,
+        seed=2**60,
+    )
+    message = said(2, "<img src=x onerror=alert(1)>\x1b[2J")
+    visit.controls.show(CHANNEL, said(1))
+    async with visit.watch() as socket:
+        state, first = await take(socket, 2)
+        assert (state["type"], state["channel"], state["paused"]) == ("state", CHANNEL, False)
+        assert state["personas"][1] == {"name": "Marek", "state": "starting"}
+        assert first["text"] == "message 1"
+        visit.controls.show(
+            CHANNEL,
+            ShownTyping(persona=MAREK),
+            ShownMessage(message=message.message, trace=trace),
+            ShownReaction(message=message.message.id, emoji="🍞", author="Marek", trace=None),
+            ShownRemoval(message=message.message.id),
+        )
+        typing, second, reaction, removal = await take(socket, 4)
+    assert typing["persona"] == "Marek"
+    assert second["text"] == "<img src=x onerror=alert(1)>[2J"
+    assert second["trace"]["seed"] == str(2**60)
+    assert second["trace"]["prompt"] == "Juno:"
+    assert (reaction["emoji"], reaction["by"], reaction["message"]) == ("🍞", "Marek", second["id"])
+    assert removal["message"] == second["id"]
+
+
+async def test_every_channel_is_watched_also_one_that_opens_later(visit: Visit) -> None:
+    async with visit.watch() as socket:
+        assert (await take(socket))["type"] == "state"
+        visit.controls.open(ELSEWHERE)
+        assert await take(socket) == {"type": "channels", "channels": [CHANNEL, ELSEWHERE]}
+        assert (await take(socket))["channel"] == ELSEWHERE
+
+
+async def test_whoever_comes_back_gets_what_was_missed_in_order(visit: Visit) -> None:
+    visit.controls.show(CHANNEL, said(1))
+    async with visit.watch() as socket:
+        await take(socket, 2)
+    await visit.controls.has_watchers(CHANNEL, 0)
+    visit.controls.show(CHANNEL, said(2), said(3))
+    async with visit.watch() as socket:
+        texts = [item["text"] for item in (await take(socket, 4))[1:]]
+        visit.controls.show(CHANNEL, said(4))
+        texts.append((await take(socket))["text"])
+    assert texts == ["message 1", "message 2", "message 3", "message 4"]
+
+
+async def test_a_page_that_takes_nothing_holds_up_nobody(visit: Visit) -> None:
+    async with visit.watch(max_queue=1) as slow, visit.watch() as quick:
+        await take(quick)
+        for number in range(400):
+            visit.controls.show(CHANNEL, said(number, "x" * 20_000))
+            if number % 50 == 49:
+                shown = await take(quick, 50)
+        assert shown[-1]["id"] == f"{CHANNEL}/399"
+        message = await visit.platform.post(CHANNEL, JUNO, Say(text="hi"), "1")
+        assert message is not None
+        # 8 MB were shown; what is kept for the slow one is bounded, and its newest is not lost.
+        ids = []
+        async for item in slow:
+            ids.append(json.loads(item).get("id"))
+            if ids[-1] == f"{CHANNEL}/399":
+                break
+        assert len(ids) < 400
+
+
+async def test_more_pages_than_can_be_watched_are_sent_away(visit: Visit) -> None:
+    async with AsyncExitStack() as open_pages:
+        for _ in range(MAX_WATCHERS):
+            await open_pages.enter_async_context(visit.watch())
+        async with visit.stream() as one_too_many:
+            await one_too_many.send(json.dumps({"token": visit.token}))
+            with pytest.raises(ConnectionClosed):
+                await one_too_many.recv()
+            assert one_too_many.close_code == TOO_MANY
+
+
+# Opening and closing
+
+
+async def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PlatformError, match=f"port {port} on 127.0.0.1 is in use") as raised:
+            async with WebPlatform(port=port):
+                pass
+    assert "set another port" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.com", ""])  # noqa: S104
+async def test_the_page_is_never_served_to_a_network(host: str) -> None:
+    with pytest.raises(PlatformError, match="set the host to 127"):
+        async with WebPlatform(host=host):
+            pass
+
+
+async def test_open_pages_do_not_hold_up_the_end_of_a_run() -> None:
+    async with a_visit() as visit:
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        async with visit.watch() as socket:
+            await take(socket)
+            assert {number: signal.getsignal(number) for number in before} == before
+            events = visit.platform.events()
+            assert await anext(events) == (CHANNEL, Opened())
+            async with asyncio.timeout(5):
+                await visit.platform.__aexit__(None, None, None)
+            assert [event async for event in events] == []
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+        with pytest.raises(httpx.ConnectError):
+            await visit.http.get("/")
+    async with WebPlatform(port=visit.port):
+        pass
+
+
+async def test_the_browser_is_opened_only_when_asked() -> None:
+    opened: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def browse(address: str) -> None:
+        loop.call_soon_threadsafe(opened.put_nowait, address)
+
+    async with WebPlatform(open_browser=True, browse=browse) as platform:
+        assert await opened.get() == platform.address
+    async with a_visit(browse=browse):
+        assert opened.empty()
+
+
+async def test_the_address_is_known_only_once_it_is_open() -> None:
+    platform = WebPlatform()
+    with pytest.raises(PlatformError, match="not open yet"):
+        print(platform.address)
+    async with platform:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", platform.address)
