@@ -325,6 +325,12 @@ class FakeControls:
             ]
             talk.recent = deque(kept, maxlen=self._recent)
 
+    def interrupt(self) -> None:
+        """Break off every watching, as a lost connection does."""
+        for talk in self._talks.values():
+            for watcher in talk.watchers:
+                watcher.interrupt()
+
     async def has_watchers(self, channel: ChannelId, count: int) -> None:
         """Come back once exactly that many watch."""
         while len(self._talks[channel].watchers) != count:
@@ -366,13 +372,20 @@ class _Watcher:
     def __init__(self, first: Iterable[Shown], size: int) -> None:
         self._items: deque[Shown] = deque(first, maxlen=size)
         self._some = asyncio.Event()
+        self._is_interrupted = False
 
     def put(self, item: Shown) -> None:
         self._items.append(item)
         self._some.set()
 
+    def interrupt(self) -> None:
+        self._is_interrupted = True
+        self._some.set()
+
     async def get(self) -> Shown:
         while not self._items:
+            if self._is_interrupted:
+                raise TimeoutError
             self._some.clear()
             await self._some.wait()
         return self._items.popleft()

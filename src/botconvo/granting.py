@@ -17,7 +17,6 @@ from botconvo.consent import (
     allows,
     granted,
     latest_record,
-    live_record,
     withdrawn,
 )
 from botconvo.errors import ConsentError
@@ -32,7 +31,6 @@ __all__ = [
     "find_author",
     "find_person",
     "grant",
-    "vouch_for_fictional",
     "withdraw",
 ]
 
@@ -113,23 +111,6 @@ def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
             raise ConsentError(f"{person.name} has no consent that could be withdrawn")
         store.append_ledger(withdrawn(entries, person.id, now))
         return person, store.drop_messages(person.authors)
-
-
-def vouch_for_fictional(store: Store, person: PersonId, name: str, now: datetime) -> ConsentRecord:
-    """The live record of an invented character that comes ready-made, made where there is none.
-
-    Raises:
-        ConsentError: the name is a known person's.
-    """
-    with store.transaction():
-        live = live_record(store.ledger(), person, now)
-        if live is not None:
-            return live
-        known = KnownPerson(id=person, name=_free_name(store, name, person), authors=frozenset())
-        record = _record(known, Terms(fictional=True, statement="An invented character."), now)
-        store.keep_person(known.id, known.name, ())
-        store.append_ledger(granted(store.ledger(), record, salt=secrets.token_hex(16)))
-        return record
 
 
 def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:

@@ -167,7 +167,7 @@ def test_many_old_dates_are_refused_before_the_file_is_read_to_its_end() -> None
     )
 )
 def test_what_was_written_is_read(said: list[tuple[str, datetime]]) -> None:
-    dated = [(text, at.replace(tzinfo=UTC)) for text, at in said]
+    dated = [(text, at.replace(tzinfo=UTC)) for text, at in sorted(said, key=lambda pair: pair[1])]
     found = rows(an_export(*[(text, at.isoformat("T", "microseconds")) for text, at in dated]))
     read = [(row.text, row.at) for row in found if isinstance(row, Message)]
     assert read == dated

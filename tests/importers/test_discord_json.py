@@ -114,7 +114,7 @@ def test_direct_messages_are_read_too() -> None:
 def test_an_older_export_without_the_newer_keys_is_read() -> None:
     sample = (EXPORTS / "discord-dce-2.25" / "general.json").read_text(encoding="utf-8")
     assert len(messages(sample)) == 12
-    assert messages(sample)[0].author.name == "bort"
+    assert not any(message.reply_to for message in messages(sample))
 
 
 @pytest.mark.parametrize("decimals", ["", ".1", ".123", ".1234567"])
@@ -135,7 +135,6 @@ def test_times_have_any_number_of_decimals(decimals: str) -> None:
         {"author": None},
         {"author": {"id": "1"}},
         {"content": None},
-        {"content": "\ud83d"},
         {"reactions": "many"},
     ],
 )

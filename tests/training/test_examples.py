@@ -78,7 +78,7 @@ def learned(window: Window) -> str:
 async def live_prompt(messages: Sequence[Message]) -> str:
     """What the orchestrator would send to the model server as Bort's prompt."""
     history = History(People(), timedelta(seconds=FORM.init_after_s), messages)
-    generator = FakeGenerator()
+    generator = FakeGenerator(" ok")
     voice = CloneVoice(FORM, generator, FakeExtractor(), WordListFilter([]))
     ask = Ask(
         id=OrderId("1"),

@@ -100,7 +100,7 @@ export class Log {
         ),
       );
       ghost.dataset.persona = persona;
-      ghost.style.setProperty("--hue", this.#people.hue(persona));
+      this.#people.tint(ghost, persona, "clone");
       this.#ghosts.append(ghost);
     }
     this.#typing.set(persona, setTimeout(() => this.#stopTyping(persona), TYPING_MS));
@@ -170,7 +170,7 @@ export class Log {
         ),
       ),
     );
-    turn.style.setProperty("--hue", this.#people.hue(name));
+    this.#people.tint(turn, name, kind);
     this.#list.append(turn);
     return turn;
   }
@@ -210,7 +210,7 @@ export class Log {
       el("b", { textContent: target.author.name }),
       ` ${target.text}`,
     );
-    quote.style.setProperty("--hue", this.#people.hue(target.author.name));
+    this.#people.tint(quote, target.author.name, target.author.kind);
     quote.setAttribute("aria-label", `Reply to ${target.author.name}: ${target.text}`);
     quote.addEventListener("click", () => this.show(message.replyTo));
     return quote;

@@ -33,9 +33,14 @@ export class People {
     return this.#hues.get(name);
   }
 
+  /** Only clones are in colour. */
+  tint(node, name, kind) {
+    if (kind === "clone") node.style.setProperty("--hue", this.hue(name));
+  }
+
   avatar(name, kind) {
     const shape = el("span", { className: `avatar ${kind}`, "aria-hidden": "true" });
-    shape.style.setProperty("--hue", this.hue(name));
+    this.tint(shape, name, kind);
     if (this.#pictures.has(name)) {
       shape.append(el("img", { src: `/avatars/${encodeURIComponent(name)}`, alt: "" }));
     } else {

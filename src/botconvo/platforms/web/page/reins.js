@@ -62,7 +62,7 @@ export class Reins {
         el("span", { className: "badge", textContent: "BOT" }),
         el("span", { className: "state", textContent: STATES[state] ?? state }),
       );
-      row.style.setProperty("--hue", this.#people.hue(name));
+      this.#people.tint(row, name, "clone");
       return row;
     });
     $("cast").replaceChildren(...(rows.length ? rows : [el("li", { className: "quiet", textContent: "Nobody yet" })]));

@@ -30,7 +30,7 @@ export class Why {
 
   open(log, author, trace, message) {
     const target = trace.target && log.message(trace.target);
-    this.#dialog.style.setProperty("--hue", this.#people.hue(author.name));
+    this.#people.tint(this.#dialog, author.name, author.kind);
     $("why-body").replaceChildren(
       this.#said(author, message),
       section("The turn", paragraph(`${author.name}: ${trace.reason}`)),

@@ -1,0 +1,175 @@
+"""Bases are opened strictly, converted once, and split text as the engine does."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from training.toy import TINY, tiny_tokens, tiny_weights, write_tiny_base
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from botconvo.errors import TrainingError
+from botconvo.training.bases import build_tokenizer, open_base
+from model_server.checkpoint.folder import load_checkpoint
+from model_server.checkpoint.gguf_files import read_gpt2, write_lora
+from model_server.engine import EngineSettings, LlamaEngine
+from model_server.errors import CheckpointError
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_base: Path) -> LlamaEngine:
+    checkpoint = load_checkpoint(tiny_base)
+    return LlamaEngine(
+        checkpoint.base_path,
+        None,
+        EngineSettings(context=64, parallel=1),
+        end_of_text=checkpoint.end_of_text,
+    )
+
+
+CHAT = st.text(
+    st.one_of(
+        st.sampled_from("abcdeItTsSlLvVrRmMdD'’ \t!?.,:;()0123456789\n"),
+        st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cn", "Co"]),
+    ),
+    max_size=60,
+)
+
+
+@given(CHAT)
+@settings(max_examples=200, deadline=None)
+def test_training_splits_text_into_the_engines_tokens(engine: LlamaEngine, text: str) -> None:
+    assert build_tokenizer(tiny_tokens()).encode(text).ids == engine.tokenize(text)
+
+
+def test_a_typed_end_of_text_is_plain_text_in_training(engine: LlamaEngine) -> None:
+    ids = build_tokenizer(tiny_tokens()).encode("<|endoftext|>").ids
+    assert len(ids) > 1
+    assert ids == engine.tokenize("<|endoftext|>")
+
+
+def hugging_face_folder(folder: Path, **changes: object) -> Path:
+    """The tiny weights as transformers saves them, with a fast tokenizer beside."""
+    folder.mkdir(parents=True)
+    config = GPT2Config(
+        vocab_size=TINY.vocabulary,
+        n_positions=TINY.context,
+        n_embd=TINY.width,
+        n_layer=TINY.layers,
+        n_head=TINY.heads,
+    )
+    model = GPT2LMHeadModel(config)
+    tensors = {name: torch.from_numpy(array) for name, array in tiny_weights(3).items()}
+    model.load_state_dict(tensors | {"lm_head.weight": tensors["transformer.wte.weight"]})
+    model.save_pretrained(folder)
+    tokenizer = build_tokenizer(tiny_tokens())
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(saved | changes), encoding="utf-8")
+    return folder
+
+
+def test_a_hugging_face_folder_becomes_a_base_once(tmp_path: Path) -> None:
+    source = hugging_face_folder(tmp_path / "My GPT")
+    first = open_base(source, bases=tmp_path / "bases")
+    written = first.checkpoint.base_path.stat().st_mtime_ns
+    again = open_base(source, bases=tmp_path / "bases")
+    assert first.checkpoint.folder == tmp_path / "bases" / "my-gpt"
+    assert again.checkpoint.base_path.stat().st_mtime_ns == written
+    assert first.tokens == tiny_tokens()
+    weights, architecture, _ = read_gpt2(first.checkpoint.base_path)
+    assert architecture == TINY
+    for name, array in tiny_weights(3).items():
+        assert weights[name] == pytest.approx(array, abs=0.005), name
+
+
+def test_another_model_of_the_same_name_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+    first = open_base(hugging_face_folder(tmp_path / "one" / "gpt"), bases=tmp_path / "bases")
+    second = open_base(
+        hugging_face_folder(tmp_path / "two" / "gpt", n_ctx=77), bases=tmp_path / "bases"
+    )
+    assert first.checkpoint.folder.exists()
+    assert second.checkpoint.folder != first.checkpoint.folder
+
+
+def test_a_base_is_named_from_where_the_checkpoint_lies(tiny_base: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_base, tmp_path / "bases" / "tiny")
+    base = open_base(copy, bases=tmp_path / "bases")
+    reference = base.reference(tmp_path / "checkpoints" / "bort")
+    assert reference.path == "../../bases/tiny"
+    assert reference.sha256 == base.checkpoint.manifest.weights.sha256
+
+
+def test_the_bundled_base_is_named_by_its_digest_alone(tiny_base: Path, tmp_path: Path) -> None:
+    base = open_base(tiny_base, bases=tmp_path, bundled=True)
+    assert base.reference(tmp_path / "bort").path is None
+
+
+def refusal(folder: Path, tmp_path: Path) -> str:
+    with pytest.raises((TrainingError, CheckpointError)) as caught:
+        open_base(folder, bases=tmp_path / "bases")
+    assert not (tmp_path / "bases").exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_no_folder_is_one_line(tmp_path: Path) -> None:
+    assert "there is no such folder" in refusal(tmp_path / "nothing", tmp_path)
+
+
+def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
+    assert "--base FOLDER" in refusal(tmp_path, tmp_path)
+
+
+def test_another_kind_of_model_is_one_line(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m", model_type="llama")
+    assert "is a llama" in refusal(folder, tmp_path)
+
+
+def test_a_gpt2_with_other_mathematics_is_refused(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m", activation_function="relu")
+    assert "activation_function is 'relu'" in refusal(folder, tmp_path)
+
+
+def test_pickled_weights_are_never_opened(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert "pytorch_model.bin is a pickled file" in refusal(folder, tmp_path)
+
+
+def test_torn_weights_are_one_line(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    assert "cut short or damaged" in refusal(folder, tmp_path)
+
+
+def test_a_missing_tokenizer_is_one_line(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m")
+    (folder / "tokenizer.json").unlink()
+    assert "has no tokenizer.json" in refusal(folder, tmp_path)
+
+
+def test_a_torn_base_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_base(tmp_path / "base")
+    (folder / "model.gguf").write_bytes((folder / "model.gguf").read_bytes()[:-10])
+    assert "weights.bytes" in refusal(folder, tmp_path)
+
+
+def test_a_clone_is_no_base(tmp_path: Path, tiny_base: Path) -> None:
+    folder = shutil.copytree(tiny_base, tmp_path / "clone")
+    deltas = {
+        "transformer.h.0.attn.c_attn": (
+            torch.zeros(2, TINY.width).numpy(),
+            torch.zeros(3 * TINY.width, 2).numpy(),
+        )
+    }
+    write_lora(folder / "adapter.gguf", deltas, alpha=4, architecture=TINY)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["weights"] |= {"kind": "adapter", "file": "adapter.gguf"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert "is a clone's adapter" in refusal(folder, tmp_path)
