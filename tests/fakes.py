@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from botconvo.conversation.events import (
     Event,
@@ -28,14 +28,19 @@ from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.ports import (
+    Clock,
     Completion,
+    Controls,
     GenerateRequest,
     Limits,
     PersonaState,
+    PhraseExtractor,
+    Platform,
     Shown,
     ShownMessage,
     ShownReaction,
     ShownState,
+    TextGenerator,
 )
 
 __all__ = [
@@ -47,6 +52,14 @@ __all__ = [
     "Posting",
     "Steering",
 ]
+
+if TYPE_CHECKING:
+
+    def _they_keep_their_promises() -> tuple[
+        Clock, Controls, PhraseExtractor, Platform, TextGenerator
+    ]:
+        return FakeClock(), FakeControls(), FakeExtractor(), FakePlatform(), FakeGenerator()
+
 
 NOON = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 

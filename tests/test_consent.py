@@ -186,8 +186,7 @@ def test_the_chain_holds_after_a_person_was_forgotten() -> None:
     entries = a_ledger()
     entries.append(forgotten(entries, BORT, LATER))
     erased = [
-        replace(entry, text=None, salt=None) if entry.person == BORT else entry
-        for entry in entries
+        replace(entry, text=None, salt=None) if entry.person == BORT else entry for entry in entries
     ]
     assert verify(erased) == ()
     assert latest_record(erased, BORT) is None

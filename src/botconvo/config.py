@@ -5,7 +5,7 @@ the environment or from a ``.env`` file beside config.toml, never from config.to
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from dotenv import load_dotenv
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -86,10 +87,16 @@ class PersonSettings(_Table):
     authors: list[str]
 
 
-class ConversationSettings(BaseModel):
-    """A preset, and any of its numbers replaced (see ``conversation.manners``)."""
+# Every number of Manners, typed as there and optional: the table of presets stays the one place.
+_Overrides: Any = create_model(
+    "_Overrides",
+    __base__=_Table,
+    **{name: (hint | None, None) for name, hint in get_type_hints(Manners).items()},
+)
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manners above
+    """A preset, and any of its numbers replaced (see ``conversation.manners``)."""
 
     preset: str = "group-chat"
     allowed_words: list[str] = []
@@ -99,11 +106,10 @@ class ConversationSettings(BaseModel):
         """The numbers; ``preset`` replaces the file's.
 
         Raises:
-            ConfigError: a preset or a number does not exist, or is out of range.
+            ConfigError: the preset does not exist, or a number is out of range.
         """
-        extra = self.model_extra or {}
-        overrides = {k: tuple(v) if isinstance(v, list) else v for k, v in extra.items()}
-        return manners(preset or self.preset, overrides)
+        numbers = self.model_dump(exclude_none=True, exclude={"preset", "allowed_words"})
+        return manners(preset or self.preset, numbers)
 
 
 class WebSettings(_Table):

@@ -70,7 +70,9 @@ def test_json_and_csv_of_one_channel_are_one_channel() -> None:
 
 def test_bytes_that_are_no_utf8_cost_letters_and_not_the_file(tmp_path: Path) -> None:
     sample = next(NEWEST.glob("*general*.csv")).read_bytes().replace(b"ok so", b"\xff\xfe so")
-    texts = [row.text for row in read_export(a_file(tmp_path, sample)).rows() if isinstance(row, Message)]
+    texts = [
+        row.text for row in read_export(a_file(tmp_path, sample)).rows() if isinstance(row, Message)
+    ]
     assert texts[0] == "�� so who's playing tonight"
     assert len(texts) == 15
 

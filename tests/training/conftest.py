@@ -19,9 +19,9 @@ if not EXTRA_IS_THERE:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random base, two layers of 32, written once."""
-    from training.toy import write_tiny_base
+    from tiny_model import make_tiny_base
 
-    return write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+    return make_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture(autouse=True)

@@ -96,7 +96,9 @@ async def live_prompt(messages: Sequence[Message]) -> str:
     return (await voice.draft(ask)).prompt
 
 
-@pytest.mark.parametrize(("own", "said"), [(1, " \\REACT: no line\n"), (3, " REPLY: it's a potato\\\\o/;\n")])
+@pytest.mark.parametrize(
+    ("own", "said"), [(1, " \\REACT: no line\n"), (3, " REPLY: it's a potato\\\\o/;\n")]
+)
 async def test_training_text_is_the_live_prompt_and_its_completion_byte_for_byte(
     own: int, said: str
 ) -> None:

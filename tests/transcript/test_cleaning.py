@@ -9,7 +9,9 @@ from botconvo.transcript.cleaning import PROFILES, clean_chat
 PLAIN = st.text(alphabet="abcXYZ 019.,!?'-()😂é", max_size=800)
 MARKUP = st.lists(
     st.text(max_size=8)
-    | st.sampled_from(["<@1>", "<:x:1>", "```", "\n> ", "https://a.b/c", "<t:1:R>", "<|endoftext|>"])
+    | st.sampled_from(
+        ["<@1>", "<:x:1>", "```", "\n> ", "https://a.b/c", "<t:1:R>", "<|endoftext|>"]
+    )
 ).map("".join)
 
 

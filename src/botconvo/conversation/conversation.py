@@ -395,7 +395,7 @@ class Conversation:
 
     def _typing_s(self, act: Act) -> float:
         rate = self._manners.typing_per_s
-        if rate is None or isinstance(act, React):
+        if rate == 0.0 or isinstance(act, React):
             return 0.0
         return min(len(act.text) / rate, self._manners.typing_max_s)
 

@@ -44,8 +44,8 @@ class Manners:
     repetition_penalty: float = 1.0
     gap_s: Range = (1.0, 3.0)
     """Silence after a post."""
-    typing_per_s: float | None = 15.0
-    """Characters typed in a second; None shows no typing at all."""
+    typing_per_s: float = 15.0
+    """Characters typed in a second; 0 shows no typing at all."""
     typing_max_s: float = 6.0
     answer_s: Range = (0.3, 1.2)
     """Time until a person's message is taken up."""
@@ -86,7 +86,7 @@ PRESETS: dict[str, Manners] = {
         top_p=1.0,
         repetition_penalty=1.0,
         gap_s=(3.0, 6.999),
-        typing_per_s=None,
+        typing_per_s=0.0,
         answer_s=(0.0, 0.0),
         hush_s=0.0,
     ),
@@ -122,5 +122,5 @@ def _check(made: Manners) -> None:
             )
     if made.samples < 1 or made.max_tokens[0] < 1:
         raise ConfigError("conversation.samples and conversation.max_tokens must be at least 1")
-    if made.typing_per_s is not None and made.typing_per_s <= 0:
-        raise ConfigError(f"conversation.typing_per_s = {made.typing_per_s}: must be above 0")
+    if made.typing_per_s < 0:
+        raise ConfigError(f"conversation.typing_per_s = {made.typing_per_s}: must not be below 0")

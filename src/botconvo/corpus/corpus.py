@@ -102,7 +102,8 @@ def _split(
         train, rest = tuple(sessions[:place]), tuple(sessions[place + 1 :])
         # Half as much or twice as much held out is fine; a session that is torn apart is not, as
         # its second half answers its first.
-        if later * 2 >= wanted:
+        earlier_is_nearer = later + own - wanted <= wanted - later
+        if later * 2 >= wanted and not earlier_is_nearer:
             return (*train, session), rest
         if later + own <= 2 * wanted:
             return train, (session, *rest)

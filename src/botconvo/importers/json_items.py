@@ -16,6 +16,8 @@ __all__ = ["BrokenJsonError", "JsonItems"]
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _WINDOW = 1 << 18
 """Characters that are read at a time."""
+_UNDECIDED = len("e+0")
+"""So many characters behind a number tell that it has ended."""
 _LONGEST_VALUE = 1 << 24
 """A value of more characters than this is taken for a break in the file."""
 
@@ -91,10 +93,12 @@ class JsonItems:
             except ValueError:
                 # Broken, or only cut off by the window: more text tells.
                 if len(self._text) - self._at > _LONGEST_VALUE or not self._more():
-                    raise BrokenJsonError("the text breaks off or is not JSON", self.line()) from None
+                    raise BrokenJsonError(
+                        "the text breaks off or is not JSON", self.line()
+                    ) from None
                 continue
-            # A number at the very end of the window may go on behind it.
-            if end < len(self._text) or not self._more():
+            # A number may go on behind the window: "1" is whole, but of "1e+" only "1" was read.
+            if len(self._text) - end >= _UNDECIDED or not self._more():
                 self._at = end
                 return value
 

@@ -3,6 +3,7 @@
 It knows nothing of steps, files of a run, or people.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -92,7 +93,10 @@ class Network:
             task_type="CAUSAL_LM",
         )
         self.device = device
-        self._model: Any = get_peft_model(gpt2, config).to(device)
+        with warnings.catch_warnings():
+            # peft asks transformers for an attribute by its old name.
+            warnings.simplefilter("ignore", FutureWarning)
+            self._model: Any = get_peft_model(gpt2, config).to(device)
         self._gpt2: Any = self._model.base_model.model
         self.bfloat16 = _has_bfloat16(device)
 

@@ -45,7 +45,7 @@ class Line:
         return self.command in (None, Command.REPLY) and bool(self.argument)
 
 
-_NAME_AND_REST = re.compile(r"(?P<name>[^\n]+?): ?(?P<rest>[^\n]*)\Z")
+_NAME_AND_REST = re.compile(r"(?P<name>[^:\n\r]+): ?(?P<rest>[^\n]*)\Z")
 _COMMAND = re.compile(rf"(?P<command>{'|'.join(Command)})(?P<mark>[;:])(?P<argument>[^\n]*)\Z")
 _ESCAPED = re.compile(r"\\(.)")
 _UNESCAPES = {"n": "\n", "r": "\r", "\\": "\\"}
@@ -88,7 +88,9 @@ def parse_line(text: str) -> Line | None:
         return None
     if rest.startswith("\\") and _COMMAND.match(rest[1:]):
         rest = rest[1:]
-    return Line(name=name, argument=_unescape(rest))
+    # A model may write nothing but escaped line breaks.
+    argument = _unescape(rest).strip()
+    return Line(name=name, argument=argument) if argument else None
 
 
 def parse_lines(text: str) -> tuple[Line, ...]:
@@ -101,7 +103,8 @@ def _act(name: str, act: re.Match[str]) -> Line | None:
     command, argument = Command(act["command"]), act["argument"].strip()
     if act["mark"] == ";":
         return None if argument else Line(name=name, command=command)
-    return Line(name=name, command=command, argument=_unescape(argument.removesuffix(";").strip()))
+    argument = _unescape(argument.removesuffix(";").strip()).strip()
+    return Line(name=name, command=command, argument=argument)
 
 
 def _escape(text: str) -> str:

@@ -1,0 +1,163 @@
+"""Opening the store's file, transactions, and what is said when something is wrong."""
+
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from builders import NOON, a_message
+
+from botconvo.errors import StoreError
+from botconvo.messages import AuthorId, ChannelId
+from botconvo.store import STORE_NAME, Source, Store
+
+FILE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
+FILL = """
+import resource, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from builders import a_message
+from botconvo.errors import StoreError
+from botconvo.store import Source, Store
+
+with Store.open(Path(sys.argv[1])) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    source = Source(path=Path("b.json"), sha256="1" * 64, format="discord-json", origin="file")
+    try:
+        with store.add_export(source, datetime.now(UTC)) as adding:
+            for n in range(100_000):
+                adding.take(a_message("many words " * 20, id=f"full-{n}"))
+    except StoreError as error:
+        print(error)
+"""
+HALF_WAY = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from builders import a_message
+from botconvo.store import Source, Store
+
+store = Store.open(Path(sys.argv[1]))
+source = Source(path=Path("b.json"), sha256="1" * 64, format="discord-json", origin="file")
+with store.add_export(source, datetime.now(UTC)) as adding:
+    for n in range(5_000):
+        adding.saw(a_message(id=f"half-{n}"))
+        adding.take(a_message(id=f"half-{n}"))
+    print("half way", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with one message in it."""
+    path = tmp_path / STORE_NAME
+    with Store.open(path) as store, store.add_export(FILE, NOON) as adding:
+        adding.saw(a_message(id="1"))
+        adding.take(a_message(id="1"))
+    return path
+
+
+def texts(path: Path) -> list[str]:
+    with Store.open(path) as store:
+        return [message.text for message in store.messages_of([AuthorId("discord:bort")])]
+
+
+def test_what_was_stored_is_there_after_opening_again(path: Path) -> None:
+    assert texts(path) == ["hello there"]
+
+
+def test_a_store_is_made_only_where_that_was_asked_for(tmp_path: Path) -> None:
+    missing = tmp_path / STORE_NAME
+    with pytest.raises(StoreError, match="botconvo import FILE"):
+        Store.open(missing, create=False)
+    assert not missing.exists()
+
+
+def test_a_store_of_a_newer_version_is_not_touched(path: Path) -> None:
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer BotConvo") as failed:
+        Store.open(path)
+    assert "\n" not in str(failed.value)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite3"
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE theirs (x)")
+    raw.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="some other program's"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / STORE_NAME
+    path.write_bytes(b"not a database, but long enough to be looked at" * 50)
+    with pytest.raises(StoreError, match="not a store of BotConvo") as failed:
+        Store.open(path)
+    assert str(path) in str(failed.value)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(tmp_path / "nowhere" / STORE_NAME)
+
+
+def test_a_transaction_is_stored_whole_or_not_at_all(path: Path) -> None:
+    with Store.open(path) as store:
+        with contextlib.suppress(KeyboardInterrupt), store.transaction():
+            store.acknowledge("rule", NOON)
+            with store.transaction():
+                store.record_live(a_message())
+            raise KeyboardInterrupt
+        assert store.acknowledged("rule") is None
+        assert store.recent_live(ChannelId("discord:1"), 5) == ()
+
+
+def test_another_process_sees_that_something_was_written(path: Path) -> None:
+    with Store.open(path) as ours, Store.open(path) as theirs:
+        before = ours.data_version()
+        theirs.acknowledge("rule", NOON)
+        assert ours.data_version() != before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_disk_that_fills_up_leaves_the_store_as_it_was(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(path)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "nothing of this step was stored" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert texts(path) == ["hello there"]
+    with Store.open(path) as store:
+        assert [source.path.name for source in store.sources()] == ["a.json"]
+
+
+def test_a_process_killed_in_the_middle_of_an_import_leaves_the_store_as_it_was(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HALF_WAY, str(path)],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half way\n"
+        process.kill()
+    assert process.returncode in (-getattr(signal, "SIGKILL", 9), 1)
+    assert texts(path) == ["hello there"]
+    with Store.open(path) as store:
+        assert [author.messages for author in store.authors()] == [1]

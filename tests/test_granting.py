@@ -1,0 +1,195 @@
+"""Consent from a typed name to a record and the rows under it."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders import NOON, a_message, an_author
+
+from botconvo.consent import live_record, verify
+from botconvo.errors import ConsentError
+from botconvo.granting import Terms, find_author, find_person, grant, withdraw
+from botconvo.messages import Author, AuthorId, ChannelId
+from botconvo.store import STORE_NAME, Source, Store
+from botconvo.taking import take_exports
+
+GENERAL = next(
+    (Path(__file__).parent / "data" / "exports" / "discord-dce-2.47").glob("*general*.json")
+)
+ADULT = Terms(adult=True)
+BORT = AuthorId("discord:101000000000000001")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / STORE_NAME) as store:
+        yield store
+
+
+def import_general(store: Store, folder: Path) -> Path:
+    """A copy of the sample, imported."""
+    path = Path(shutil.copy(GENERAL, folder / "general.json"))
+    take_exports(store, [path], NOON)
+    return path
+
+
+def see(store: Store, *authors: Author) -> None:
+    """A file in which each of these wrote once."""
+    name = "-".join(author.id for author in authors)
+    source = Source(path=Path(name), sha256=name.rjust(64), format="discord-csv", origin="file")
+    with store.add_export(source, NOON) as adding:
+        for author in authors:
+            adding.saw(a_message(author=author))
+
+
+def test_a_consent_takes_the_persons_rows_from_what_was_imported(
+    store: Store, tmp_path: Path
+) -> None:
+    import_general(store, tmp_path)
+    done = grant(store, "Bort 🛹", ADULT, NOON)
+    assert done.taken == 3
+    assert done.trouble == ()
+    assert len(store.messages_of([BORT])) == 3
+    assert live_record(store.ledger(), done.person.id, NOON) == done.record
+    assert verify(store.ledger()) == ()
+
+
+def test_the_persons_id_says_nothing_about_them(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    done = grant(store, "bort", ADULT, NOON)
+    other = grant(store, "smig", ADULT, NOON)
+    assert done.person.id != other.person.id
+    assert len(done.person.id) == len("p-") + 10
+
+
+@pytest.mark.parametrize(
+    "typed", ["Bort 🛹", "bort 🛹", "BORT", "bort", "discord:101000000000000001"]
+)
+def test_a_name_is_found_however_it_is_typed(store: Store, tmp_path: Path, typed: str) -> None:
+    import_general(store, tmp_path)
+    assert find_author(store.authors(), typed).id == BORT
+
+
+def test_an_unknown_name_lists_who_there_is(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConsentError, match="import an export first"):
+        grant(store, "bort", ADULT, NOON)
+    import_general(store, tmp_path)
+    with pytest.raises(ConsentError, match=r"there are .*Fishvilla"):
+        grant(store, "bart", ADULT, NOON)
+
+
+def test_a_name_of_several_authors_asks_which(store: Store) -> None:
+    one, two = an_author("Sam"), replace(an_author("sam"), id=AuthorId("discord:2"))
+    see(store, one, two)
+    with pytest.raises(
+        ConsentError, match=r"2 authors .*--author-id discord:2 .*--author-id discord:sam "
+    ):
+        grant(store, "sam", ADULT, NOON)
+    done = grant(store, "sam", ADULT, NOON, author_ids=[two.id])
+    assert done.record.sources == (two.id,)
+
+
+def test_several_accounts_can_be_one_person(store: Store) -> None:
+    see(store, an_author("Sam"), an_author("Sammy"))
+    ids = [an_author("sam").id, an_author("sammy").id]
+    done = grant(store, "Sam", ADULT, NOON, author_ids=ids)
+    assert done.person.authors == set(ids)
+    assert done.person.name == "Sam"
+    again = grant(store, "sam", ADULT, NOON)
+    assert again.person == done.person
+
+
+def test_an_account_can_be_added_to_a_known_person(store: Store) -> None:
+    see(store, an_author("Sam"), an_author("Sammy"))
+    first = grant(store, "Sam", ADULT, NOON)
+    done = grant(store, "Sam", ADULT, NOON, author_ids=[an_author("sammy").id])
+    assert done.person.id == first.person.id
+    assert len(done.record.sources) == 2
+
+
+def test_two_peoples_accounts_are_not_mixed(store: Store) -> None:
+    see(store, an_author("Sam"), an_author("Bo"))
+    grant(store, "Sam", ADULT, NOON)
+    grant(store, "Bo", ADULT, NOON)
+    with pytest.raises(ConsentError, match="one person at a time"):
+        grant(store, "Sam", ADULT, NOON, author_ids=[an_author("bo").id])
+
+
+def test_two_people_have_two_names_in_transcripts(store: Store) -> None:
+    one, two = an_author("Sam"), replace(an_author("Sam"), id=AuthorId("discord:2"))
+    see(store, one, two)
+    grant(store, "Sam", ADULT, NOON, author_ids=[one.id])
+    with pytest.raises(ConsentError, match="--as NAME"):
+        grant(store, "discord:2", ADULT, NOON)
+    assert grant(store, "discord:2", ADULT, NOON, speaker="Sam: B").person.name == "Sam B"
+
+
+def test_a_new_consent_takes_the_place_of_the_old_one(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    first = grant(store, "bort", ADULT, NOON)
+    narrower = replace(ADULT, channels=(ChannelId("discord:9"),))
+    second = grant(store, "bort", narrower, NOON)
+    assert second.person.id == first.person.id
+    assert store.messages_of([BORT]) == ()
+    assert len(store.ledger()) == 2
+
+
+def test_rows_outlive_a_file_that_was_deleted(store: Store, tmp_path: Path) -> None:
+    path = import_general(store, tmp_path)
+    grant(store, "bort", ADULT, NOON)
+    path.unlink()
+    renewed = grant(store, "bort", replace(ADULT, expires_at=NOON + timedelta(days=9)), NOON)
+    assert len(store.messages_of([BORT])) == 3
+    assert len(renewed.trouble) == 1
+
+
+def test_a_file_that_was_changed_or_is_gone_is_named(store: Store, tmp_path: Path) -> None:
+    path = import_general(store, tmp_path)
+    path.write_bytes(path.read_bytes() + b"\n")
+    done = grant(store, "bort", ADULT, NOON)
+    assert (done.taken, len(done.trouble)) == (0, 1)
+    assert "was changed" in done.trouble[0]
+    path.unlink()
+    (sentence,) = grant(store, "smig", ADULT, NOON).trouble
+    assert "there is no file" in sentence
+    assert "import it again" in sentence
+
+
+def test_a_consent_that_cannot_be_given_leaves_no_trace(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    with pytest.raises(ConsentError, match="--adult"):
+        grant(store, "bort", Terms(), NOON)
+    assert store.people() == ()
+    assert store.ledger() == ()
+
+
+def test_a_withdrawal_removes_the_rows_and_keeps_the_chain(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    grant(store, "bort", ADULT, NOON)
+    person, rows = withdraw(store, "BORT", NOON)
+    assert rows == 3
+    assert store.authors_with_messages() == set()
+    assert live_record(store.ledger(), person.id, NOON) is None
+    assert verify(store.ledger()) == ()
+
+
+def test_what_was_never_given_cannot_be_withdrawn(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    with pytest.raises(ConsentError, match="nobody has one yet"):
+        withdraw(store, "bort", NOON)
+    grant(store, "bort", ADULT, NOON)
+    with pytest.raises(ConsentError, match="there are Bort"):
+        withdraw(store, "smig", NOON)
+    withdraw(store, "bort", NOON)
+    with pytest.raises(ConsentError, match="no consent that could be withdrawn"):
+        withdraw(store, "bort", NOON)
+
+
+def test_a_person_is_found_by_name_opaque_id_or_author_id(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    person = grant(store, "bort", ADULT, NOON).person
+    for typed in (person.id, BORT, "bort 🛹", "bort"):
+        assert find_person(store.people(), typed) == person

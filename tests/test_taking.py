@@ -1,0 +1,190 @@
+"""From exports into the store: whom words are kept of, and the account of all others."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import NOON
+
+from botconvo.errors import ImportFailed
+from botconvo.granting import Terms, grant, withdraw
+from botconvo.messages import AuthorId
+from botconvo.store import STORE_NAME, Store
+from botconvo.taking import Accounting, drop_without_consent, take_exports
+
+EXPORTS = Path(__file__).parent / "data" / "exports"
+GENERAL = next((EXPORTS / "discord-dce-2.47").glob("*general*.json"))
+DIRECT = next((EXPORTS / "discord-dce-2.47").glob("Direct*.json"))
+BORT_CSV = EXPORTS / "gpt-2-simple" / "bort.csv"
+BORT = AuthorId("discord:101000000000000001")
+ADULT = Terms(adult=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / STORE_NAME) as store:
+        yield store
+
+
+def take(store: Store, *paths: Path, **options: Any) -> Accounting:
+    """Import files; the account of all of them together."""
+    total = Accounting()
+    for file in take_exports(store, paths, NOON, **options):
+        total.add(file.accounting)
+    return total
+
+
+def adds_up(accounting: Accounting) -> bool:
+    return accounting.read == accounting.taken + sum(accounting.left_out.values())
+
+
+def test_without_consent_nothing_is_kept_but_everything_is_counted(store: Store) -> None:
+    accounting = take(store, GENERAL)
+    assert adds_up(accounting)
+    assert (accounting.read, accounting.taken) == (22, 0)
+    assert accounting.left_out["no consent"] == 13
+    assert store.authors_with_messages() == set()
+    assert {author.name for author in store.authors()} == {"Bort 🛹", "Fishvilla", "smig"}
+
+
+def test_words_and_reactions_are_kept_of_those_who_agreed_and_of_nobody_else(store: Store) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", ADULT, NOON)
+    assert store.authors_with_messages() == {BORT}
+    (lmao,) = [each for each in store.messages_of([BORT]) if "lmao" in each.text]
+    assert lmao.reactions == ()
+    grant(store, "smig", ADULT, NOON)
+    (lmao,) = [each for each in store.messages_of([BORT]) if "lmao" in each.text]
+    assert [each.author and each.author.name for each in lmao.reactions] == ["smig"]
+
+
+def test_whoever_agreed_before_is_taken_at_once(store: Store) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", ADULT, NOON)
+    accounting = take(store, DIRECT)
+    assert adds_up(accounting)
+    assert accounting.taken == accounting.by_author[BORT] == 2
+
+
+def test_the_same_export_again_is_all_already_taken(store: Store) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", ADULT, NOON)
+    accounting = take(store, GENERAL)
+    assert adds_up(accounting)
+    assert accounting.taken == 0
+    assert accounting.left_out["already taken"] == 3
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        Terms(adult=True, channels=()),
+        Terms(adult=True, since=NOON + timedelta(days=1)),
+        Terms(adult=True, until=NOON - timedelta(days=1)),
+    ],
+)
+def test_what_the_consent_does_not_cover_is_left_out(store: Store, terms: Terms) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", terms, NOON)
+    accounting = take(store, GENERAL)
+    assert accounting.left_out["outside the consent"] == 3
+    assert store.messages_of([BORT]) == ()
+
+
+def test_whose_consent_has_ended_is_removed_with_the_next_import(store: Store) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", Terms(adult=True, expires_at=NOON + timedelta(days=1)), NOON)
+    assert drop_without_consent(store, NOON) == 0
+    assert len(store.messages_of([BORT])) == 3
+    take_exports(store, [DIRECT], NOON + timedelta(days=2))
+    assert store.messages_of([BORT]) == ()
+
+
+def test_after_a_withdrawal_nothing_is_taken_again(store: Store) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", ADULT, NOON)
+    withdraw(store, "bort", NOON)
+    assert take(store, GENERAL).left_out["no consent"] == 13
+    assert store.messages_of([BORT]) == ()
+
+
+def test_a_torn_file_is_taken_as_far_as_it_goes_and_named(store: Store, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.json"
+    torn.write_bytes(GENERAL.read_bytes()[:6000])
+    accounting = take(store, torn)
+    assert adds_up(accounting)
+    (error,) = accounting.errors
+    assert error["file"] == str(torn)
+    assert error["what"] == "torn"
+    assert isinstance(error["line"], int)
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_rest(store: Store, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html><p>", encoding="utf-8")
+    first, second = take_exports(store, [page, GENERAL], NOON)
+    assert first.failed is not None
+    assert "is HTML" in first.failed
+    assert first.accounting.errors[0]["file"] == str(page)
+    assert second.accounting.read == 22
+    assert len(store.sources()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("", "is empty"),
+        ('{"guild": {}, "channel": {"id": "5"}, "messages": []}', "no messages at all"),
+        ("AuthorID,Author,Date,Content,Attachments,Reactions\n", "no messages at all"),
+        ('{"guild": {}, "channel": {"id": "5"}, "messages": [{"id": "1', "1 torn"),
+        ('{"guild": {}, "channel": {"id": "5"}, "messages": [1, 2]}', "2 malformed"),
+    ],
+)
+def test_a_file_with_nothing_usable_is_refused_and_not_registered(
+    store: Store, tmp_path: Path, content: str, what: str
+) -> None:
+    path = tmp_path / "export"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ImportFailed, match=what) as failed:
+        take(store, path)
+    assert "\n" not in str(failed.value)
+    assert store.sources() == ()
+
+
+def test_a_mistyped_name_is_told_before_anything_is_done(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match="there is no file"):
+        take(store, GENERAL, tmp_path / "generall.json")
+    with pytest.raises(ImportFailed, match="is a folder"):
+        take(store, GENERAL, tmp_path)
+    assert store.sources() == ()
+
+
+def test_one_persons_lines_are_theirs_by_the_name_given(store: Store) -> None:
+    assert take(store, BORT_CSV, author="Bort").left_out["no consent"] == 4
+    done = grant(store, "Bort", ADULT, NOON)
+    assert done.taken == 4
+    assert store.origins_of(done.person.authors) == {"file"}
+
+
+def test_progress_is_told_per_file(store: Store) -> None:
+    told: dict[Path, int] = {}
+    take(store, GENERAL, DIRECT, progress=told.__setitem__)
+    assert told == {path: path.stat().st_size for path in (GENERAL, DIRECT)}
+
+
+def test_the_report_has_the_promised_form(store: Store, tmp_path: Path) -> None:
+    take(store, GENERAL)
+    grant(store, "bort", ADULT, NOON)
+    copy = Path(shutil.copy(DIRECT, tmp_path / "copy.json"))
+    report = json.loads(json.dumps(take(store, copy).as_json()))
+    assert report == {
+        "read": 6,
+        "taken": 2,
+        "left_out": {"no consent": 4},
+        "by_author": {BORT: 2},
+        "errors": [],
+    }

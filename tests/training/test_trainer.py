@@ -1,0 +1,238 @@
+"""A run can stop anywhere and go on, ends early, keeps its best, and is the same with its seed."""
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pytest
+import torch
+from tiny_model import tiny_weights
+from training.full_disk import full_disk
+from training.toy import QUICK, TINY, TOKENS, toy_messages
+
+from botconvo.corpus import build_corpus
+from botconvo.errors import TrainingError
+from botconvo.people import People
+from botconvo.training.bases import open_base
+from botconvo.training.clone import make_examples
+from botconvo.training.network import Network, make_gpt2
+from botconvo.training.progress import Rows, Started, Step
+from botconvo.training.settings import TrainingSettings
+from botconvo.training.state import StateFile
+from botconvo.training.trainer import Examples, Trained, train
+from botconvo.transcript.cleaning import clean_chat
+from model_server.prompt_format import PromptFormat
+
+RUN = replace(QUICK, dropout=0.1)  # dropout draws, so a run must restore its draws too
+DIGEST = RUN.digest()
+
+
+@dataclass
+class Watcher:
+    """A reporter with a memory."""
+
+    begun: list[Started] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def started(self, started: Started) -> None:
+        self.begun.append(started)
+
+    def stepped(self, step: Step) -> None:
+        self.steps.append(step)
+
+
+@pytest.fixture(scope="module")
+def examples(tiny_base: Path) -> Examples:
+    corpus = build_corpus(toy_messages(), People(), "Bort", cleaning=clean_chat)
+    base = open_base(tiny_base, bases=tiny_base.parent)
+    return make_examples(corpus, PromptFormat(speaker="Bort"), base, RUN)
+
+
+def network(settings: TrainingSettings = RUN) -> Network:
+    return Network(make_gpt2(tiny_weights(TINY, TOKENS), TINY), settings, torch.device("cpu"))
+
+
+def never() -> bool:
+    return False
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Asks for a stop once so many steps were begun."""
+    left = iter([False] * steps)
+    return lambda: next(left, True)
+
+
+@dataclass
+class Outcome:
+    trained: Trained
+    deltas: dict[str, tuple[np.ndarray, np.ndarray]]
+    watcher: Watcher
+
+
+def run(
+    examples: Examples,
+    state: Path,
+    settings: TrainingSettings = RUN,
+    stopped: Callable[[], bool] = never,
+    digest: str = DIGEST,
+) -> Outcome:
+    made, watcher = network(settings), Watcher()
+    trained = train(made, examples, settings, StateFile(state, digest), watcher, stopped)
+    return Outcome(trained, made.deltas(), watcher)
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    assert one.trained == other.trained
+    for module, pair in one.deltas.items():
+        for mine, theirs in zip(pair, other.deltas[module], strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-6, err_msg=module)
+
+
+def differ(one: Outcome, other: Outcome) -> bool:
+    return any(
+        not np.allclose(pair[1], other.deltas[module][1]) for module, pair in one.deltas.items()
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run(examples, tmp_path_factory.mktemp("whole") / "state")
+
+
+def test_training_lowers_the_held_out_loss_by_far(whole: Outcome) -> None:
+    assert whole.trained.best_loss < 0.6 * whole.trained.base_loss
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4, 7])
+def test_a_stopped_run_goes_on_to_the_same_clone(
+    examples: Examples, whole: Outcome, tmp_path: Path, steps: int
+) -> None:
+    state = tmp_path / "state"
+    first = run(examples, state, stopped=after(steps))
+    assert not first.trained.finished
+    assert first.trained.steps == steps
+    second = run(examples, state)
+    assert second.watcher.begun[0].done == steps
+    assert_same(second, whole)
+
+
+def test_a_run_stopped_twice_goes_on_twice(
+    examples: Examples, whole: Outcome, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert not run(examples, tmp_path / "state", stopped=after(3)).trained.finished
+    assert_same(run(examples, tmp_path / "state"), whole)
+
+
+def test_the_state_of_another_run_is_not_gone_on_from(examples: Examples, tmp_path: Path) -> None:
+    run(examples, tmp_path / "state", stopped=after(3))
+    other = run(examples, tmp_path / "state", stopped=after(1), digest=RUN.digest("other corpus"))
+    assert other.watcher.begun[0].done == 0
+
+
+def test_a_damaged_state_is_a_fresh_start(
+    examples: Examples, whole: Outcome, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    run(examples, state, stopped=after(3))
+    state.write_bytes(state.read_bytes()[:3000])
+    assert_same(run(examples, state), whole)
+
+
+def test_the_same_seed_makes_the_same_clone_and_another_seed_another(
+    examples: Examples, whole: Outcome, tmp_path: Path
+) -> None:
+    assert_same(run(examples, tmp_path / "a"), whole)
+    assert differ(run(examples, tmp_path / "b", replace(RUN, seed=1)), whole)
+
+
+def test_the_settings_digest_knows_every_setting_and_input() -> None:
+    digests = {
+        RUN.digest(),
+        RUN.digest("corpus"),
+        replace(RUN, seed=1).digest(),
+        replace(RUN, rate=2e-3).digest(),
+    }
+    assert len(digests) == 4
+
+
+def test_a_run_that_gets_worse_ends_early_with_its_best(examples: Examples, tmp_path: Path) -> None:
+    hasty = replace(RUN, rate=1.0, epochs=50.0, patience=2, warmup=0)
+    made, watcher = network(hasty), Watcher()
+    trained = train(made, examples, hasty, StateFile(tmp_path / "s", "d"), watcher, never)
+    measured = [step for step in watcher.steps if step.held_out is not None]
+    assert trained.finished
+    assert trained.steps < watcher.begun[0].total
+    assert [step.is_best for step in measured[-3:]] == [True, False, False]
+    assert trained.best_loss == min(step.held_out or 0.0 for step in measured)
+    kept = made.mean_loss(examples.held_out, batch=hasty.batch, pad=examples.pad)[0]
+    assert kept == pytest.approx(trained.best_loss)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_state(
+    examples: Examples, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    run(examples, state, stopped=after(5))
+    before = state.read_bytes()
+    broken = tiny_weights(TINY, TOKENS) | {
+        "transformer.ln_f.bias": np.full(TINY.width, np.nan, np.float32)
+    }
+    made = Network(make_gpt2(broken, TINY), RUN, torch.device("cpu"))
+    with pytest.raises(
+        TrainingError, match=r"no number any more at step 5.*lower --rate"
+    ) as caught:
+        train(made, examples, RUN, StateFile(state, DIGEST), Watcher(), never)
+    assert "\n" not in str(caught.value)
+    assert state.read_bytes() == before
+
+
+def test_a_full_disk_is_one_line_and_the_last_state_stays(
+    examples: Examples, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    run(examples, state, stopped=after(3))
+    before = state.read_bytes()
+    with full_disk(2000), pytest.raises(TrainingError, match="free some space"):
+        run(examples, state, stopped=after(1))
+    assert state.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_an_epoch_is_all_rows_once(examples: Examples, whole: Outcome) -> None:
+    begun, steps = whole.watcher.begun[0], whole.watcher.steps
+    assert begun.steps_per_epoch == math.ceil(len(examples.train) / RUN.batch)
+    assert [step.step for step in steps] == list(range(1, 2 * begun.steps_per_epoch + 1))
+
+
+def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = Rows(sys.stdout)
+    rows.started(Started(total=10, done=0, steps_per_epoch=5, base_loss=4.0, seconds=240.0))
+    rows.stepped(Step(step=1, loss=3.9, tokens_per_s=1000.0, seconds_left=9.0))
+    rows.stepped(
+        Step(step=2, loss=3.5, tokens_per_s=1000.0, seconds_left=8.0, held_out=3.25, is_best=True)
+    )
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Training takes 4 min at most (10 steps)")
+    assert said[1:] == [
+        "epoch 0.0: held-out loss 4.000 (the base)",
+        "epoch 0.4: loss 3.500, held-out loss 3.250 (best so far), 1000 tokens/s, 8 s left at most",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rank", 0), ("rate", -1.0), ("epochs", 0.0), ("block", 8)]
+)
+def test_senseless_numbers_are_one_line(name: str, value: float) -> None:
+    with pytest.raises(TrainingError, match=f"{name} .*must be from"):
+        replace(RUN, **{name: value})  # type: ignore[arg-type]
