@@ -132,10 +132,16 @@ class Completions:
             if first is None:
                 await work  # raises, or there was nothing to say
             await self._write(asked, send, first, pieces, work)
-            self._count(arrived, work.result())
+            if work.exception() is None:
+                self._count(arrived, work.result())
+            else:
+                self.metrics.count("failed")
+            # The last thing: with it the client may go, and whoever watches for that cancels us.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
 
     async def _write(
         self,
@@ -157,7 +163,6 @@ class Completions:
         elif last is not None:
             await _send_event(send, self._event(answer, last, asked, _usage(work.result())))
         await _send_event(send, "[DONE]")
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _event(
         self, answer: str, piece: Piece, asked: CompletionRequest, usage: Usage | None

@@ -57,14 +57,14 @@ class Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # its turn came while it was being cancelled
+            if not turn.cancelled():  # its turn came while its task was being cancelled
                 self._free += count
-            else:
-                self._waiting.remove((count, turn))
             self._hand_out()
             raise
 
     def _hand_out(self) -> None:
+        # A cancelled waiter stands in the queue until somebody looks.
+        self._waiting = deque(entry for entry in self._waiting if not entry[1].cancelled())
         while self._waiting and self._waiting[0][0] <= self._free:
             count, turn = self._waiting.popleft()
             self._free -= count

@@ -70,7 +70,7 @@ def a_conversation(
 ) -> list[Message]:
     """Messages from (author, text) pairs, ``every`` minutes apart."""
     return [
-        a_message(text, author=author, minutes=start + every * place, channel=channel, id=None)
+        a_message(text, author=author, minutes=start + every * place, channel=channel)
         for place, (author, text) in enumerate(said)
     ]
 

@@ -21,12 +21,14 @@ from botconvo.config import (
     Settings,
     WebSettings,
     load_settings,
+    read_environment,
 )
+from botconvo.consent import PersonId, live_record
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
-from botconvo.consent import PersonId, live_record
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.messages import AuthorId, Message
+from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.clock import RealClock
@@ -41,8 +43,9 @@ from botconvo.store import STORE_NAME, Store
 from botconvo.voices import CloneVoice, Voice
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.manifest import Consent
+from model_server.errors import ModelServerError
 
-__all__ = ["RunOptions", "bundled_base", "build_cast", "build_plan", "build_platforms"]
+__all__ = ["RunOptions", "build_cast", "build_plan", "build_platforms", "bundled_base"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
     )
-    return CastMember(persona=clone, spec=spec, person=person)
+    return CastMember(persona=clone, spec=spec, person=person, prompt_format=manifest.prompt_format)
 
 
 def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | None:
@@ -151,13 +154,28 @@ def build_plan(
     http: httpx.AsyncClient,
     posted: Callable[[Message, Post], None],
 ) -> Plan:
-    """All that ``orchestrator.run`` needs.  The phrase pipeline loads on while servers start."""
+    """All that ``orchestrator.run`` needs.  The phrase pipeline loads on while servers start.
+
+    Raises:
+        ConfigError, CheckpointError, ConsentError: see ``build_cast``.
+    """
     seeded = options.seed is not None
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
         fresh = load_settings(options.config)
-        return build_cast(fresh, store), fresh.conversation.manners(options.preset)
+        try:
+            members = build_cast(fresh, store)
+        except ModelServerError as error:
+            raise ConfigError(str(error)) from None
+        return members, fresh.conversation.manners(options.preset)
+
+    extractor = LoadingPipeline(settings.spacy_pipeline)
+    text_filter = WordListFilter(settings.conversation.allowed_words)
+
+    def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
+        client = ModelClient(member.persona.name, http, address, token)
+        return CloneVoice(member.prompt_format, client, extractor, text_filter)
 
     return Plan(
         members=build_cast(settings, store),
@@ -169,6 +187,7 @@ def build_plan(
         keep_history=not seeded,
         run_id=secrets.token_hex(4),
         config=options.config,
+        prepare=lambda: extractor.description,  # waits until it has loaded
         reload=reload,
         supervise=lambda spec, changed: Supervisor(
             spec,
@@ -177,28 +196,11 @@ def build_plan(
             changed,
             start_timeout_s=settings.model_server.start_timeout_s,
         ),
-        voice=_voice_maker(settings, http, token),
+        voice=voice,
         store=store,
         clock=RealClock(),
         posted=posted,
     )
-
-
-def _voice_maker(
-    settings: Settings, http: httpx.AsyncClient, token: SecretStr
-) -> Callable[[CastMember, Callable[[], str | None]], Voice]:
-    from botconvo.model_client import ModelClient
-
-    extractor = LoadingPipeline(settings.spacy_pipeline)
-    text_filter = WordListFilter(settings.conversation.allowed_words)
-
-    def make(member: CastMember, address: Callable[[], str | None]) -> Voice:
-        prompt_format = open_checkpoint(member.spec.checkpoint).manifest.prompt_format
-        assert prompt_format is not None  # build_cast refuses a base
-        client = ModelClient(member.persona.name, http, address, token)
-        return CloneVoice(prompt_format, client, extractor, text_filter)
-
-    return make
 
 
 def build_platforms(
@@ -219,7 +221,9 @@ def build_platforms(
     return [_PLATFORMS[name](settings, options, reins, stop) for name in dict.fromkeys(names)]
 
 
-def _web(settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]) -> Platform:
+def _web(
+    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+) -> Platform:
     from botconvo.platforms.web.platform import WebPlatform
 
     web = settings.platforms.web or WebSettings()
@@ -270,7 +274,8 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
     if consent is not None:
         _check_consent(consent, project, opened.manifest.persona or str(checkpoint))
     base = opened.base_path if opened.adapter_path is not None else None
-    return serve(Options(checkpoint=checkpoint, base=base, permit=opened.digest, **words))
+    options = Options(checkpoint=checkpoint, base=base, permit=opened.digest, **words)
+    return serve(options, read_environment(project))
 
 
 def _check_consent(consent: Consent, project: Path, name: str) -> None:

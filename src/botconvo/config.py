@@ -1,13 +1,17 @@
 """config.toml under the environment: the only module that knows where settings come from.
 
 The environment (``BOTCONVO_CONVERSATION__PRESET=classic``) goes above the file.  Secrets come from
-the environment or from a ``.env`` file beside config.toml, never from config.toml itself.
+the environment or from a ``.env`` file beside config.toml, never from config.toml itself.  What
+``.env`` holds is read here and goes nowhere else: child processes do not see it.
 """
 
+import os
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from dotenv import load_dotenv
+from dotenv import dotenv_values
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -21,9 +25,10 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from botconvo.conversation.manners import Manners, manners
@@ -41,6 +46,7 @@ __all__ = [
     "Settings",
     "WebSettings",
     "load_settings",
+    "read_environment",
 ]
 
 
@@ -88,18 +94,15 @@ class PersonSettings(_Table):
 
 
 # Every number of Manners, typed as there and optional: the table of presets stays the one place.
-_Overrides: Any = create_model(
-    "_Overrides",
-    __base__=_Table,
-    **{name: (hint | None, None) for name, hint in get_type_hints(Manners).items()},
-)
+_numbers: Any = {name: (hint | None, None) for name, hint in get_type_hints(Manners).items()}
+_Overrides: Any = create_model("_Overrides", __base__=_Table, **_numbers)
 
 
 class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manners above
     """A preset, and any of its numbers replaced (see ``conversation.manners``)."""
 
     preset: str = "group-chat"
-    allowed_words: list[str] = []
+    allowed_words: tuple[str, ...] = ()
     """Words that the word list may let pass."""
 
     def manners(self, preset: str | None = None) -> Manners:
@@ -147,6 +150,10 @@ class ModelServerSettings(_Table):
     start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
 
 
+_SECRETS = ("BOTCONVO_MODEL_SERVER_TOKEN",)
+"""Variables of the environment that config.toml must not hold."""
+
+
 class Settings(BaseSettings):
     """All settings.  Unknown keys are refused; values never stand in error texts."""
 
@@ -166,9 +173,16 @@ class Settings(BaseSettings):
     spacy_pipeline: str = "auto"
     store: Path = Path("botconvo.sqlite3")
     model_server_token: Annotated[
-        SecretStr | None, Field(validation_alias=AliasChoices("BOTCONVO_MODEL_SERVER_TOKEN"))
+        SecretStr | None, Field(validation_alias=AliasChoices(*_SECRETS))
     ] = None
     """Only from the environment; a fresh one is made for every run where it is missing."""
+
+    @field_validator("model_server_token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not all(33 <= ord(c) <= 126 for c in token.get_secret_value()):
+            raise ValueError("a token holds letters, digits and signs of ASCII, and no spaces")
+        return token
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Settings":
@@ -202,8 +216,14 @@ class Settings(BaseSettings):
             )
             for persona in self.personas
         ]
-        store = folder / self.store.expanduser()
-        return self.model_copy(update={"personas": personas, "store": store})
+        # A spaCy pipeline may be named or be a folder.
+        pipeline = folder / Path(self.spacy_pipeline).expanduser()
+        changed = {
+            "personas": personas,
+            "store": folder / self.store.expanduser(),
+            "spacy_pipeline": str(pipeline) if pipeline.is_dir() else self.spacy_pipeline,
+        }
+        return self.model_copy(update=changed)
 
 
 def load_settings(path: Path) -> Settings:
@@ -217,40 +237,84 @@ def load_settings(path: Path) -> Settings:
             f"{path}: there is no such file; run 'botconvo init' to write one, "
             "or name another with --config"
         )
-    load_dotenv(path.parent / ".env", override=False)
-
-    class FromFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, TomlConfigSettingsSource(settings_cls, path)
-
+    source = _Sources(path)
     try:
-        settings = FromFile()
+        settings = source.read().relative_to(path.parent.resolve())
+        settings.conversation.manners()
     except ValidationError as error:
-        raise ConfigError(_explain(path, error)) from None
-    except (ValueError, OSError) as error:  # torn TOML, unreadable file, odd environment
+        raise ConfigError(source.explain(error)) from None
+    except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    settings.conversation.manners()
-    return settings.relative_to(path.parent.resolve())
+    except (ValueError, OSError, RuntimeError) as error:  # torn, unreadable, "~nobody/clone"
+        raise ConfigError(f"{path}: {error}") from None
+    return settings
 
 
-def _explain(path: Path, error: ValidationError) -> str:
-    """The first error as a line: file, key, reason.  Values are left out: they may be secret."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = _dotted(first["loc"])
-    reason = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        reason = "there is no such setting; check the spelling, or remove it"
-    more = error.error_count() - 1
-    others = f" (and {more} more)" if more else ""
-    return f"{path}: {where}{reason}{others}"
+def read_environment(folder: Path) -> Mapping[str, str]:
+    """The environment, above what ``folder/.env`` adds to it.
+
+    Raises:
+        ConfigError: there is a ``.env``, and it cannot be read.
+    """
+    path = folder / ".env"
+    try:
+        added = dotenv_values(path, encoding="utf-8-sig")  # Windows' Notepad may write a BOM
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    return {name: value for name, value in added.items() if value is not None} | os.environ
+
+
+class _Sources:
+    """One reading of config.toml and the environment."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._environment = read_environment(path.parent)
+        self._from_environment: dict[str, Any] = {}
+
+    def read(self) -> Settings:
+        sources = self
+
+        class FromFile(Settings):
+            @classmethod
+            def settings_customise_sources(
+                cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return sources._of(settings_cls)
+
+        return FromFile()
+
+    def _of(self, settings: type[BaseSettings]) -> tuple[PydanticBaseSettingsSource, ...]:
+        environment = EnvSettingsSource(settings)
+        environment.env_vars = {k.lower(): v for k, v in self._environment.items()}
+        self._from_environment = environment()
+        data = tomllib.loads(self._path.read_text(encoding="utf-8-sig"))
+        for secret in _SECRETS:
+            if any(key.upper() == secret for key in data):
+                raise ValueError(f"{secret}: secrets do not belong here; put it into .env")
+        return environment, InitSettingsSource(settings, data)
+
+    def explain(self, error: ValidationError) -> str:
+        """The first error as a line: file, key, reason.  No values: they may be secret."""
+        first = error.errors(include_input=False, include_url=False)[0]
+        location = first["loc"]
+        source = "the environment" if self._is_from_environment(location) else self._path
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = "there is no such setting; check the spelling, or remove it"
+        more = error.error_count() - 1
+        others = f" (and {more} more)" if more else ""
+        return f"{source}: {_dotted(location)}{reason}{others}"
+
+    def _is_from_environment(self, location: tuple[Any, ...]) -> bool:
+        inside: Any = self._from_environment
+        for part in location:
+            try:
+                inside = inside[part]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return bool(location)
 
 
 def _dotted(location: tuple[Any, ...]) -> str:

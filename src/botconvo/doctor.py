@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from botconvo.build import bundled_base, build_cast, open_checkpoint
+from botconvo.build import build_cast, bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
 from botconvo.errors import BotConvoError
 from botconvo.store import Store
@@ -56,9 +56,7 @@ def _machine(config: Path) -> Iterator[Finding]:
     yield Finding(state="ok", what=f"Python {platform.python_version()} on {platform.system()}")
     free_mb = shutil.disk_usage(config.resolve().parent).free // 2**20
     if free_mb < _ROOM_MB:
-        yield Finding(
-            state="wrong", what=f"only {free_mb} MB free on the disk", advice="make room"
-        )
+        yield Finding(state="wrong", what=f"only {free_mb} MB free on the disk", advice="make room")
     if importlib.util.find_spec("torch") is None:
         yield Finding(
             state="note",

@@ -133,5 +133,3 @@ def _first(group: BaseExceptionGroup[BotConvoError]) -> BotConvoError:
             return _first(error)
         return error
     raise AssertionError("an exception group is never empty")
-
-

@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ logger = logging.getLogger(__name__)
 
 _STOP_S = 5.0
 _HEALTH_S = 5.0
+_LAST_WORDS_S = 1.0
+"""How long to wait for the rest of the log of a process that has ended."""
+_LONGEST_ROW = 2000
+"""Characters of a row of the child's log that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,8 @@ class ModelSpec:
     threads: int | None = None
 
     def command(self) -> list[str]:
-        words = [sys.executable, "-m", "model_server", str(self.checkpoint)]
+        # -P: a file of the owner's folder that is called like a module must not run in its place.
+        words = [sys.executable, "-P", "-m", "model_server", str(self.checkpoint)]
         if self.base is not None:
             words += ["--base", str(self.base)]
         words += ["--port", str(self.port), "--context", str(self.context)]
@@ -62,12 +68,21 @@ class ModelProcess:
     def __init__(self, spec: ModelSpec, process: asyncio.subprocess.Process) -> None:
         self._spec, self._process = spec, process
         self._port: int | None = None
-        self._log = asyncio.create_task(self._copy_log())
         self._last_words = ""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._reported = asyncio.Event()
+        self._reading = asyncio.gather(
+            self._read_report(process.stdout), self._copy_log(process.stderr)
+        )
 
     @classmethod
     async def start(cls, spec: ModelSpec, token: SecretStr) -> "ModelProcess":
-        """Start the process; it is not ready yet."""
+        """Start the process; it is not ready yet.
+
+        Raises:
+            VoiceError: the operating system refuses; it may have too many processes just now.
+        """
         # None of our own variables but the child's: it has no business with other secrets.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("BOTCONVO_")} | {
             "BOTCONVO_MODEL_SERVER_TOKEN": token.get_secret_value(),
@@ -77,15 +92,21 @@ class ModelProcess:
         # A process group of its own: Ctrl-C in the terminal reaches us alone, and we stop in order.
         new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        process = await asyncio.create_subprocess_exec(
-            *spec.command(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-            start_new_session=os.name != "nt",
-            creationflags=new_group | no_window,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *spec.command(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=environment,
+                start_new_session=os.name != "nt",
+                creationflags=new_group | no_window,
+            )
+        except OSError as error:
+            raise VoiceError(
+                f"{spec.persona}: its model server cannot be started: {error.strerror or error}",
+                retryable=True,
+            ) from None
         return cls(spec, process)
 
     @property
@@ -105,7 +126,7 @@ class ModelProcess:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await self._read_port()
+                await self._reported.wait()
                 while not await self.is_healthy(http):
                     await asyncio.sleep(0.02)
         except TimeoutError:
@@ -114,8 +135,8 @@ class ModelProcess:
                 retryable=True,
             ) from None
 
-    async def is_healthy(self, http: httpx.AsyncClient) -> bool:
-        """Whether it is ready now.
+    async def is_healthy(self, http: httpx.AsyncClient, patience_s: float = _HEALTH_S) -> bool:
+        """Whether it is ready now; an answer that takes longer than ``patience_s`` says no.
 
         Raises:
             VoiceError: the process has ended, or another checkpoint answers.
@@ -123,10 +144,12 @@ class ModelProcess:
         if self._process.returncode is not None:
             raise await self._ended()
         try:
-            response = await http.get(f"{self.address}/health", timeout=_HEALTH_S)
+            response = await http.get(f"{self.address}/health", timeout=patience_s)
             health = Health.model_validate_json(response.content)
         except (httpx.HTTPError, ValidationError):
             return False
+        if self._process.returncode is not None:  # somebody else may have its port by now
+            raise await self._ended()
         if health.checkpoint != self._spec.digest:
             raise VoiceError(
                 f"{self._spec.persona}: another checkpoint answers at {self.address}",
@@ -136,6 +159,11 @@ class ModelProcess:
 
     async def wait_until_ended(self) -> int:
         return await self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once: it does not listen any more.  ``stop`` is still to be called."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
 
     async def stop(self) -> None:
         """Ask, wait, terminate, kill: in that order, each with a deadline."""
@@ -149,19 +177,11 @@ class ModelProcess:
                 async with asyncio.timeout(_STOP_S):
                     await self._process.wait()
                     break
-        await self._log
-
-    async def _read_port(self) -> None:
-        assert self._process.stdout is not None
-        row = await self._process.stdout.readline()
-        try:
-            self._port = int(json.loads(row)["port"])
-        except (ValueError, KeyError, TypeError):
-            await self._process.wait()
-            raise await self._ended() from None
+        await self._hear_last_words()
+        self._reading.cancel()
 
     async def _ended(self) -> VoiceError:
-        await self._log
+        await self._hear_last_words()
         reason = self._last_words or "it left no message"
         code = self._process.returncode
         # Exit code 2 is an error that a person has to mend: starting again would not help.
@@ -170,8 +190,37 @@ class ModelProcess:
             retryable=code != 2,
         )
 
-    async def _copy_log(self) -> None:
-        assert self._process.stderr is not None
-        while row := await self._process.stderr.readline():
-            self._last_words = row.decode("utf-8", "replace").strip() or self._last_words
+    async def _hear_last_words(self) -> None:
+        # With a deadline: whoever inherited its pipes may hold them open.
+        done, _ = await asyncio.wait({self._reading}, timeout=_LAST_WORDS_S)
+        for reading in done:
+            reading.result()
+
+    async def _read_report(self, stdout: asyncio.StreamReader) -> None:
+        """The port, then everything else unread: a full pipe would stop the child."""
+        async for row in _rows(stdout):
+            with suppress(ValueError, KeyError, TypeError):
+                self._port = self._port or int(json.loads(row)["port"])
+                self._reported.set()
+        await self._process.wait()  # so that whoever waits for the port finds it ended
+        self._reported.set()
+
+    async def _copy_log(self, stderr: asyncio.StreamReader) -> None:
+        async for row in _rows(stderr):
+            self._last_words = row.strip() or self._last_words
             logger.debug("%s: %s", self._spec.persona, self._last_words)
+
+
+async def _rows(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The rows of a stream to its end, each cut to a bounded length.
+
+    ``readline`` gives up at a long row, and then nobody empties the pipe.
+    """
+    rest = b""
+    while data := await stream.read(4096):
+        *rows, rest = (rest + data).split(b"\n")
+        rest = rest[:_LONGEST_ROW]
+        for row in rows:
+            yield row[:_LONGEST_ROW].decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from botconvo.errors import ImportFailed
@@ -157,6 +157,7 @@ def test_many_old_dates_are_refused_before_the_file_is_read_to_its_end() -> None
         assert sum(1 for _ in found) < 50
 
 
+@example([("0", BEGIN), ("0", BEGIN + timedelta(microseconds=1))])
 @given(
     st.lists(
         st.tuples(

@@ -10,8 +10,9 @@ from fakes import FakeExtractor, FakeGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botconvo.conversation.events import OrderId
 from botconvo.conversation.history import History
-from botconvo.conversation.orders import Ask, OrderId, PromptSource
+from botconvo.conversation.orders import Ask, PromptSource
 from botconvo.corpus import Session, split_into_sessions
 from botconvo.messages import Message
 from botconvo.people import People

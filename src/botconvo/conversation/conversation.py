@@ -160,10 +160,10 @@ class Conversation:
     def _hear(self, message: Message) -> None:
         if not self._history.add(message) or message.author.kind != "person":
             return
-        self._pending = message.id
+        waited, self._pending = self._pending is not None, message.id
         self._typing_people = _START  # whoever typed has sent it
         busy = isinstance(self._phase, _Asking | _Typing)
-        if isinstance(self._phase, _Resting):
+        if isinstance(self._phase, _Resting) and not waited:  # a flood must not put it off for ever
             delay = self._draw("answer").uniform(*self._manners.answer_s)
             self._rest(delay)
         elif busy and not self._restarted and not self._answers_person():
@@ -421,7 +421,8 @@ class Conversation:
             self._remember_reaction(phase.post.persona, phase.post.act)
         self._failures = 0
         self._restarted = False
-        self._rest(self._draw("gap").uniform(*self._manners.gap_s))
+        silence = self._manners.gap_s if self._pending is None else self._manners.answer_s
+        self._rest(self._draw("gap").uniform(*silence))
 
     def _remember_reaction(self, persona: PersonaName, act: React) -> None:
         author = Author(id=AuthorId(f"clone:{persona}"), name=persona, kind="clone")

@@ -84,7 +84,7 @@ class History:
 
     def texts(self, count: int) -> tuple[str, ...]:
         """What the newest messages said, oldest first."""
-        return tuple(message.text for message in self.messages[-count:])
+        return tuple(message.text for message in self.messages[-count:]) if count > 0 else ()
 
     def last_clone(self) -> PersonaName | None:
         """Who spoke last, if it was a clone."""

@@ -110,17 +110,37 @@ def manners(preset: str, overrides: dict[str, Any] | None = None) -> Manners:
     return changed
 
 
+_LONGEST_S = 86400.0
+_BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("same_speaker", "named_speaker", "fresh_share", "opening_share"), (0.0, 1.0)),
+    **dict.fromkeys(("fresh_after", "context_lines", "repeat_window", "turn_limit"), (0, 10**9)),
+    **dict.fromkeys(("gap_s", "answer_s", "typing_max_s", "hush_s", "retry_s"), (0.0, _LONGEST_S)),
+    "typing_per_s": (0.0, 1e6),
+    # What a model server takes (``model_server.schemas``).
+    "samples": (1, 64),
+    "temperature": (0.0, 5.0),
+    "max_tokens": (1, 4096),
+    "top_k": (0, 10**6),
+    "top_p": (0.001, 1.0),
+    "repetition_penalty": (0.1, 10.0),
+}
+
+
 def _check(made: Manners) -> None:
-    for name in ("same_speaker", "named_speaker", "fresh_share", "opening_share"):
-        if not 0.0 <= getattr(made, name) <= 1.0:
-            raise ConfigError(f"conversation.{name} = {getattr(made, name)}: must be from 0 to 1")
-    for name in ("temperature", "max_tokens", "gap_s", "answer_s"):
-        low, high = getattr(made, name)
-        if not 0 <= low <= high:
+    for name, (least, most) in _BOUNDS.items():
+        value = getattr(made, name)
+        if value is None:
+            continue
+        numbers = value if isinstance(value, tuple) else (value,)
+        if not all(least <= number <= most for number in numbers):
             raise ConfigError(
-                f"conversation.{name} = [{low}, {high}]: must be two numbers, the smaller first"
+                f"conversation.{name} = {_shown(value)}: must be from {least:g} to {most:g}"
             )
-    if made.samples < 1 or made.max_tokens[0] < 1:
-        raise ConfigError("conversation.samples and conversation.max_tokens must be at least 1")
-    if made.typing_per_s < 0:
-        raise ConfigError(f"conversation.typing_per_s = {made.typing_per_s}: must not be below 0")
+        if numbers[0] > numbers[-1]:
+            raise ConfigError(
+                f"conversation.{name} = {_shown(value)}: must be two numbers, the smaller first"
+            )
+
+
+def _shown(value: object) -> str:
+    return str(list(value) if isinstance(value, tuple) else value)

@@ -145,10 +145,11 @@ class _Ids:
 
     def of(self, user: str, date: str, text: str) -> MessageId:
         # Like rows share their time, and a file is in the order of time: forget older ones.
-        if date != self._moment:
-            self._moment = date
+        moment = _utc(date)
+        if moment != self._moment:
+            self._moment = moment
             self._alike.clear()
-        key = "\0".join((self.channel, user, _utc(date), text)).encode(errors="replace")
+        key = "\0".join((self.channel, user, moment, text)).encode(errors="replace")
         digest = hashlib.sha256(key).digest()
         self._alike[digest] += 1
         if self._alike[digest] > 1:
@@ -171,7 +172,7 @@ def _date(text: str) -> datetime | None:
 
 
 def _utc(text: str) -> str:
-    """The same moment exported in another time zone is the same moment."""
+    """The millisecond, which is the same one in an export with another time zone."""
     date = _date(text)
     return text if date is None else f"{date.timestamp():.3f}"
 

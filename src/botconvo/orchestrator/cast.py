@@ -4,8 +4,8 @@ A change of config restarts only the servers whose spec changed by value.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from botconvo.consent import PersonId
 from botconvo.model_process import ModelSpec
@@ -13,6 +13,7 @@ from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.personas import Persona, PersonaName
 from botconvo.ports import PersonaState
 from botconvo.voices import Voice
+from model_server.prompt_format import PromptFormat
 
 __all__ = ["Cast", "CastMember", "VoiceMaker"]
 
@@ -25,11 +26,13 @@ class CastMember:
     """A persona with everything that serves it.
 
     ``person`` is the opaque id of whom it was cloned from; None for an invented character.
+    ``prompt_format`` belongs to the checkpoint of ``spec``.
     """
 
     persona: Persona
     spec: ModelSpec
     person: PersonId | None
+    prompt_format: PromptFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class _Playing:
     supervisor: Supervisor
     voice: Voice
     task: asyncio.Task[None]
+    from_the_start: bool
+
+    @property
+    def has_failed(self) -> bool:
+        return self.supervisor.state == "failed"
 
 
 class Cast:
@@ -53,33 +61,44 @@ class Cast:
     ) -> None:
         self._tasks, self._supervise, self._voice = tasks, supervise, voice
         self._wait_for_all = wait_for_all
+        self._began = False
         self._playing: dict[PersonaName, _Playing] = {}
         self.changed = asyncio.Event()
         """Set whenever somebody's state changes; whoever waits for it clears it."""
 
     def play(self, members: Sequence[CastMember]) -> None:
-        """Start whoever is new or changed, stop whoever left, keep the rest running."""
+        """Start whoever is new or changed, stop whoever left, keep the rest running.
+
+        Whoever has failed is tried again.
+        """
         wanted = {member.persona.name: member for member in members}
+        leaving = set()
         for name, playing in list(self._playing.items()):
             member = wanted.get(name)
-            if member is None or member.spec != playing.member.spec:
+            if member is None or member.spec != playing.member.spec or playing.has_failed:
                 playing.task.cancel()
+                leaving.add(playing.task)
                 del self._playing[name]
-            elif member != playing.member:
-                self._playing[name] = _Playing(
-                    member, playing.supervisor, playing.voice, playing.task
-                )
-        for name, member in wanted.items():
-            if name not in self._playing:
-                self._playing[name] = self._start(member)
-        self._playing = {name: self._playing[name] for name in wanted}
+            else:
+                self._playing[name] = replace(playing, member=member)
+        self._playing = {
+            name: self._playing.get(name) or self._start(member, leaving)
+            for name, member in wanted.items()
+        }
+        self._began = True
         self.changed.set()
 
-    def _start(self, member: CastMember) -> _Playing:
+    def _start(self, member: CastMember, leaving: Collection[asyncio.Task[None]]) -> _Playing:
         supervisor = self._supervise(member.spec, self.changed.set)
         voice = self._voice(member, lambda: supervisor.address)
-        task = self._tasks.create_task(supervisor.run())
-        return _Playing(member, supervisor, voice, task)
+
+        async def run() -> None:
+            if leaving:  # a port may pass from one to the other
+                await asyncio.wait(leaving)
+            await supervisor.run()
+
+        task = self._tasks.create_task(run())
+        return _Playing(member, supervisor, voice, task, from_the_start=not self._began)
 
     async def stop(self) -> None:
         """Stop every model server; they stop side by side."""
@@ -108,9 +127,10 @@ class Cast:
             if playing.supervisor.state == "ready"
         }
 
-    def person(self, persona: PersonaName) -> PersonId | None:
+    def member(self, persona: PersonaName) -> CastMember | None:
+        """None for somebody who has left."""
         playing = self._playing.get(persona)
-        return None if playing is None else playing.member.person
+        return None if playing is None else playing.member
 
     def states(self) -> tuple[tuple[PersonaName, PersonaState], ...]:
         return tuple((name, playing.supervisor.state) for name, playing in self._playing.items())
@@ -120,8 +140,14 @@ class Cast:
         notes = [p.supervisor.note for p in self._playing.values() if p.supervisor.note]
         return "; ".join(notes) or None
 
-    def all_failed(self) -> bool:
-        """Whether nobody will ever speak: a person has to mend something first."""
-        return bool(self._playing) and all(
-            playing.supervisor.state == "failed" for playing in self._playing.values()
-        )
+    def hopeless(self) -> str | None:
+        """Why the run cannot be what was asked for before a person has mended something.
+
+        That is so where one who was there from the start never came to be ready, or where nobody
+        is left who will ever speak.
+        """
+        failed = [playing for playing in self._playing.values() if playing.has_failed]
+        for playing in failed:
+            if playing.from_the_start and not playing.supervisor.was_ready:
+                return playing.supervisor.note
+        return self.note() if failed and len(failed) == len(self._playing) else None

@@ -1,16 +1,33 @@
 """The real clock."""
 
 import asyncio
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 __all__ = ["RealClock"]
 
 
 class RealClock:
-    """Implements ``Clock`` with the machine's own time."""
+    """Implements ``Clock`` with the machine's own time, which here never goes back.
+
+    A machine whose clock is put back, by a time server for example, would otherwise keep silent
+    until the old time comes again.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall, self._ticks = wall, ticks
+        self._last, self._last_tick = wall(), ticks()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        tick = self._ticks()
+        passed = timedelta(seconds=tick - self._last_tick)
+        self._last, self._last_tick = max(self._wall(), self._last + passed), tick
+        return self._last
 
     async def wait_until(self, when: datetime) -> None:
         await asyncio.sleep(max(0.0, (when - self.now()).total_seconds()))

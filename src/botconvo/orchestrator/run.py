@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation
@@ -27,7 +27,7 @@ from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
 from botconvo.orchestrator.supervisor import Supervisor
-from botconvo.orchestrator.talk import Talk
+from botconvo.orchestrator.talk import Talk, fitting
 from botconvo.people import People
 from botconvo.ports import Clock, Platform, Shown, ShownState
 from botconvo.store import Store
@@ -44,6 +44,7 @@ _RELOAD_S = 1.0
 class Plan:
     """Everything that a run needs, made by ``build``.
 
+    ``prepare`` comes back when what loads in the background is there, or raises a BotConvoError;
     ``reload`` reads config.toml anew and gives the cast and manners, or raises a BotConvoError.
     """
 
@@ -58,6 +59,7 @@ class Plan:
     run_id: str
     """Tells this run's posts from those of earlier runs."""
     config: Path
+    prepare: Callable[[], object]
     reload: Callable[[], tuple[tuple[CastMember, ...], Manners]]
     supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor]
     voice: VoiceMaker
@@ -105,8 +107,9 @@ async def run(
     """Let them talk until ``stopping`` is set, or ``max_messages`` are posted.
 
     Raises:
-        BotConvoError: nobody can ever speak, or a platform cannot be opened.
+        BotConvoError: a model server cannot be started, or a platform cannot be opened.
     """
+    await asyncio.to_thread(plan.store.purge_live, plan.clock.now())
     async with AsyncExitStack() as stack:
         for platform in platforms:
             await stack.enter_async_context(platform)
@@ -114,6 +117,7 @@ async def run(
             running = _Running(plan, reins, stopping, tasks)
             running.cast.play(plan.members)
             speaking = [
+                tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
@@ -154,7 +158,7 @@ class _Running:
         kept = plan.store.recent_live(channel, limit=100) if plan.keep_history else ()
         conversation = Conversation(
             channel,
-            self._manners if platform.limits(channel).people else _endless(self._manners),
+            fitting(self._manners, platform.limits(channel)),
             self.cast.ready(),
             seed=plan.seed,
             people=plan.people,
@@ -179,9 +183,10 @@ class _Running:
         """Report a post; False when it was the last one of the run."""
         self._plan.posted(message, post)
         self._posted += 1
-        if self._posted == self._plan.max_messages:
+        most = self._plan.max_messages
+        if most is not None and self._posted >= most:
             self._stopping.set()
-        return self._posted != self._plan.max_messages
+        return not self._stopping.is_set()
 
     async def tell_who_is_ready(self) -> None:
         """Tell every talk and watcher whenever a model server's state changes."""
@@ -196,8 +201,8 @@ class _Running:
             for talk in self._reins.talks:
                 talk.set_state(state)
                 await talk.put(PersonasChanged(personas=ready))
-            if self.cast.all_failed():
-                self.failure = BotConvoError(self.cast.note() or "no model server can run")
+            if (reason := self.cast.hopeless()) is not None:
+                self.failure = BotConvoError(reason)
                 self._stopping.set()
 
     def _state(self) -> ShownState:
@@ -226,12 +231,7 @@ class _Running:
             logger.info("config.toml changed: %s", ", ".join(m.persona.name for m in members))
             self.cast.play(members)
             for talk in self._reins.talks:
-                talk.conversation.set_manners(self._manners)
-
-
-def _endless(manners: Manners) -> Manners:
-    """Where only the owner can be, nobody has to be protected from a long talk."""
-    return replace(manners, turn_limit=None)
+                talk.set_manners(self._manners)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -6,7 +6,6 @@ channel's inbox.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -15,13 +14,15 @@ from typing import assert_never
 from botconvo.conversation import events as ev
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Event, OrderId
+from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Ask, Cancel, Post, React, Trace, Type, Wait
 from botconvo.errors import PlatformError, VoiceError
-from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.messages import ChannelId, Message, MessageId, Reaction
 from botconvo.orchestrator.cast import Cast
 from botconvo.personas import PersonaName
 from botconvo.ports import (
     Clock,
+    Limits,
     Platform,
     Shown,
     ShownMessage,
@@ -32,13 +33,22 @@ from botconvo.ports import (
 )
 from botconvo.store import Claimed, Store
 
-__all__ = ["Talk"]
+__all__ = ["Talk", "fitting"]
 
 logger = logging.getLogger(__name__)
 
 _INBOX = 1000
 _WATCHER = 200
-_TRACES = 200
+_KEPT = 200
+"""Messages, with their traces, that a new watcher gets."""
+
+
+def fitting(manners: Manners, limits: Limits) -> Manners:
+    """The manners that a channel needs.
+
+    Where only the owner can be, nobody has to be protected from a long talk.
+    """
+    return manners if limits.people else replace(manners, turn_limit=None)
 
 
 class Talk:
@@ -67,7 +77,7 @@ class Talk:
         self._watchers: set[asyncio.Queue[Shown]] = set()
         self._traces: dict[MessageId, Trace] = {}
         self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
-        self._messages: deque[Message] = deque(conversation.messages, maxlen=_TRACES)
+        self._messages = {message.id: message for message in conversation.messages}
 
     # ---- what comes in -------------------------------------------------------------------
 
@@ -79,6 +89,10 @@ class Talk:
         """How the personas are; the reins are filled in from the conversation."""
         self._state = state
         self._show_state()
+
+    def set_manners(self, manners: Manners) -> None:
+        """Take new numbers from the next turn on."""
+        self.conversation.set_manners(fitting(manners, self._platform.limits(self.channel)))
 
     # ---- the loop ------------------------------------------------------------------------
 
@@ -127,6 +141,8 @@ class Talk:
         waiting = asyncio.create_task(self._clock.wait_until(wait.until))
         try:
             await asyncio.wait({getting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
             return getting.result() if getting.done() else None
         finally:
             getting.cancel()
@@ -161,30 +177,37 @@ class Talk:
 
     async def _post(self, post: Post) -> None:
         """Claim, post, tell: at most once, because the claim outlives a crash."""
-        nonce = f"{self._run_id}/{post.id}"
-        person = self._cast.person(post.persona)
-        claim = await asyncio.to_thread(
-            self._store.claim, self.channel, nonce, person, self._clock.now()
-        )
+        claim = await self._claim(post)
         if not isinstance(claim, Claimed):
-            logger.warning("%s: not posted: %s", post.persona, claim.reason)
-            await self.put(ev.Failed(order=post.id, reason=claim.reason, retryable=False))
+            logger.warning("%s: not posted: %s", post.persona, claim)
+            await self.put(ev.Failed(order=post.id, reason=claim, retryable=False))
             return
         try:
-            message = await self._platform.post(self.channel, post.persona, post.act, nonce)
+            message = await self._platform.post(self.channel, post.persona, post.act, claim.post)
         except PlatformError as error:
             await asyncio.to_thread(self._store.release, claim)
             logger.warning("%s: not posted: %s", post.persona, error)
             await self.put(ev.Failed(order=post.id, reason=str(error), retryable=True))
             return
-        if message is not None:
-            await asyncio.to_thread(self._settle, claim, message)
+        await asyncio.to_thread(self._settle, claim, message)
         if self._show_post(post, message):
             await self.put(ev.Posted(order=post.id, message=message))
 
-    def _settle(self, claim: Claimed, message: Message) -> None:
-        self._store.settle(claim, message.id)
-        self._store.record_live(message)
+    async def _claim(self, post: Post) -> Claimed | str:
+        """The right to post, or why there is none."""
+        member = self._cast.member(post.persona)
+        if member is None:
+            return "it has left"
+        nonce = f"{self._run_id}/{post.id}"
+        claim = await asyncio.to_thread(
+            self._store.claim, self.channel, nonce, member.person, self._clock.now()
+        )
+        return claim if isinstance(claim, Claimed) else claim.reason
+
+    def _settle(self, claim: Claimed, message: Message | None) -> None:
+        self._store.settle(claim, None if message is None else message.id)
+        if message is not None:
+            self._store.record_live(message)
 
     def _show_post(self, post: Post, message: Message | None) -> bool:
         """Show it to watchers; False when the run ends with it."""
@@ -208,7 +231,7 @@ class Talk:
     async def watch(self) -> AsyncIterator[Shown]:
         """See ``Controls.watch``."""
         queue: asyncio.Queue[Shown] = asyncio.Queue(_WATCHER)
-        recent = tuple(self._messages)
+        recent = tuple(self._messages.values())
         self._watchers.add(queue)
         try:
             yield self._reins()
@@ -223,18 +246,19 @@ class Talk:
         """Show watchers what people did, and keep it for the next start."""
         match event:
             case ev.Heard(message=message):
-                if all(known.id != message.id for known in self._messages):
-                    self._remember(message, None)
-                    self._store.record_live(message)
+                if message.id not in self._messages:  # no echo of our own post
+                    self._keep(message)
                     self._show(ShownMessage(message=message, trace=None))
-            case ev.Edited(message=message):
-                self._store.record_live(message)
+            case ev.Edited(message=message) if self._is_news(message):
+                self._keep(message)
                 self._show(ShownMessage(message=message, trace=self._traces.get(message.id)))
             case ev.Removed(message=gone):
+                self._messages.pop(gone, None)
                 self._traces.pop(gone, None)
                 self._store.remove_live(gone)
                 self._show(ShownRemoval(message=gone))
             case ev.Reacted(message=about, emoji=emoji, author=author):
+                self._react(about, Reaction(emoji=emoji, author=author))
                 self._show(
                     ShownReaction(message=about, emoji=emoji, author=author.name, trace=None)
                 )
@@ -263,12 +287,28 @@ class Talk:
         await self.put(ev.Steered(steer=steer))
         return done
 
-    def _remember(self, message: Message, trace: Trace | None) -> None:
-        self._messages.append(message)
+    def _keep(self, message: Message) -> None:
+        """Remember it, here and in the store; a newer revision replaces an older one."""
+        self._remember(message)
+        self._store.record_live(message)
+
+    def _is_news(self, message: Message) -> bool:
+        known = self._messages.get(message.id)
+        return known is None or known.revision < message.revision
+
+    def _react(self, about: MessageId, reaction: Reaction) -> None:
+        message = self._messages.get(about)
+        if message is not None and reaction not in message.reactions:
+            self._keep(replace(message, reactions=(*message.reactions, reaction)))
+
+    def _remember(self, message: Message, trace: Trace | None = None) -> None:
+        self._messages[message.id] = message
         if trace is not None:
             self._traces[message.id] = trace
-            while len(self._traces) > _TRACES:
-                del self._traces[next(iter(self._traces))]
+        while len(self._messages) > _KEPT:
+            oldest = next(iter(self._messages))
+            del self._messages[oldest]
+            self._traces.pop(oldest, None)
 
     def _reins(self) -> ShownState:
         conversation = self.conversation
