@@ -245,13 +245,17 @@ def _is_loopback(host: str) -> bool:
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
+        listening = socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "0 to 65535 are ports"
         raise ServingError(
             f"cannot listen on {host} port {port}: {reason or error}; "
             "give another --port (0 takes a free one)"
         ) from None
+    # asyncio sets this only on sockets that name their protocol; create_server's do not, and every
+    # answer would wait up to 40 ms for an acknowledgement.  Accepted connections inherit it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 @contextmanager

@@ -159,8 +159,13 @@ def build_plan(
     Raises:
         ConfigError, CheckpointError, ConsentError: see ``build_cast``.
     """
+    manners = settings.conversation.manners(options.preset)
+    members = build_cast(settings, store)
     seeded = options.seed is not None
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
+    # Not earlier: an error would have to wait for its thread.
+    extractor = LoadingPipeline(settings.spacy_pipeline)
+    text_filter = WordListFilter(settings.conversation.allowed_words)
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
         fresh = load_settings(options.config)
@@ -168,18 +173,16 @@ def build_plan(
             members = build_cast(fresh, store)
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
+        text_filter.allow(fresh.conversation.allowed_words)
         return members, fresh.conversation.manners(options.preset)
-
-    extractor = LoadingPipeline(settings.spacy_pipeline)
-    text_filter = WordListFilter(settings.conversation.allowed_words)
 
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
         client = ModelClient(member.persona.name, http, address, token)
         return CloneVoice(member.prompt_format, client, extractor, text_filter)
 
     return Plan(
-        members=build_cast(settings, store),
-        manners=settings.conversation.manners(options.preset),
+        members=members,
+        manners=manners,
         people=build_people(settings),
         seed=options.seed if options.seed is not None else secrets.randbits(32),
         wait_for_all=seeded,

@@ -3,6 +3,7 @@
 import importlib.util
 import platform
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def examine(config: Path) -> Iterator[Finding]:
 
 def _machine(config: Path) -> Iterator[Finding]:
     yield Finding(state="ok", what=f"Python {platform.python_version()} on {platform.system()}")
-    free_mb = shutil.disk_usage(config.resolve().parent).free // 2**20
+    folder = next(f for f in config.resolve().parents if f.is_dir())
+    free_mb = shutil.disk_usage(folder).free // 2**20
     if free_mb < _ROOM_MB:
         yield Finding(state="wrong", what=f"only {free_mb} MB free on the disk", advice="make room")
     if importlib.util.find_spec("torch") is None:
@@ -88,9 +90,11 @@ def _phrases() -> str:
 
 
 def _project(settings: Settings) -> Iterator[Finding]:
-    yield _try(f"phrase pipeline {settings.spacy_pipeline!r}", lambda: _pipeline(settings))
+    if settings.spacy_pipeline != "auto":
+        yield _try(f"phrase pipeline {settings.spacy_pipeline!r}", lambda: _pipeline(settings))
+    yield from _ports(settings)
     try:
-        store = Store.open(settings.store)
+        store = _look_into(settings.store)
     except BotConvoError as error:
         yield Finding(state="wrong", what=str(error))
         return
@@ -107,6 +111,31 @@ def _project(settings: Settings) -> Iterator[Finding]:
             what="no personas yet",
             advice="'botconvo import', 'botconvo consent grant', 'botconvo train' make one",
         )
+
+
+def _look_into(path: Path) -> Store:
+    """The store, or an empty one in its place: whoever only looks makes no file."""
+    if path.exists():
+        return Store.open(path)
+    store = Store.open(Path(":memory:"))
+    store.path = path
+    return store
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    wanted = [(p.port, f"personas: {p.name}: port") for p in settings.personas if p.port]
+    web = settings.platforms.web
+    if web is not None and web.port:
+        wanted.append((web.port, "platforms.web.port"))
+    for port, key in wanted:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            yield Finding(
+                state="wrong",
+                what=f"{key}: {port} cannot be used: {error.strerror}",
+                advice="end what uses it (another talk?), or choose another port",
+            )
 
 
 def _pipeline(settings: Settings) -> str:

@@ -1,9 +1,15 @@
-"""A run from the command line: signals, the store's file, JSON on stdout, and the exit."""
+"""A run from the command line: signals, the store's file, JSON on stdout, and the exit.
+
+Ctrl-C is how a run ends, so the first one stops it in order and the exit code is 0, as it is after
+a termination signal, ``--max-messages`` or a reader of stdout that has gone away.  The second
+Ctrl-C ends it at once, with exit code 130.  What a person has to mend ends it with exit code 2.
+"""
 
 import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -15,10 +21,11 @@ import httpx
 from botconvo.build import RunOptions, build_plan, build_platforms
 from botconvo.config import Settings, load_settings
 from botconvo.conversation.orders import Post
-from botconvo.errors import BotConvoError
+from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Message
 from botconvo.orchestrator.run import Reins, run
 from botconvo.store import Store
+from model_server.errors import ModelServerError
 
 __all__ = ["message_json", "talk"]
 
@@ -38,7 +45,7 @@ def talk(
     """Run until Ctrl-C, a termination signal or ``max_messages``.
 
     Raises:
-        BotConvoError: something that a person has to mend.
+        BotConvoError, ModelServerError: something that a person has to mend.
     """
     settings = load_settings(config)
     options = RunOptions(
@@ -52,8 +59,12 @@ def talk(
     with _store(settings, keep=keep) as store:
         try:
             asyncio.run(_talk(settings, options, store))
-        except* BotConvoError as group:
-            raise _first(group) from None
+        except BaseExceptionGroup as group:
+            if (error := _expected(group)) is None:
+                raise
+            if not isinstance(error, BrokenPipeError):
+                raise error from None
+            _let_go_of_stdout()
 
 
 @contextlib.contextmanager
@@ -105,8 +116,22 @@ def _quiet(message: Message, post: Post) -> None:
 
 
 def _print_json(message: Message, post: Post) -> None:
-    sys.stdout.write(message_json(message, post) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(message_json(message, post) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _let_go_of_stdout()
+        raise PlatformError(
+            f"standard output cannot be written to: {error.strerror}; check where it goes"
+        ) from None
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody takes what is still in its buffer, and Python would try again at the exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def message_json(message: Message, post: Post) -> str:
@@ -127,9 +152,17 @@ def message_json(message: Message, post: Post) -> str:
     )
 
 
-def _first(group: BaseExceptionGroup[BotConvoError]) -> BotConvoError:
+def _expected(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The error to tell about, if all of a group are expected; None where one of them is a bug."""
+    errors = list(_leaves(group))
+    told = [error for error in errors if isinstance(error, BotConvoError | ModelServerError)]
+    gone = [error for error in errors if isinstance(error, BrokenPipeError)]
+    return (told + gone)[0] if len(told) + len(gone) == len(errors) else None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            return _first(error)
-        return error
-    raise AssertionError("an exception group is never empty")
+            yield from _leaves(error)
+        else:
+            yield error

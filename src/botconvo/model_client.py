@@ -16,6 +16,7 @@ from model_server.schemas import Choice, CompletionRequest, CompletionResponse, 
 __all__ = ["ModelClient"]
 
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_REASON = 300
 
 
 class ModelClient:
@@ -58,7 +59,34 @@ class ModelClient:
                 f"{self._persona}: its model server cannot be reached ({type(error).__name__})",
                 retryable=True,
             ) from None
-        return _read(self._persona, response)
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> Sequence[Completion]:
+        if response.status_code != 200:
+            raise VoiceError(
+                f"{self._persona}: its model server answered {response.status_code}: "
+                f"{self._reason(response)}",
+                retryable=response.status_code in _RETRYABLE,
+            )
+        try:
+            answer = CompletionResponse.model_validate_json(response.content)
+        except ValidationError as error:
+            raise VoiceError(
+                f"{self._persona}: its model server's answer is not of the completions API "
+                f"({error.error_count()} errors)",
+                retryable=False,
+            ) from None
+        return tuple(_completion(choice) for choice in answer.choices)
+
+    def _reason(self, response: httpx.Response) -> str:
+        """What the server says about it, on one line; some servers repeat the token they got."""
+        try:
+            reason = ErrorBody.model_validate_json(response.content).error.message
+        except ValidationError:
+            reason = response.reason_phrase
+        if token := self._token.get_secret_value():
+            reason = reason.replace(token, "...")
+        return " ".join(reason.split())[:_LONGEST_REASON] or "no reason given"
 
 
 def _body(request: GenerateRequest) -> CompletionRequest:
@@ -74,23 +102,6 @@ def _body(request: GenerateRequest) -> CompletionRequest:
     )
 
 
-def _read(persona: str, response: httpx.Response) -> Sequence[Completion]:
-    if response.status_code != 200:
-        raise VoiceError(
-            f"{persona}: its model server answered {response.status_code}: {_reason(response)}",
-            retryable=response.status_code in _RETRYABLE,
-        )
-    try:
-        answer = CompletionResponse.model_validate_json(response.content)
-    except ValidationError as error:
-        raise VoiceError(
-            f"{persona}: its model server's answer is not of the completions API "
-            f"({error.error_count()} errors)",
-            retryable=False,
-        ) from None
-    return tuple(_completion(choice) for choice in answer.choices)
-
-
 def _completion(choice: Choice) -> Completion:
     scores = choice.logprobs.token_logprobs if choice.logprobs is not None else []
     return Completion(
@@ -98,10 +109,3 @@ def _completion(choice: Choice) -> Completion:
         finished=choice.finish_reason != "length",
         logprob=sum(scores) / len(scores) if scores else None,
     )
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        return ErrorBody.model_validate_json(response.content).error.message
-    except ValidationError:
-        return response.reason_phrase or "no reason given"

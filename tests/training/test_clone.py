@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import an_author
+from measure_clones import merged
 from training.full_disk import full_disk
 from training.test_trainer import Watcher, never
 from training.toy import QUICK, toy_messages
@@ -20,7 +21,7 @@ from botconvo.people import People
 from botconvo.store import KnownPerson
 from botconvo.training.bases import Base, build_tokenizer, open_base
 from botconvo.training.clone import Prepared, prepare, train_clone
-from botconvo.training.network import Network, make_gpt2
+from botconvo.training.network import make_gpt2
 from botconvo.training.trainer import Trained
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_files import read_gpt2
@@ -30,7 +31,7 @@ from model_server.prompt_format import PromptFormat
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PERSON = PersonId("p-aaaaaaaaaa")
-LONGER = replace(QUICK, epochs=6.0)
+LONGER = replace(QUICK, epochs=5.0)
 
 
 def gathered(sessions: int = 16) -> Gathered:
@@ -122,47 +123,24 @@ def test_a_clone_speaks_otherwise_than_its_base(
     base.close()
 
 
-def test_the_engine_scores_as_the_trained_network_does(
-    clone: tuple[Trained, Checkpoint], prepared: Prepared, speaker: Speaker, tmp_path: Path
+def test_the_engine_scores_as_torch_does(
+    clone: tuple[Trained, Checkpoint], speaker: Speaker
 ) -> None:
     """Scale, orientation and names of every matrix: what is served is what was trained."""
     weights, architecture, tokens = read_gpt2(clone[1].base_path)
-    network = Network(make_gpt2(weights, architecture), LONGER, torch.device("cpu"))
-    again = train_again(prepared, network, tmp_path)
+    assert clone[1].adapter_path is not None
+    gpt2 = make_gpt2(merged(weights, clone[1].adapter_path), architecture).eval()
     tokenizer = build_tokenizer(tokens)
     prompt = "Fishvilla: INIT;\nFishvilla: the cat is here\nBort:"
     text, scores = speaker.say(prompt)
-    head, said = tokenizer.encode(prompt).ids, tokenizer.encode(text).ids
-    expected = again.log_probabilities([*head, *said])[len(head) - 1 :]
-    assert len(said) >= 3
-    # The base is served at 8 bits with 8-bit activations: small differences are expected.
-    assert scores[: len(said)] == pytest.approx(expected[: len(said)], abs=0.15)
-
-
-class Scores:
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        network.bfloat16 = False
-
-    def log_probabilities(self, tokens: list[int]) -> list[float]:
-        """Of each token but the first, given those before it."""
-        from botconvo.training.examples import Window
-
-        found = []
-        for end in range(2, len(tokens) + 1):
-            weights = (*[0.0] * (end - 1), 1.0)
-            window = Window(tokens=tuple(tokens[:end]), weights=weights)
-            found.append(-self._network.mean_loss([(window,)], batch=1, pad=0)[0])
-        return found
-
-
-def train_again(prepared: Prepared, network: Network, tmp_path: Path) -> Scores:
-    from botconvo.training.state import StateFile
-    from botconvo.training.trainer import train
-
-    state = StateFile(tmp_path / "state", "again")
-    train(network, prepared.examples, prepared.settings, state, Watcher(), never)
-    return Scores(network)
+    ids = tokenizer.encode(prompt + text).ids
+    said = len(tokenizer.encode(text).ids)
+    with torch.no_grad():
+        logits = gpt2(input_ids=torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    expected = logits.gather(1, torch.tensor(ids[1:])[:, None])[-said:, 0]
+    assert said >= 3
+    # The base is served with 8-bit activations: small differences are expected.
+    assert scores[:said] == pytest.approx(expected.tolist(), abs=0.15)
 
 
 def test_the_manifest_tells_how_the_clone_came_about(
@@ -244,6 +222,6 @@ def test_a_folder_with_something_else_is_not_written_over(
 
 
 def test_a_block_wider_than_the_base_is_cut_to_it(base: Base) -> None:
-    run = prepare(gathered(), base, replace(QUICK, block=4000, overlap=3000))
+    run = prepare(gathered(), base, replace(QUICK, block=4000))
     assert run.settings.block == base.checkpoint.manifest.architecture.context
     assert max(sum(len(w.tokens) for w in row) for row in run.examples.train) <= run.settings.block

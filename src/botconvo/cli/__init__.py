@@ -4,7 +4,6 @@ One module per verb, loaded when its verb is used, so that ``botconvo --help`` s
 """
 
 import logging
-import os
 import sys
 from importlib import import_module
 
@@ -68,9 +67,12 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # a Windows console may differ
     try:
-        _botconvo.main(arguments, standalone_mode=False)
-    except click.ClickException as error:
+        _botconvo.main(arguments, prog_name="botconvo", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        print(f"botconvo: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -80,7 +82,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         print("botconvo: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (a pager, head); that is no failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+
+
+def _one_line(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        text += f" (see '{error.ctx.command_path} --help')"
+    return text

@@ -26,8 +26,18 @@ def command(project: Path, force: bool) -> None:
     try:
         project.mkdir(parents=True, exist_ok=True)
         for template, path in (("config.toml", config), ("env", project / ".env.example")):
-            text = (files("botconvo") / "templates" / template).read_text(encoding="utf-8")
-            path.write_text(text, encoding="utf-8")
+            _write(path, (files("botconvo") / "templates" / template).read_bytes())
     except OSError as error:
         raise ConfigError(f"{project}: cannot be written to: {error.strerror}") from None
     click.echo(f"{config} is written. Next: botconvo import EXPORT, then botconvo people")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

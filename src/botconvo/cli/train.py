@@ -1,23 +1,23 @@
 """``botconvo train``: clone a friend who agreed."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from botconvo.cli.project import open_store, project_option
+from botconvo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from botconvo.gathering import Gathered
     from botconvo.training.bases import Base
     from botconvo.training.clone import Prepared
-    from botconvo.training.settings import TrainingSettings
     from botconvo.training.trainer import Trained
 
 __all__ = ["command"]
 
+_DEFAULTS = TrainingSettings()
 _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
 
@@ -31,13 +31,28 @@ _INTERRUPTED = 130
     metavar="FOLDER",
     help="A base checkpoint or a GPT-2 in Hugging Face's form. Default: the one in BotConvo.",
 )
-@click.option("--epochs", type=float, help="At most so many passes over the corpus.")
-@click.option("--rank", type=int, help="Rank of the LoRA adapter.")
-@click.option("--rate", type=float, help="Highest learning rate.")
-@click.option("--seed", type=int, help="The same number, the same clone.")
-@click.option("--block", type=int, help="Most tokens of talk that a line is learned with.")
 @click.option(
-    "--context-weight", type=float, help="How much the others' words count, against 1 for own ones."
+    "--epochs",
+    default=_DEFAULTS.epochs,
+    show_default=True,
+    help="At most so many passes over the corpus.",
+)
+@click.option("--rank", default=_DEFAULTS.rank, show_default=True, help="Rank of the LoRA adapter.")
+@click.option("--rate", default=_DEFAULTS.rate, show_default=True, help="Highest learning rate.")
+@click.option(
+    "--seed", default=_DEFAULTS.seed, show_default=True, help="The same number, the same clone."
+)
+@click.option(
+    "--block",
+    default=_DEFAULTS.block,
+    show_default=True,
+    help="Most tokens of talk that a line is learned with.",
+)
+@click.option(
+    "--context-weight",
+    default=_DEFAULTS.context_weight,
+    show_default=True,
+    help="How much the others' words count, against 1 for own ones.",
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
@@ -68,14 +83,13 @@ def command(
     output: Path | None,
     configure: bool,
     acknowledged: bool,
-    **numbers: float | None,
+    **numbers: Any,
 ) -> None:
     """Train a clone of NAME on what was taken from the imported exports.
 
-    Stopped with Ctrl-C, the same command goes on where it was. Numbers that are left out were
-    chosen by trial.
+    Stopped with Ctrl-C, the same command goes on where it was.
     """
-    settings = _settings(numbers)
+    settings = TrainingSettings(**numbers)
     gathered = _gather(project, name, acknowledged)
 
     from botconvo.training.extra import require_extra
@@ -102,13 +116,6 @@ def command(
         f"{trained.best_loss:.3f} after {trained.best_epoch:.1f} epochs, in {folder}"
     )
     _configure(project, gathered.person.name, folder, write=configure)
-
-
-def _settings(numbers: Mapping[str, float | None]) -> "TrainingSettings":
-    from botconvo.training.settings import TrainingSettings
-
-    given = {name: value for name, value in numbers.items() if value is not None}
-    return TrainingSettings(**given)  # type: ignore[arg-type]  # click has made them int or float
 
 
 def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":

@@ -74,13 +74,17 @@ class History:
         return everything
 
     def context(self, count: int) -> tuple[Line, ...]:
-        """The newest ``count`` lines of the topic, oldest first."""
+        """The newest lines of the topic, oldest first: ``count`` at most, half of that at least.
+
+        Old lines are dropped in blocks.  A prompt whose first line changed with every message
+        would find nothing of itself in the model server's cache.
+        """
         if count <= 0:
             return ()
-        spoken = transcript(
-            self.topic()[-count:], self._people, clean_chat, init_after=self._init_after
-        )
-        return tuple(item.line for item in spoken)[-count:]
+        spoken = transcript(self.topic(), self._people, clean_chat, init_after=self._init_after)
+        block = max(1, count // 2)
+        dropped = max(0, -(-(len(spoken) - count) // block) * block)
+        return tuple(item.line for item in spoken[dropped:])
 
     def texts(self, count: int) -> tuple[str, ...]:
         """What the newest messages said, oldest first."""

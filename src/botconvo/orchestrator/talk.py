@@ -228,6 +228,11 @@ class Talk:
 
     # ---- watchers ------------------------------------------------------------------------
 
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
+
     async def watch(self) -> AsyncIterator[Shown]:
         """See ``Controls.watch``."""
         queue: asyncio.Queue[Shown] = asyncio.Queue(_WATCHER)

@@ -28,7 +28,12 @@ class WordListFilter:
     """Implements ``TextFilter``: False for a text that holds a listed word."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        self._allowed = sorted(EVERYDAY_WORDS | {word.lower() for word in allowed})
+        self.allow(allowed)
+
+    def allow(self, words: Iterable[str]) -> None:
+        """Let these words pass, and the everyday ones, in place of those so far."""
+        self._allowed = sorted(EVERYDAY_WORDS | {word.lower() for word in words})
+        self.__dict__.pop("_profanity", None)
 
     @cached_property
     def _profanity(self) -> Any:

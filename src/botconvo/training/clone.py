@@ -64,8 +64,7 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
     )
     context = base.checkpoint.manifest.architecture.context
     if settings.block > context:
-        overlap = min(settings.overlap, context // 2)
-        settings = replace(settings, block=context, overlap=overlap)
+        settings = replace(settings, block=context)
     return Prepared(
         gathered=gathered,
         corpus=corpus,

@@ -25,8 +25,6 @@ class TrainingSettings:
     seed: int = 0
     block: int = 256
     """Most tokens of a window: the context that a line is learned with."""
-    overlap: int = 96
-    """Most tokens of context that a later window of a session repeats from the one before."""
     batch: int = 8
     """Rows of ``block`` tokens a step."""
     context_weight: float = 0.1
@@ -50,10 +48,11 @@ class TrainingSettings:
             low, high = _BOUNDS[field.name]
             if not low <= value <= high:
                 raise TrainingError(f"{field.name} {value:g}: must be from {low:g} to {high:g}")
-        if self.overlap >= self.block:
-            raise TrainingError(
-                f"overlap {self.overlap}: must be smaller than the block of {self.block} tokens"
-            )
+
+    @property
+    def overlap(self) -> int:
+        """Most tokens of context that a later window of a session repeats from the one before."""
+        return self.block * 3 // 8
 
     @property
     def alpha(self) -> int:
@@ -72,7 +71,6 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "rate": (1e-7, 1.0),
     "seed": (0, 2**32 - 1),
     "block": (32, 4096),
-    "overlap": (0, 4095),
     "batch": (1, 1024),
     "context_weight": (0.0, 1.0),
     "dropout": (0.0, 0.9),
