@@ -31,7 +31,7 @@ from measuring import (
 
 TOGETHER_MB = 700
 PERSONA_MB = 100
-_TALK = {"gap_s": [0.0, 0.0], "typing_per_s": 0.0, "speakers": "uniform", "same_speaker": 0.0}
+_TALK = {"gap_s": [0.0, 0.0], "typing_per_s": 0.0, "speakers": "uniform", "same_speaker": 1.0}
 """Nobody waits; everybody comes to speak alike."""
 
 

@@ -1,8 +1,8 @@
 """Everything that a change has to pass: format, lint, types, import contracts, tests.
 
-    python scripts/check.py            all of it
-    python scripts/check.py --fix      let ruff mend what it can first
-    python scripts/check.py -- -k web  arguments behind "--" go to pytest
+python scripts/check.py            all of it
+python scripts/check.py --fix      let ruff mend what it can first
+python scripts/check.py -- -k web  arguments behind "--" go to pytest
 """
 
 import argparse
@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+# import-linter has no "python -m" form.
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command as check; check()"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,7 +23,7 @@ def steps(fix: bool, pytest_arguments: list[str]) -> list[tuple[str, list[str]]]
         ("format", [*ruff, "format", *([] if fix else ["--check"]), "."]),
         ("lint", [*ruff, "check", *(["--fix"] if fix else []), "."]),
         ("types", [sys.executable, "-m", "mypy"]),
-        ("imports", [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]),
+        ("imports", [sys.executable, "-c", LINT_IMPORTS]),
         ("tests", [sys.executable, "-m", "pytest", *pytest_arguments]),
     ]
 

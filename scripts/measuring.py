@@ -57,6 +57,8 @@ SETTINGS = EngineSettings(context=512, parallel=5, threads=default_threads())
 """What ``botconvo run`` serves with where config.toml says nothing else."""
 _READY_S = 60.0
 _END_S = 30.0
+_LONGEST_TALK_S = 120.0
+"""A talk in which nothing happens any more must not hold a benchmark up for ever."""
 _WORDS = (
     "about again always apple before bread bridge butter cannot castle chair coffee cold corner "
     "dinner door early evening every family finally forest friend game garden going green happy "
@@ -284,11 +286,13 @@ def talking(words: Sequence[str], store: Path) -> Iterator[Talk]:
         threading.Thread(target=_read, args=(stream, stream is process.stdout, started, rows))
         for stream in (process.stdout, process.stderr)
     ]
-    for reader in readers:
-        reader.start()
+    limit = threading.Timer(_LONGEST_TALK_S, process.kill)
+    for thread in (*readers, limit):
+        thread.start()
     try:
         yield Talk(pid=process.pid, rows=_until_end(rows, len(readers)))
     finally:
+        limit.cancel()
         process.terminate()
         process.stdin.close()
         try:

@@ -20,7 +20,6 @@ import gzip
 import hashlib
 import json
 import math
-import os
 import random
 import signal
 import sys
@@ -30,10 +29,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
@@ -67,7 +68,9 @@ Wes Alex Sam Robin Charlie Jamie Morgan Riley Casey Jordan Taylor Drew Frankie H
 Marta Niko Pavel Rowan Sasha Toby Vlad Wren Ximena Yolanda Zack Anders Bjorn Chloe Dmitri Esther
 shadow pixel moose turtle noodle pickle rocket waffle badger goblin comet ziggy bandit mango
 """.split()
-EMOJI = "😂 😭 💀 ❤️ 👍 🥰 ✨ 🎉 👀 🔥 😮 🙂 😅 😊 😍 🙏 👏 😎 🤔 🙄 😢 😡 🥺 🤣 💜 ☕ 🍕 🐱 🐶 🎂 🎵 ⚽ 🎮".split()
+EMOJI = """
+😂 😭 💀 ❤️ 👍 🥰 ✨ 🎉 👀 🔥 😮 🙂 😅 😊 😍 🙏 👏 😎 🤔 🙄 😢 😡 🥺 🤣 💜 ☕ 🍕 🐱 🐶 🎂 🎵 ⚽ 🎮
+""".split()
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Shape:
 
 
 Dialogue = dict[str, Any]
+Ids = npt.NDArray[np.uint16]
 
 
 def read_dialogues(path: Path) -> Iterator[Dialogue]:
@@ -140,7 +144,7 @@ def speakers_of(dialogue: Dialogue, rng: random.Random) -> list[str]:
     if len(set(letters)) == 2 and rng.random() < 0.5:
         crowd = draw_names(rng, rng.choice((3, 4, 4, 5)))
         dealt = [rng.choice(crowd)]
-        for before, letter in zip(letters, letters[1:], strict=False):
+        for before, letter in pairwise(letters):
             same = before == letter
             dealt.append(dealt[-1] if same else rng.choice([n for n in crowd if n != dealt[-1]]))
         return dealt
@@ -197,12 +201,12 @@ def load_or_train_tokenizer(corpus: Path, work: Path, size: int) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def encode_epoch(dialogues: list[Dialogue], tokenizer: Tokenizer, seed: str) -> np.ndarray:
+def encode_epoch(dialogues: list[Dialogue], tokenizer: Tokenizer, seed: str) -> Ids:
     """All dialogues in a shuffled order with fresh names, as one row of token ids."""
     rng = random.Random(seed)
     order = list(dialogues)
     rng.shuffle(order)
-    end = tokenizer.token_to_id(END_OF_TEXT)
+    end = int(tokenizer.token_to_id(END_OF_TEXT) or 0)
     pieces: list[int] = []
     for start in range(0, len(order), 1024):
         texts = [render(dialogue, rng) for dialogue in order[start : start + 1024]]
@@ -220,12 +224,13 @@ class Batches:
         self._epoch = -1
         self._rows = np.empty((0, context + 1), dtype=np.uint16)
 
-    def at(self, row: int) -> np.ndarray:
+    def at(self, row: int) -> Ids:
         """The row of that number since the start: the same on every run, so a run can go on."""
         while True:
             per_epoch = len(self._rows)
             if per_epoch and row // per_epoch == self._epoch:
-                return self._rows[row % per_epoch]
+                found: Ids = self._rows[row % per_epoch]
+                return found
             self._load(0 if not per_epoch else row // per_epoch)
 
     def _load(self, epoch: int) -> None:
@@ -235,9 +240,9 @@ class Batches:
         ids = ids[: rows * self._context + 1]
         index = np.arange(self._context + 1) + self._context * np.arange(rows)[:, None]
         shuffled = np.random.default_rng(epoch).permutation(rows)
-        self._rows, self._epoch = ids[index][shuffled], epoch
+        self._rows, self._epoch = ids[index[shuffled]], epoch
 
-    def _count_rows(self, ids: np.ndarray) -> int:
+    def _count_rows(self, ids: Ids) -> int:
         if len(self._rows):
             return len(self._rows)
         return int(len(ids) * 0.99) // self._context
@@ -251,12 +256,12 @@ class Batches:
 def learning_rate(step: int, done: float, options: argparse.Namespace) -> float:
     """Linear warm-up, flat, then a linear fall to zero over the last ``--decay`` share."""
     peak = float(options.rate)
-    if step < options.warmup:
-        return peak * (step + 1) / options.warmup
-    return peak * max(0.0, min(1.0, (1.0 - done) / options.decay))
+    warm = (step + 1) / float(options.warmup)
+    left = (1.0 - done) / float(options.decay)
+    return peak * max(0.0, min(1.0, warm, left))
 
 
-def make_optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: Any) -> list[torch.optim.Optimizer]:
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and ".h." in n]
     names = {id(p) for p in hidden}
     others = [p for p in model.parameters() if id(p) not in names]
@@ -269,7 +274,7 @@ def make_optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
 
 
 def loss_of(
-    model: GPT2LMHeadModel, inputs: torch.Tensor, targets: torch.Tensor, first_position: int = 0
+    model: Any, inputs: torch.Tensor, targets: torch.Tensor, first_position: int = 0
 ) -> torch.Tensor:
     positions = torch.arange(inputs.shape[1], device=inputs.device) + first_position
     with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
@@ -280,9 +285,7 @@ def loss_of(
 
 
 @torch.no_grad()
-def validation(
-    model: GPT2LMHeadModel, rows: dict[str, np.ndarray], batch: int
-) -> dict[str, float]:
+def validation(model: Any, rows: dict[str, Ids], batch: int) -> dict[str, float]:
     """Mean loss in nats a token of each source's held-out dialogues."""
     model.eval()
     device = next(model.parameters()).device
@@ -299,7 +302,7 @@ def validation(
 
 def validation_rows(
     held_out: dict[str, list[Dialogue]], tokenizer: Tokenizer, context: int, most: int | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Ids]:
     tables = {}
     for source, dialogues in held_out.items():
         ids = encode_epoch(dialogues, tokenizer, "validation")
@@ -310,15 +313,7 @@ def validation_rows(
     return tables
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
-
-
-def export(
-    model: GPT2LMHeadModel, shape: Shape, work: Path, options: argparse.Namespace, tokens: int
-) -> None:
+def export(model: Any, shape: Shape, work: Path, options: argparse.Namespace, tokens: int) -> None:
     """Write the weights as a base checkpoint: GGUF and manifest."""
     architecture = Architecture(
         name="gpt2",
@@ -389,7 +384,7 @@ def split(corpus: Path) -> tuple[list[Dialogue], dict[str, list[Dialogue]]]:
     return train, held_out
 
 
-def print_report(losses: dict[str, float], rows: dict[str, np.ndarray]) -> None:
+def print_report(losses: dict[str, float], rows: dict[str, Ids]) -> None:
     total = sum(len(table) for table in rows.values())
     mean = sum(losses[source] * len(rows[source]) for source in rows) / total
     print(f"{'source':<26}{'rows':>6}{'loss':>8}{'perplexity':>12}")
@@ -398,92 +393,123 @@ def print_report(losses: dict[str, float], rows: dict[str, np.ndarray]) -> None:
     print(f"{'all':<26}{total:>6}{mean:>8.3f}{math.exp(mean):>12.1f}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
-    options.work.mkdir(parents=True, exist_ok=True)
-    shape = Shape(**{name: getattr(options, name) for name in Shape().__dict__})
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
-    model = GPT2LMHeadModel(shape.config(options.dropout)).to(device)
-    optimizers = make_optimizers(model)
-    state_path = options.work / "state.pt"
-    step = tokens = 0
-    if state_path.exists():
-        state = torch.load(state_path, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+@dataclass
+class Run:
+    """A run that can be left and taken up again: the weights and how far they are."""
+
+    options: argparse.Namespace
+    shape: Shape
+    device: str
+    model: Any
+    """transformers' models are untyped."""
+    optimizers: list[torch.optim.Optimizer]
+    step: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def open(cls, options: argparse.Namespace) -> "Run":
+        """A fresh run, or the one that is saved in the work folder."""
+        options.work.mkdir(parents=True, exist_ok=True)
+        shape = Shape(**{name: getattr(options, name) for name in Shape().__dict__})
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(0)
+        model: Any = GPT2LMHeadModel(shape.config(options.dropout))
+        model.to(device)
+        run = cls(options, shape, device, model, make_optimizers(model))
+        if run.path.exists():
+            run._load()
+        return run
+
+    @property
+    def path(self) -> Path:
+        return Path(self.options.work) / "state.pt"
+
+    def _load(self) -> None:
+        state = torch.load(self.path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        step, tokens = state["step"], state["tokens"]
+        self.step, self.tokens = state["step"], state["tokens"]
 
-    if options.export:
-        export(model, shape, options.work, options, tokens)
-        return 0
-    tokenizer = load_or_train_tokenizer(options.corpus, options.work, shape.vocabulary)
-    train, held_out = split(options.corpus)
-    if options.report:
-        rows = validation_rows(held_out, tokenizer, shape.context, None)
-        print_report(validation(model, rows, options.batch), rows)
-        return 0
+    def save(self) -> None:
+        """Atomically: a run that is killed while it saves loses nothing."""
+        partial = self.path.with_suffix(".partial")
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "step": self.step,
+            "tokens": self.tokens,
+            "shape": self.shape.__dict__,
+        }
+        torch.save(state, partial)
+        partial.replace(self.path)
 
-    batches = Batches(train, tokenizer, options.block)
-    checks = validation_rows(held_out, tokenizer, shape.context, 24)
-    tokens_a_step = options.batch * options.block
-    parameters = sum(p.numel() for p in model.parameters())
-    print(f"{parameters / 1e6:.1f} M parameters, {tokens / 1e6:.1f} M tokens seen, {device}")
-    model.train()
+    def learn(self, batches: Batches) -> float:
+        """One step; returns its loss."""
+        options = self.options
+        rate = learning_rate(self.step, self.tokens / options.tokens, options)
+        rows = batches.get(self.tokens // options.block, options.batch)
+        inputs, targets = (part.to(self.device) for part in rows)
+        # Rows are shorter than the context: a drawn start lets every position learn.
+        offset = random.Random(self.tokens).randint(0, self.shape.context - options.block)
+        loss = loss_of(self.model, inputs, targets, offset)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step, self.tokens = self.step + 1, self.tokens + inputs.numel()
+        return float(loss.detach())
+
+
+def train(run: Run, batches: Batches, checks: dict[str, Ids]) -> None:
+    """Until all tokens are seen or somebody interrupts; either way it is saved."""
     saved_at = logged_at = time.monotonic()
     losses: list[float] = []
-
-    def keep() -> None:
-        save(
-            state_path,
-            {
-                "model": model.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                "step": step,
-                "tokens": tokens,
-                "shape": shape.__dict__,
-            },
-        )
-
+    seen = run.tokens
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
+    run.model.train()
     with suppress(KeyboardInterrupt):
-        while tokens < options.tokens:
-            rate = learning_rate(step, tokens / options.tokens, options)
-            first = tokens // options.block
-            inputs, targets = (t.to(device) for t in batches.get(first, options.batch))
-            # Rows are shorter than the context: a drawn start lets every position learn.
-            offset = random.Random(tokens).randint(0, shape.context - options.block)
-            loss = loss_of(model, inputs, targets, offset)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            step, tokens = step + 1, tokens + tokens_a_step
-            losses.append(float(loss.detach()))
-            if step % 25 == 0:
-                now = time.monotonic()
-                speed = len(losses) * tokens_a_step / (now - logged_at)
+        while run.tokens < run.options.tokens:
+            losses.append(run.learn(batches))
+            now = time.monotonic()
+            if run.step % 25 == 0:
+                speed = (run.tokens - seen) / (now - logged_at)
                 mean = sum(losses) / len(losses)
-                losses.clear()
                 print(
-                    f"step {step} tokens {tokens / 1e6:.2f} M loss {mean:.3f} "
-                    f"rate {rate:.5f} {speed:.0f} tok/s",
+                    f"{run.tokens / 1e6:.2f} M tokens, loss {mean:.3f}, {speed:.0f} tok/s",
                     flush=True,
                 )
-                logged_at = now
-            if time.monotonic() - saved_at > options.save_minutes * 60:
-                keep()
-                print(f"step {step} {validation(model, checks, options.batch)}", flush=True)
-                losses.clear()
-                saved_at = logged_at = time.monotonic()
-    keep()
-    rows = validation_rows(held_out, tokenizer, shape.context, None)
-    print_report(validation(model, rows, options.batch), rows)
+                losses, logged_at, seen = [], now, run.tokens
+            if now - saved_at > run.options.save_minutes * 60:
+                run.save()
+                print(validation(run.model, checks, run.options.batch), flush=True)
+                losses, saved_at, seen = [], time.monotonic(), run.tokens
+                logged_at = saved_at
+    run.save()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, or report or export what is saved."""
+    options = parse(arguments)
+    run = Run.open(options)
+    if options.export:
+        export(run.model, run.shape, options.work, options, run.tokens)
+        return 0
+    tokenizer = load_or_train_tokenizer(options.corpus, options.work, run.shape.vocabulary)
+    training, held_out = split(options.corpus)
+    if not options.report:
+        parameters = sum(p.numel() for p in run.model.parameters())
+        print(
+            f"{parameters / 1e6:.1f} M parameters, {run.tokens / 1e6:.1f} M tokens seen", flush=True
+        )
+        batches = Batches(training, tokenizer, options.block)
+        train(run, batches, validation_rows(held_out, tokenizer, run.shape.context, 24))
+    rows = validation_rows(held_out, tokenizer, run.shape.context, None)
+    print_report(validation(run.model, rows, options.batch), rows)
     return 0
 
 

@@ -114,7 +114,10 @@ def test_a_missing_file_is_said_with_what_to_do(tmp_path: Path) -> None:
         ("[conversation]\nturn_limit = -1", r"conversation\.turn_limit"),
         ('[conversation]\nchoose = "shortest"', r"conversation\.choose"),
         ('[conversation]\npreset = "polite"', r"config\.toml: preset 'polite' does not exist"),
-        (TWO.replace('"Juno"', '"bort"'), r"personas\[1\]\.name: 'bort' is already .*personas\[0\]"),
+        (
+            TWO.replace('"Juno"', '"bort"'),
+            r"personas\[1\]\.name: 'bort' is already .*personas\[0\]",
+        ),
         (TWO.replace('"Juno"', '"Ju:no"'), r"personas\[1\]\.name: a name holds no colon"),
         (TWO.replace('"Juno"', '""'), r"personas\[1\]\.name"),
         (TWO.replace("0.9", "1.5"), r"personas\[1\]\.talkativeness"),
@@ -129,7 +132,9 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, told: st
 
 def test_a_port_that_two_personas_want_is_named_with_its_first_owner(tmp_path: Path) -> None:
     text = TWO.replace("[[personas]]", "[[personas]]\nport = 8001")
-    assert re.search(r"personas\[1\]\.port: 8001 is already used by 'Bort'", refused(tmp_path, text))
+    assert re.search(
+        r"personas\[1\]\.port: 8001 is already used by 'Bort'", refused(tmp_path, text)
+    )
 
 
 def test_several_errors_are_counted_and_the_first_is_told(tmp_path: Path) -> None:

@@ -397,6 +397,19 @@ def test_importing_the_module_does_not_load_spacy() -> None:
     assert done.returncode == 0
 
 
+def test_a_pipeline_loads_without_torch_and_leaves_torch_to_others() -> None:
+    code = """
+import sys
+from importlib.util import find_spec
+from botconvo.phrases import load_pipeline
+assert load_pipeline("bundled").noun_phrases("the goblin sword is gone")
+assert "torch" not in sys.modules
+assert find_spec("torch") is not None
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 0
+
+
 def test_the_pipeline_folder_brings_its_licence_and_its_sources() -> None:
     folder = Path(sys.modules["botconvo.phrases"].__file__ or "").parent / "phrase_pipeline"
     assert "CC BY-SA 4.0" in (folder / "LICENSE").read_text(encoding="utf-8")

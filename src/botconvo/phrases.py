@@ -7,9 +7,11 @@ is the only module that imports spaCy, and only to load a pipeline: cleaning and
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +121,8 @@ def load_pipeline(setting: str = "auto") -> PhrasePipeline:
     "auto" is `en_core_web_sm` where it is installed, else the bundled pipeline; "bundled" is always
     ours; anything else is a spaCy package or a folder, and is never replaced by something else.
     """
-    from spacy.util import is_package
+    with _torch_left_out(wanted=setting not in ("auto", "bundled")):
+        from spacy.util import is_package
 
     if setting == "auto":
         setting = PREFERRED_PACKAGE if is_package(PREFERRED_PACKAGE) else "bundled"
@@ -132,6 +135,23 @@ def load_pipeline(setting: str = "auto") -> PhrasePipeline:
     nlp = _load(setting)
     name = f"{nlp.meta['lang']}_{nlp.meta['name']} {nlp.meta['version']}"
     return PhrasePipeline(nlp, name if is_package(setting) else f"{name} ({setting})")
+
+
+@contextmanager
+def _torch_left_out(*, wanted: bool) -> Iterator[None]:
+    """Let spaCy be imported without torch, which it would load wherever it is installed.
+
+    That costs whoever trains here 2 seconds and 130 MB at every start of a talk, and neither of
+    the pipelines that "auto" takes computes with it.  Another pipeline may.
+    """
+    if wanted or not {"torch", "thinc"}.isdisjoint(sys.modules):
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # how Python marks what is not there
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
 
 
 def _missing(setting: str) -> str:

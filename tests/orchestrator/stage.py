@@ -35,9 +35,7 @@ SLOW = manners("group-chat", {"gap_s": (10.0, 10.0), "typing_per_s": 0.0, "answe
 class FakeSupervisor(Supervisor):
     """Ready at once, or in the state that a test puts it into; ``ended`` once it was stopped."""
 
-    def __init__(
-        self, spec: ModelSpec, changed: Callable[[], None], *, ready: bool = True
-    ) -> None:
+    def __init__(self, spec: ModelSpec, changed: Callable[[], None], *, ready: bool = True) -> None:
         no_token: Any = None
         super().__init__(spec, no_token, no_token, changed)
         self._ready_at_once = ready
@@ -103,7 +101,11 @@ class Everything:
 
 
 def a_member(
-    name: PersonaName = JUNO, *, person: str | None = None, digest: str = "d", talkativeness: float = 0.5
+    name: PersonaName = JUNO,
+    *,
+    person: str | None = None,
+    digest: str = "d",
+    talkativeness: float = 0.5,
 ) -> CastMember:
     return CastMember(
         persona=Persona(name=name, talkativeness=talkativeness),
@@ -113,7 +115,9 @@ def a_member(
     )
 
 
-def heard(text: str, *, id: str = "heard/1", name: str = "Ann", channel: ChannelId = CHANNEL) -> Message:
+def heard(
+    text: str, *, id: str = "heard/1", name: str = "Ann", channel: ChannelId = CHANNEL
+) -> Message:
     """What a person wrote at the fakes' noon."""
     return Message(
         id=MessageId(id),

@@ -4,7 +4,7 @@ A change of config restarts only the servers whose spec changed by value.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from botconvo.consent import PersonId
@@ -63,6 +63,7 @@ class Cast:
         self._wait_for_all = wait_for_all
         self._began = False
         self._playing: dict[PersonaName, _Playing] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
         """Set whenever somebody's state changes; whoever waits for it clears it."""
 
@@ -72,25 +73,25 @@ class Cast:
         Whoever has failed is tried again.
         """
         wanted = {member.persona.name: member for member in members}
-        leaving = set()
         for name, playing in list(self._playing.items()):
             member = wanted.get(name)
             if member is None or member.spec != playing.member.spec or playing.has_failed:
                 playing.task.cancel()
-                leaving.add(playing.task)
+                self._leaving.add(playing.task)
+                playing.task.add_done_callback(self._leaving.discard)
                 del self._playing[name]
             else:
                 self._playing[name] = replace(playing, member=member)
         self._playing = {
-            name: self._playing.get(name) or self._start(member, leaving)
-            for name, member in wanted.items()
+            name: self._playing.get(name) or self._start(member) for name, member in wanted.items()
         }
         self._began = True
         self.changed.set()
 
-    def _start(self, member: CastMember, leaving: Collection[asyncio.Task[None]]) -> _Playing:
+    def _start(self, member: CastMember) -> _Playing:
         supervisor = self._supervise(member.spec, self.changed.set)
         voice = self._voice(member, lambda: supervisor.address)
+        leaving = set(self._leaving)
 
         async def run() -> None:
             if leaving:  # a port may pass from one to the other

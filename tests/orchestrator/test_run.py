@@ -1,0 +1,314 @@
+"""The task tree of a run, without processes: what begins, what ends it, what it survives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fakes import FakeClock, FakeExtractor, FakePlatform
+from orchestrator.stage import (
+    CHANNEL,
+    JUNO,
+    MAREK,
+    SLOW,
+    Babbler,
+    Everything,
+    FakeSupervisor,
+    a_member,
+    heard,
+)
+
+from botconvo.conversation.events import Heard, Pause, SetSpeed
+from botconvo.conversation.manners import Manners
+from botconvo.conversation.orders import Post
+from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
+from botconvo.messages import ChannelId, Message
+from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.run import Plan, Reins, run
+from botconvo.orchestrator.supervisor import Supervisor
+from botconvo.people import People
+from botconvo.personas import PersonaName
+from botconvo.ports import Limits, ShownState
+from botconvo.store import LIVE_KEPT, STORE_NAME, Store
+from botconvo.voices import CloneVoice, Voice
+
+QUICK = replace(SLOW, gap_s=(0.0, 0.0), answer_s=(0.0, 0.0))
+TILLY = PersonaName("Tilly")
+Reload = Callable[[], tuple[tuple[CastMember, ...], Manners]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / STORE_NAME) as store:
+        yield store
+
+
+@dataclass(slots=True)
+class Running:
+    """A run under way, and what became of it."""
+
+    platform: FakePlatform
+    reins: Reins
+    stopping: asyncio.Event
+    config: Path
+    voice: Babbler
+    task: asyncio.Task[None]
+    posted: list[Message]
+    supervisors: dict[str, FakeSupervisor] = field(default_factory=dict)
+
+    async def has_talk(self) -> None:
+        while not self.reins.talks:
+            await asyncio.sleep(0)
+
+    async def state(self, wanted: Callable[[ShownState], bool]) -> ShownState:
+        """Come back once the channel's state is so."""
+        await self.has_talk()
+        async for shown in self.reins.watch(CHANNEL):
+            if isinstance(shown, ShownState) and wanted(shown):
+                return shown
+        raise AssertionError("watching never ends")
+
+
+def no_reload() -> tuple[tuple[CastMember, ...], Manners]:
+    raise AssertionError("nobody changed config.toml")
+
+
+@asynccontextmanager
+async def a_run(
+    store: Store,
+    *members: CastMember,
+    manners: Manners = QUICK,
+    most: int | None = None,
+    keep_history: bool = False,
+    wait_for_all: bool = False,
+    prepare: Callable[[], object] = lambda: None,
+    reload: Reload = no_reload,
+    platform: FakePlatform | None = None,
+    ready: bool = True,
+) -> AsyncIterator[Running]:
+    """A run of these members; it is stopped when the context is left."""
+    platform, clock = platform or FakePlatform(CHANNEL), FakeClock(skipping=True)
+    reins, stopping, voice = Reins(), asyncio.Event(), Babbler()
+    supervisors: dict[str, FakeSupervisor] = {}
+    posted: list[Message] = []
+    config = store.path.with_name("config.toml")
+    config.write_text("", encoding="utf-8")
+
+    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+        supervisors[spec.persona] = FakeSupervisor(spec, changed, ready=ready)
+        return supervisors[spec.persona]
+
+    def make_voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
+        return CloneVoice(member.prompt_format, voice, FakeExtractor(), Everything())
+
+    def keep(message: Message, post: Post) -> None:
+        posted.append(message)
+
+    plan = Plan(
+        members=members or (a_member(JUNO), a_member(MAREK)),
+        manners=manners,
+        people=People(),
+        seed=1,
+        wait_for_all=wait_for_all,
+        max_messages=most,
+        keep_history=keep_history,
+        run_id="run1",
+        config=config,
+        prepare=prepare,
+        reload=reload,
+        supervise=supervise,
+        voice=make_voice,
+        store=store,
+        clock=clock,
+        posted=keep,
+    )
+    async with asyncio.timeout(20):
+        task = asyncio.create_task(run(plan, [platform], reins, stopping))
+        running = Running(platform, reins, stopping, config, voice, task, posted, supervisors)
+        try:
+            yield running
+        finally:
+            stopping.set()
+            await asyncio.wait({task})
+
+
+def ended(running: Running) -> BaseException | None:
+    assert running.task.done()
+    return running.task.exception()
+
+
+async def test_a_run_ends_right_after_its_last_message(store: Store) -> None:
+    async with a_run(store, most=4) as running:
+        await running.task
+    assert len(running.posted) == 4
+    assert len(running.platform.posted) == 4
+    assert len(store.recent_live(CHANNEL, 9)) == 4, "the last one is kept too"
+    assert not running.platform.is_open
+    assert all(supervisor.ended.is_set() for supervisor in running.supervisors.values())
+
+
+async def test_the_first_ready_one_begins_and_the_others_join(store: Store) -> None:
+    async with a_run(store, ready=False, manners=SLOW) as running:
+        await running.has_talk()
+        while not running.supervisors:
+            await asyncio.sleep(0)
+        running.supervisors["Marek"].become_ready()
+        await running.platform.has_posted(3)
+        assert {posting.persona for posting in running.platform.posted} == {MAREK}
+        running.supervisors["Juno"].become_ready()
+        while JUNO not in {posting.persona for posting in running.platform.posted}:
+            await running.platform.has_posted(len(running.platform.posted) + 1)
+
+
+async def test_a_fallen_model_server_does_not_stop_the_talk_of_the_others(store: Store) -> None:
+    async with a_run(store) as running:
+        await running.platform.has_posted(2)
+        running.supervisors["Juno"].fall("Juno: killed")
+        state = await running.state(lambda state: state.note is not None)
+        assert (state.note, dict(state.personas)[JUNO]) == ("Juno: killed", "backing off")
+        said = len(running.platform.posted)
+        await running.platform.has_posted(said + 4)
+        assert {p.persona for p in running.platform.posted[said + 1 :]} == {MAREK}
+
+
+async def test_a_platform_that_closes_ends_the_run(store: Store) -> None:
+    async with a_run(store) as running:
+        await running.platform.has_posted(1)
+        running.platform.close()
+        await running.task
+    assert ended(running) is None
+
+
+async def test_a_run_that_can_never_be_ends_with_the_reason(store: Store) -> None:
+    async with a_run(store, ready=False, wait_for_all=True) as running:
+        await running.has_talk()
+        running.supervisors["Juno"].fail("Juno: the port is in use")
+        await asyncio.wait({running.task})
+    assert isinstance(ended(running), BotConvoError)
+    assert str(ended(running)) == "Juno: the port is in use"
+    assert running.supervisors["Marek"].ended.is_set()
+
+
+async def test_what_cannot_be_prepared_ends_the_run(store: Store) -> None:
+    def prepare() -> None:
+        raise ConfigError("spacy_pipeline: not there")
+
+    async with a_run(store, prepare=prepare, ready=False) as running:
+        await asyncio.wait({running.task})
+    group = ended(running)
+    assert isinstance(group, ExceptionGroup)
+    assert group.subgroup(ConfigError) is not None
+    assert all(supervisor.ended.is_set() for supervisor in running.supervisors.values())
+
+
+async def test_a_platform_that_cannot_be_opened_ends_the_run_before_any_server_starts(
+    store: Store,
+) -> None:
+    class Busy(FakePlatform):
+        async def __aenter__(self) -> FakePlatform:  # type: ignore[override]
+            raise PlatformError("web: port 8600 is in use")
+
+    async with a_run(store, platform=Busy(CHANNEL)) as running:
+        await asyncio.wait({running.task})
+    assert str(ended(running)) == "web: port 8600 is in use"
+    assert running.supervisors == {}
+
+
+async def test_a_bug_in_a_platform_ends_the_run_in_order(store: Store) -> None:
+    class Buggy(FakePlatform):
+        async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
+            raise ZeroDivisionError
+
+    typing = replace(QUICK, typing_per_s=100.0)
+    async with a_run(store, platform=Buggy(CHANNEL), manners=typing) as running:
+        await asyncio.wait({running.task})
+    group = ended(running)
+    assert isinstance(group, ExceptionGroup)
+    assert group.subgroup(ZeroDivisionError) is not None
+    assert not running.platform.is_open
+    assert all(supervisor.ended.is_set() for supervisor in running.supervisors.values())
+
+
+async def test_a_store_that_fails_ends_the_run(store: Store) -> None:
+    async with a_run(store) as running:
+        await running.platform.has_posted(1)
+        store.close()
+        await asyncio.wait({running.task})
+    group = ended(running)
+    assert isinstance(group, ExceptionGroup)
+    assert group.split(StoreError)[1] is None
+
+
+async def test_old_transcripts_are_purged_at_the_start(store: Store) -> None:
+    old = replace(heard("long ago", id="old"), at=FakeClock().now() - LIVE_KEPT - timedelta(days=1))
+    store.record_live(old)
+    store.record_live(heard("lately", id="new"))
+    async with a_run(store, most=1) as running:
+        await running.task
+    assert "old" not in {message.id for message in store.recent_live(CHANNEL, 9)}
+    assert "new" in {message.id for message in store.recent_live(CHANNEL, 9)}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_talk_goes_on_from_what_was_said_unless_it_is_to_be_repeatable(
+    store: Store, keep: bool
+) -> None:
+    store.record_live(heard("remember the pelican", id="earlier"))
+    async with a_run(store, most=1, keep_history=keep) as running:
+        await running.task
+    assert ("pelican" in running.voice.asked[0].prompt) is keep
+
+
+async def test_a_turn_limit_holds_where_people_are_until_one_writes(store: Store) -> None:
+    people = Limits(characters=2000, reactions=True, replies=True, people=True)
+    platform = FakePlatform(CHANNEL, limits=people)
+    async with a_run(store, platform=platform, manners=replace(QUICK, turn_limit=2)) as running:
+        while len(running.posted) < 2:
+            await asyncio.sleep(0)
+        await running.reins.steer(CHANNEL, SetSpeed(factor=2.0), "a test")
+        await running.state(lambda state: state.speed == 2.0)
+        assert len(platform.posted) == 2
+        platform.happens(Heard(message=heard("go on")))
+        await platform.has_posted(4)
+
+
+async def test_a_channel_that_is_not_there_cannot_be_steered(store: Store) -> None:
+    async with a_run(store, most=1) as running:
+        await running.task
+    with pytest.raises(PlatformError, match=r"there is no channel 'web:nowhere'"):
+        await running.reins.steer(ChannelId("web:nowhere"), Pause(), "a test")
+
+
+async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
+    store: Store,
+) -> None:
+    answers: Iterator[tuple[CastMember, ...] | BotConvoError] = iter(
+        [ConfigError("config.toml: torn"), (a_member(JUNO), a_member(TILLY))]
+    )
+    read: list[bool] = []
+
+    def reload() -> tuple[tuple[CastMember, ...], Manners]:
+        answer = next(answers)
+        read.append(True)
+        if isinstance(answer, BotConvoError):
+            raise answer
+        return answer, QUICK
+
+    async with a_run(store, manners=SLOW, reload=reload) as running:
+        await running.platform.has_posted(1)
+        running.config.write_text("bad", encoding="utf-8")
+        while not read:
+            await running.platform.has_posted(len(running.platform.posted) + 1)
+        said = len(running.platform.posted)
+        await running.platform.has_posted(said + 6)
+        assert {p.persona for p in running.platform.posted[said:]} == {JUNO, MAREK}
+        running.config.write_text("better", encoding="utf-8")
+        both = {"Juno": "ready", "Tilly": "ready"}
+        await running.state(lambda state: dict(state.personas) == both)
+        said = len(running.platform.posted)
+        await running.platform.has_posted(said + 12)
+        assert {p.persona for p in running.platform.posted[said + 1 :]} == {JUNO, TILLY}
