@@ -86,8 +86,10 @@ def row_of(personas: int, found: Sequence[Held]) -> list[str]:
 def further(found: dict[int, list[Held]]) -> str:
     """What one more persona adds to everything together, seen from the smallest to the largest."""
     few, many = min(found), max(found)
+    if few == many:
+        return ""
     low, high = (statistics.median(held.together for held in found[n]) for n in (few, many))
-    grown = (high - low) / (many - few) if many > few else float("nan")
+    grown = (high - low) / (many - few)
     return f"From {few} to {many} personas each further one added {grown:.0f} MB PSS."
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["children_of", "is_alive", "needs_proc", "until"]
+__all__ = ["PROC", "children_of", "is_alive", "needs_proc", "until"]
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(

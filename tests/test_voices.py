@@ -18,9 +18,7 @@ from botconvo.voices import CloneVoice
 from model_server.prompt_format import PromptFormat
 
 BORT = PersonaName("Bort")
-SAMPLING = Sampling(
-    temperature=0.5, top_k=0, top_p=1.0, repetition_penalty=1.0, max_tokens=20
-)
+SAMPLING = Sampling(temperature=0.5, top_k=0, top_p=1.0, repetition_penalty=1.0, max_tokens=20)
 ASK = Ask(
     id=OrderId("test:room/3/ask"),
     persona=BORT,
@@ -51,12 +49,15 @@ class Anything:
         return True
 
 
+ANYTHING, TRANSCRIPT = Anything(), PromptFormat(speaker="Bort")
+
+
 def a_voice(
     generator: FakeGenerator,
     *,
     extractor: FakeExtractor = PHRASES,
-    safe: Anything | Nothing = Anything(),
-    prompt_format: PromptFormat = PromptFormat(speaker="Bort"),
+    safe: Anything | Nothing = ANYTHING,
+    prompt_format: PromptFormat = TRANSCRIPT,
 ) -> CloneVoice:
     return CloneVoice(prompt_format, generator, extractor, safe)
 

@@ -9,7 +9,7 @@
      ├─ StoreError                the project's database
      ├─ PhraseError               the noun-phrase pipeline (phrases.py)
      ├─ PlatformError             a place to talk in that cannot be opened
-     └─ VoiceError                a model server that does not answer; ``retryable`` says whether to wait
+     └─ VoiceError                a model server that does not answer (``retryable``: wait and ask)
 
 The command line prints an expected failure as one line and exits with code 2; a traceback means a
 bug.  The model server has a tree of its own (``model_server.errors``).
@@ -36,7 +36,7 @@ class ConfigError(BotConvoError):
     """The configuration cannot be used."""
 
 
-class ImportFailed(BotConvoError):
+class ImportFailed(BotConvoError):  # noqa: N818  (ImportError is Python's own)
     """An export cannot be read, or holds nothing to take."""
 
 

@@ -27,7 +27,7 @@ from botconvo.orchestrator.run import Reins, run
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
-__all__ = ["message_json", "talk"]
+__all__ = ["expected", "message_json", "talk"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +59,10 @@ def talk(
     with _store(settings, keep=keep) as store:
         try:
             asyncio.run(_talk(settings, options, store))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
         except BaseExceptionGroup as group:
-            if (error := _expected(group)) is None:
+            if (error := expected(group)) is None:
                 raise
             if not isinstance(error, BrokenPipeError):
                 raise error from None
@@ -93,12 +95,12 @@ async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
 @contextlib.contextmanager
 def _stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
     """The first Ctrl-C stops in order; the second ends at once."""
-    loop = asyncio.get_running_loop()
+    loop, run_task = asyncio.get_running_loop(), asyncio.current_task()
+    assert run_task is not None
 
     def stop(number: int, _frame: object) -> None:
-        if stopping.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(stopping.set)
+        again = stopping.is_set() and number == signal.SIGINT
+        loop.call_soon_threadsafe(run_task.cancel if again else stopping.set)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGBREAK"):  # Ctrl-Break and the closing of a console on Windows
@@ -152,7 +154,7 @@ def message_json(message: Message, post: Post) -> str:
     )
 
 
-def _expected(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+def expected(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """The error to tell about, if all of a group are expected; None where one of them is a bug."""
     errors = list(_leaves(group))
     told = [error for error in errors if isinstance(error, BotConvoError | ModelServerError)]

@@ -72,8 +72,9 @@ class ModelProcess:
         assert process.stdout is not None
         assert process.stderr is not None
         self._reported = asyncio.Event()
-        self._reading = asyncio.gather(
-            self._read_report(process.stdout), self._copy_log(process.stderr)
+        self._reading = (
+            asyncio.create_task(self._read_report(process.stdout)),
+            asyncio.create_task(self._copy_log(process.stderr)),
         )
 
     @classmethod
@@ -166,7 +167,18 @@ class ModelProcess:
             self._process.kill()
 
     async def stop(self) -> None:
-        """Ask, wait, terminate, kill: in that order, each with a deadline."""
+        """Ask, wait, terminate, kill: in that order, each with a deadline.
+
+        Cancelled, it kills at once.
+        """
+        try:
+            await self._stop()
+        except asyncio.CancelledError:
+            self.kill()
+            await self._process.wait()
+            raise
+
+    async def _stop(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
         for harder in (None, self._process.terminate, self._process.kill):
@@ -178,7 +190,8 @@ class ModelProcess:
                     await self._process.wait()
                     break
         await self._hear_last_words()
-        self._reading.cancel()
+        for reading in self._reading:
+            reading.cancel()
 
     async def _ended(self) -> VoiceError:
         await self._hear_last_words()
@@ -192,9 +205,10 @@ class ModelProcess:
 
     async def _hear_last_words(self) -> None:
         # With a deadline: whoever inherited its pipes may hold them open.
-        done, _ = await asyncio.wait({self._reading}, timeout=_LAST_WORDS_S)
+        done, _ = await asyncio.wait(self._reading, timeout=_LAST_WORDS_S)
         for reading in done:
-            reading.result()
+            if not reading.cancelled():
+                reading.result()
 
     async def _read_report(self, stdout: asyncio.StreamReader) -> None:
         """The port, then everything else unread: a full pipe would stop the child."""

@@ -18,7 +18,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-O = TypeVar("O", Ask, Cancel, Post, Type)
+Wanted = TypeVar("Wanted", Ask, Cancel, Post, Type)
 Says = Callable[[Ask], Sequence[str]]
 
 
@@ -65,7 +65,7 @@ class Play:
             self.posts.append(order)
         return order
 
-    def until(self, kind: type[O], most: int = 200) -> O:
+    def until(self, kind: type[Wanted], most: int = 200) -> Wanted:
         """Obey orders until one of this kind is given; that one is left to the test."""
         for _ in range(most):
             order = self.next()
@@ -109,17 +109,13 @@ class Play:
             for text in texts
         )
         self.talk.receive(
-            ev.Answered(
-                ask=ask.id, candidates=candidates, prompt="", phrase=None, latency_ms=1.0
-            )
+            ev.Answered(ask=ask.id, candidates=candidates, prompt="", phrase=None, latency_ms=1.0)
         )
 
     def out(self, post: Post) -> None:
         message = None
         if isinstance(post.act, Say):
-            author = Author(
-                id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone"
-            )
+            author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
             message = Message(
                 id=MessageId(f"{CHANNEL}/{post.id}"),
                 channel=CHANNEL,

@@ -21,9 +21,7 @@ def a_candidate(
 
 
 def chosen(*candidates: Candidate, recent: tuple[str, ...] = (), phrase: str | None = None) -> int:
-    index, _ = choose(
-        candidates, manners=PRESETS["group-chat"], recent=recent, phrase=phrase
-    )
+    index, _ = choose(candidates, manners=PRESETS["group-chat"], recent=recent, phrase=phrase)
     assert index is not None
     return index
 

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
+from conversation.driving import JUNO, MAREK, TILLY, Play, said
 
 from botconvo.conversation import events as ev
 from botconvo.conversation.manners import PRESETS, manners
 from botconvo.conversation.orders import Ask, Cancel, Post, PromptSource, React, Say, Type, Wait
 from botconvo.transcript.grammar import Command
-from conversation.driving import JUNO, MAREK, TILLY, Play, said
 
 GROUP = PRESETS["group-chat"]
 
@@ -78,6 +79,32 @@ def test_a_person_need_not_wait_for_the_gap_to_end() -> None:
     assert play.now - before < timedelta(seconds=5)
 
 
+def test_a_person_who_wrote_during_a_post_need_not_wait_for_the_gap_either() -> None:
+    play = Play(preset=manners("group-chat", {"gap_s": (500.0, 500.0)}))
+    post = play.until(Post)
+    heard = play.person_says("hello?")
+    before = play.now
+    play.out(post)
+    assert play.until(Ask).target == heard.id
+    assert play.now - before < timedelta(seconds=5)
+
+
+def test_people_who_write_without_a_pause_do_not_put_an_answer_off_for_ever() -> None:
+    play = Play(preset=manners("group-chat", {"answer_s": (1.0, 1.0), "hush_s": 0.0}))
+    play.posts_made(1)
+    for _ in range(30):
+        play.person_says("and another thing")
+        if isinstance(play.next(), Ask):
+            break
+        play.wait(0.3)
+    assert play.asks[-1].source is PromptSource.PERSON
+
+
+def test_where_nothing_counts_as_a_repetition_it_may_be_said_again() -> None:
+    play = Play(preset=replace(GROUP, repeat_window=0), says=lambda ask: ["the very same words"])
+    assert len(play.posts_made(3)) == 3
+
+
 def test_the_persona_that_a_person_names_answers() -> None:
     for seed in range(8):
         play = Play(seed=seed)
@@ -107,7 +134,7 @@ def test_a_clone_that_names_another_usually_gives_it_the_turn() -> None:
 
 def test_classic_never_lets_the_same_persona_speak_twice_in_a_row() -> None:
     speakers = [name for name, _ in said(Play(preset="classic").posts_made(60))]
-    assert all(one != two for one, two in zip(speakers, speakers[1:], strict=False))
+    assert all(one != two for one, two in pairwise(speakers))
     assert set(speakers) == {"Juno", "Marek", "Tilly"}
 
 
@@ -129,7 +156,9 @@ def test_classic_draws_its_sampling_from_the_earlier_systems_ranges() -> None:
 
 
 def test_classic_says_the_longest_sample() -> None:
-    play = Play(preset="classic", says=lambda ask: ["tiny", f"by far the longest {ask.seed}", "mid"])
+    play = Play(
+        preset="classic", says=lambda ask: ["tiny", f"by far the longest {ask.seed}", "mid"]
+    )
     assert said(play.posts_made(1))[0][1].startswith("by far the longest")
 
 
@@ -195,11 +224,20 @@ def test_a_late_answer_to_a_given_up_ask_is_not_posted() -> None:
 
 def test_typing_is_shown_before_a_post_for_as_long_as_it_takes_to_type() -> None:
     play = Play(says=lambda ask: ["x" * 45 + f" {ask.seed}"])
+    play.person_says("tell me a long story")
     typing = play.until(Type)
     before = play.now
     post = play.until(Post)
     assert typing.persona == post.persona
     assert timedelta(seconds=3) < play.now - before < timedelta(seconds=6.5)
+
+
+def test_the_first_message_of_a_talk_is_typed_for_a_second_at_most() -> None:
+    play = Play(says=lambda ask: ["x" * 45 + f" {ask.seed}"])
+    play.until(Type)
+    before = play.now
+    play.until(Post)
+    assert play.now - before == timedelta(seconds=1)
 
 
 def test_twice_the_speed_takes_half_the_time() -> None:

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from builders import a_message, a_reaction
+
 from botconvo.conversation.history import History
 from botconvo.people import People
-from builders import a_message, a_reaction
 
 
 def a_history(count: int = 0) -> History:

@@ -276,6 +276,11 @@ async def test_a_turn_limit_holds_where_people_are_until_one_writes(store: Store
         await platform.has_posted(4)
 
 
+async def test_where_only_the_owner_can_be_no_turn_limit_holds(store: Store) -> None:
+    async with a_run(store, manners=replace(QUICK, turn_limit=2)) as running:
+        await running.platform.has_posted(5)
+
+
 async def test_a_channel_that_is_not_there_cannot_be_steered(store: Store) -> None:
     async with a_run(store, most=1) as running:
         await running.task

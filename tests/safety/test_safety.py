@@ -51,9 +51,13 @@ def verdict(text: str, *, opening: str = "", filter: WordListFilter = WORDS) -> 
         (" you stupid bitch", "unsafe"),
         (" REACT: 🔥;", "ok"),
         (" REACT: hello;", "foreign"),
+        (" REACT: \ufffd;", "foreign"),
         (" REPLY: sure;", "ok"),
         (" INIT;", "silent"),
         (" half a char \ufffd", "foreign"),
+        (" REPT: so it goes", "foreign"),
+        (" REPLY: REACT: 🐶;", "foreign"),
+        (" NO: that is what i mean", "ok"),
         (" first line\nMarek: not mine", "ok"),
     ],
 )
@@ -78,3 +82,12 @@ def test_the_opening_phrase_is_part_of_what_is_said() -> None:
 def test_the_owner_can_allow_a_listed_word() -> None:
     assert not WORDS.is_safe("oh shit")
     assert WordListFilter(["Shit"]).is_safe("oh shit")
+
+
+def test_the_owner_can_change_their_mind_while_the_clones_talk() -> None:
+    words = WordListFilter()
+    assert not words.is_safe("oh shit")
+    words.allow(["shit"])
+    assert words.is_safe("oh shit damn")
+    words.allow([])
+    assert not words.is_safe("oh shit")

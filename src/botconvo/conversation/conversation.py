@@ -44,6 +44,8 @@ _START = datetime.min.replace(tzinfo=UTC)
 _LONGEST_RETRY_S = 60.0
 _PHRASES_AVOIDED = 6
 """Phrases used lately are not picked again."""
+_FIRST_TYPING_S = 1.0
+"""The longest that a talk's first message is typed for: whoever started it has waited enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +399,10 @@ class Conversation:
         rate = self._manners.typing_per_s
         if rate == 0.0 or isinstance(act, React):
             return 0.0
-        return min(len(act.text) / rate, self._manners.typing_max_s)
+        longest = self._manners.typing_max_s
+        if self._history.last is None:
+            longest = min(longest, _FIRST_TYPING_S)
+        return min(len(act.text) / rate, longest)
 
     def _finish_typing(self, phase: _Typing) -> Order:
         until = phase.until or self._now + self._scaled(phase.seconds)

@@ -141,6 +141,11 @@ class Cast:
         notes = [p.supervisor.note for p in self._playing.values() if p.supervisor.note]
         return "; ".join(notes) or None
 
+    def failures(self) -> tuple[str, ...]:
+        """What a person has to mend, a line for everybody who has failed."""
+        failed = (playing for playing in self._playing.values() if playing.has_failed)
+        return tuple(playing.supervisor.note or "" for playing in failed)
+
     def hopeless(self) -> str | None:
         """Why the run cannot be what was asked for before a person has mended something.
 

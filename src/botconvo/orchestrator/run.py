@@ -191,6 +191,7 @@ class _Running:
     async def tell_who_is_ready(self) -> None:
         """Tell every talk and watcher whenever a model server's state changes."""
         told: tuple[object, ...] = ()
+        logged: tuple[str, ...] = ()
         while True:
             await self.cast.changed.wait()
             self.cast.changed.clear()
@@ -204,6 +205,9 @@ class _Running:
             if (reason := self.cast.hopeless()) is not None:
                 self.failure = BotConvoError(reason)
                 self._stopping.set()
+            elif (failures := self.cast.failures()) != logged:
+                logged = failures
+                logger.error("%s", "; ".join(failures) or "whoever had failed runs again")
 
     def _state(self) -> ShownState:
         return ShownState(

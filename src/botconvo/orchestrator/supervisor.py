@@ -80,7 +80,6 @@ class Supervisor:
             except VoiceError as error:
                 if not error.retryable:
                     self._enter("failed", str(error))
-                    logger.error("%s", error)
                     return
                 delay = self._backoff.next_s()
                 logger.warning("%s; starting it again in %.1f s", error, delay)

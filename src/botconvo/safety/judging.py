@@ -12,6 +12,8 @@ from botconvo.transcript.grammar import Command, Line, parse_line
 __all__ = ["judge"]
 
 _CUSTOM_EMOJI = re.compile(r":\w{2,32}:\Z")
+_HALF_COMMAND = re.compile(r"[A-Z]{3,}[:;]")
+"""What a small model makes of the grammar at times: "REPT: so", or a command within a reply."""
 _LONGEST_EMOJI = 10
 """Code points: a family with skin tones has seven, flags of regions more."""
 
@@ -36,16 +38,16 @@ def judge(speaker: str, opening: str, completion: Completion, text_filter: TextF
 def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdict:
     if line is None:
         return "empty"
-    if line.name != speaker:
-        return "foreign"
+    if line.name != speaker or "\ufffd" in line.argument:
+        return "foreign"  # not its line; a character that the token limit cut in two
     if line.command is Command.REACT:
         return "ok" if _is_emoji(line.argument) else "foreign"
     if line.command not in (None, Command.REPLY):
         return "silent"
     if not any(character.isalnum() or ord(character) > 0x2000 for character in line.argument):
         return "empty"
-    if "\ufffd" in line.argument:
-        return "foreign"  # a character that the token limit cut in two
+    if _HALF_COMMAND.match(line.argument):
+        return "foreign"
     return "ok" if text_filter.is_safe(line.argument) else "unsafe"
 
 

@@ -6,7 +6,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 from botconvo.store.database import STORE_NAME
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
 from botconvo.store.ledger import KnownPerson
-from botconvo.store.talk import LIVE_KEPT, Claimed, Refused, Talk
+from botconvo.store.live import LIVE_KEPT, Claimed, Live, Refused
 
 __all__ = [
     "LIVE_KEPT",
@@ -21,5 +21,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Talk):
+class Store(Exports, Live):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -20,7 +20,7 @@ class TrainingSettings:
     """At most so many passes over the corpus; the best one by held-out loss is kept."""
     rank: int = 16
     """Rank of the LoRA matrices; alpha is twice the rank."""
-    rate: float = 1e-3
+    rate: float = 3e-3
     """Highest learning rate."""
     seed: int = 0
     block: int = 256

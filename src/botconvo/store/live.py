@@ -21,7 +21,7 @@ from botconvo.store.values import (
     to_micros,
 )
 
-__all__ = ["LIVE_KEPT", "Claimed", "Refused", "Talk"]
+__all__ = ["LIVE_KEPT", "Claimed", "Live", "Refused"]
 
 LIVE_KEPT = timedelta(days=30)
 """How long live transcripts are kept."""
@@ -43,7 +43,7 @@ class Refused:
     reason: Literal["no consent", "not on this platform", "already claimed"]
 
 
-class Talk(Ledger):
+class Live(Ledger):
     """The part of the store that running talks use."""
 
     def record_live(self, message: Message) -> None:

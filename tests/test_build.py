@@ -1,0 +1,311 @@
+"""From settings to parts: what is checked before anything is started."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from projects import checkpoints_of, make_project, persona_table, write_config
+
+from botconvo.build import RunOptions, build_cast, build_people, build_plan, build_platforms
+from botconvo.config import Settings, load_settings
+from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
+from botconvo.errors import ConfigError, ConsentError
+from botconvo.messages import Author, AuthorId
+from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.run import Plan, Reins
+from botconvo.phrases import PhraseError
+from botconvo.store import STORE_NAME, Store
+from model_server.checkpoint.folder import load_checkpoint
+from model_server.errors import CheckpointError
+
+PERSON = PersonId("p-aaaaaaaaaa")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("BOTCONVO_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with checkpoints of Bort and Juno; only to be read."""
+    folder = tmp_path_factory.mktemp("made")
+    checkpoints_of(("Bort", "Juno"), folder)
+    return folder / "checkpoints"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / STORE_NAME) as store:
+        yield store
+
+
+def settings(folder: Path, *tables: str) -> Settings:
+    return load_settings(write_config(folder, *tables))
+
+
+def bort(made: Path, *more: str) -> str:
+    return persona_table("Bort", *more, checkpoint=(made / "bort").as_posix())
+
+
+def juno(made: Path, *more: str) -> str:
+    return persona_table("Juno", *more, checkpoint=(made / "juno").as_posix())
+
+
+def agree(store: Store, **bounds: Any) -> None:
+    record = ConsentRecord(
+        id=RecordId("r-1"),
+        person=PERSON,
+        granted_at=datetime.now(UTC) - timedelta(days=2),
+        adult=True,
+        **bounds,
+    )
+    store.append_ledger(granted(store.ledger(), record, salt="salt"))
+
+
+def cloned_from_a_person(checkpoint: Path, *, fictional: bool = False) -> None:
+    """Let the manifest name this person, who is no invented character."""
+    path = checkpoint / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["consent"] |= {"person": PERSON, "fictional": fictional}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_member_has_all_that_its_server_is_started_with(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    table = bort(made, "port = 8001", "talkativeness = 0.9", "sampling = { top_k = 5 }")
+    (member,) = build_cast(settings(tmp_path, table), store)
+    checkpoint = load_checkpoint(made / "bort")
+    assert (member.persona.talkativeness, member.persona.sampling.top_k) == (0.9, 5)
+    assert (member.spec.digest, member.spec.base) == (checkpoint.digest, checkpoint.base_path)
+    assert (member.spec.port, member.spec.threads) == (8001, 1)
+    assert member.spec.context == 256, "no more than the weights were trained for"
+    assert member.prompt_format.speaker == "Bort"
+    assert member.person is None, "nobody has to be asked about an invented character"
+
+
+def test_equal_settings_give_equal_members(made: Path, store: Store, tmp_path: Path) -> None:
+    first = build_cast(settings(tmp_path, bort(made), juno(made)), store)
+    assert build_cast(settings(tmp_path, bort(made), juno(made)), store) == first
+
+
+def test_without_personas_there_is_nothing_to_run(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no \[\[personas\]\] table"):
+        build_cast(settings(tmp_path), store)
+
+
+def test_a_persona_has_to_be_called_as_it_was_trained(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    table = persona_table("Bortholomew", checkpoint=(made / "bort").as_posix())
+    with pytest.raises(ConfigError, match=r"Bortholomew: .*was trained as 'Bort'"):
+        build_cast(settings(tmp_path, table), store)
+
+
+def test_a_base_is_no_clone(made: Path, store: Store, tmp_path: Path) -> None:
+    table = persona_table("Bort", checkpoint=(made / "base").as_posix())
+    with pytest.raises(ConfigError, match=r"Bort: .* is a base, not a clone"):
+        build_cast(settings(tmp_path, table), store)
+
+
+def test_an_avatar_has_to_be_there(made: Path, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Bort: there is no avatar at .*bort\.png"):
+        build_cast(settings(tmp_path, bort(made, 'avatar = "bort.png"')), store)
+
+
+def _no_folder(checkpoint: Path) -> None:
+    (checkpoint / "manifest.json").unlink()
+    (checkpoint / "bort-adapter.gguf").unlink()
+    checkpoint.rmdir()
+
+
+def _no_manifest(checkpoint: Path) -> None:
+    (checkpoint / "manifest.json").unlink()
+
+
+def _torn_manifest(checkpoint: Path) -> None:
+    path = checkpoint / "manifest.json"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def _torn_weights(checkpoint: Path) -> None:
+    path = checkpoint / "bort-adapter.gguf"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _no_base(checkpoint: Path) -> None:
+    (checkpoint.parent / "base" / "base-weights.gguf").unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (_no_folder, "bort: there is no such folder"),
+        (_no_manifest, "bort: is no checkpoint"),
+        (_torn_manifest, "is not JSON"),
+        (_torn_weights, "bort-adapter.gguf: is .* bytes"),
+        (_no_base, "base-weights.gguf: is missing"),
+    ],
+)
+def test_a_checkpoint_that_is_not_whole_is_refused_in_one_line(
+    store: Store, tmp_path: Path, harm: Callable[[Path], None], told: str
+) -> None:
+    config = make_project(tmp_path, "Bort")
+    harm(tmp_path / "checkpoints" / "bort")
+    with pytest.raises(CheckpointError, match=told) as caught:
+        build_cast(load_settings(config), store)
+    assert "\n" not in str(caught.value)
+
+
+# Consent
+
+
+def test_nobody_is_cloned_who_did_not_agree(store: Store, tmp_path: Path) -> None:
+    config = make_project(tmp_path, "Bort")
+    cloned_from_a_person(tmp_path / "checkpoints" / "bort")
+    with pytest.raises(ConsentError, match=r"Bort: .* clone is not in .*sqlite3"):
+        build_cast(load_settings(config), store)
+    agree(store)
+    (member,) = build_cast(load_settings(config), store)
+    assert member.person == PERSON, "every post is claimed in this person's name"
+
+
+def test_a_withdrawn_consent_ends_a_clone(store: Store, tmp_path: Path) -> None:
+    config = make_project(tmp_path, "Bort")
+    cloned_from_a_person(tmp_path / "checkpoints" / "bort")
+    agree(store)
+    store.append_ledger(withdrawn(store.ledger(), PERSON, datetime.now(UTC)))
+    with pytest.raises(ConsentError, match="was withdrawn or has expired"):
+        build_cast(load_settings(config), store)
+
+
+def test_an_expired_consent_ends_a_clone(store: Store, tmp_path: Path) -> None:
+    config = make_project(tmp_path, "Bort")
+    cloned_from_a_person(tmp_path / "checkpoints" / "bort")
+    agree(store, expires_at=datetime.now(UTC) - timedelta(days=1))
+    with pytest.raises(ConsentError, match="was withdrawn or has expired"):
+        build_cast(load_settings(config), store)
+
+
+def test_a_manifest_that_says_fictional_does_not_overrule_the_ledger(
+    store: Store, tmp_path: Path
+) -> None:
+    config = make_project(tmp_path, "Bort")
+    cloned_from_a_person(tmp_path / "checkpoints" / "bort", fictional=True)
+    agree(store)
+    store.append_ledger(withdrawn(store.ledger(), PERSON, datetime.now(UTC)))
+    with pytest.raises(ConsentError, match="was withdrawn"):
+        build_cast(load_settings(config), store)
+
+
+# Plans
+
+
+def a_plan(store: Store, config: Path, **options: Any) -> Plan:
+    # Nothing is asked here, so a client that was never opened is enough.
+    no_http: httpx.AsyncClient = httpx.AsyncClient.__new__(httpx.AsyncClient)
+    return build_plan(
+        load_settings(config),
+        RunOptions(config=config, **options),
+        store,
+        no_http,
+        lambda message, post: None,
+    )
+
+
+def test_a_seeded_run_waits_for_everybody_and_begins_afresh(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, bort(made))
+    seeded, free = a_plan(store, config, seed=7), a_plan(store, config)
+    assert (seeded.seed, seeded.wait_for_all, seeded.keep_history) == (7, True, False)
+    assert (free.wait_for_all, free.keep_history) == (False, True)
+    assert free.run_id != seeded.run_id
+    assert a_plan(store, config).seed != free.seed
+
+
+def test_a_preset_of_the_command_line_goes_above_the_files(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    plan = a_plan(store, write_config(tmp_path, bort(made)), preset="classic")
+    assert (plan.manners.speakers, plan.manners.samples) == ("uniform", 2)
+    assert plan.reload()[1] == plan.manners, "also after a reload"
+
+
+def test_a_pipeline_that_is_not_there_is_told_before_anybody_speaks(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, bort(made))
+    config.write_text(
+        'spacy_pipeline = "xx_nobody_has_this"\n' + config.read_text("utf-8"), "utf-8"
+    )
+    with pytest.raises(PhraseError, match="xx_nobody_has_this"):
+        a_plan(store, config).prepare()
+
+
+def reloaded(plan: Plan) -> list[CastMember]:
+    return list(plan.reload()[0])
+
+
+def test_a_reload_reads_the_file_anew(made: Path, store: Store, tmp_path: Path) -> None:
+    plan = a_plan(store, write_config(tmp_path, bort(made)))
+    assert reloaded(plan) == list(plan.members)
+    write_config(tmp_path, bort(made), juno(made))
+    assert [member.persona.name for member in reloaded(plan)] == ["Bort", "Juno"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[[personas]",
+        persona_table("Juno", checkpoint="nowhere"),
+        persona_table("Bort", checkpoint="nowhere"),
+    ],
+)
+def test_a_bad_edit_is_told_as_an_error_of_the_config(
+    made: Path, store: Store, tmp_path: Path, table: str
+) -> None:
+    plan = a_plan(store, write_config(tmp_path, bort(made)))
+    write_config(tmp_path, bort(made), table)
+    with pytest.raises(ConfigError):
+        plan.reload()
+
+
+# Platforms and people
+
+
+def names(config: Path, *asked: str) -> list[str]:
+    options = RunOptions(config=config, platforms=asked)
+    built = build_platforms(load_settings(config), options, Reins(), lambda: None)
+    return [platform.name for platform in built]
+
+
+def test_platforms_are_those_asked_for_else_configured_else_the_page(tmp_path: Path) -> None:
+    assert names(write_config(tmp_path)) == ["web"]
+    assert names(write_config(tmp_path, "[platforms.console]")) == ["console"]
+    both = write_config(tmp_path, "[platforms.console]\n[platforms.web]")
+    assert names(both) == ["web", "console"]
+    assert names(both, "console") == ["console"]
+    assert names(both, "console", "web", "console") == ["console", "web"]
+
+
+def test_a_platform_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="platform 'irc' does not exist; take one of web, console"
+    ):
+        names(write_config(tmp_path), "irc")
+
+
+def test_several_accounts_of_one_person_speak_under_one_name(tmp_path: Path) -> None:
+    table = '[[people]]\nname = "Bort"\nauthors = ["discord:1", "discord:2"]'
+    people = build_people(settings(tmp_path, table))
+    for account in ("discord:1", "discord:2"):
+        assert people.speaker(Author(id=AuthorId(account), name="xX_b0rt_Xx")) == "Bort"
+    assert people.speaker(Author(id=AuthorId("discord:3"), name="Juno")) == "Juno"
