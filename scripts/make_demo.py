@@ -1,7 +1,7 @@
 """Make the demo's four clones, by the commands that a user types.
 
     python scripts/make_demo.py
-    python scripts/make_demo.py --only Juno --epochs 3 --project /tmp/try
+    python scripts/make_demo.py --only Juno --epochs 3 --project build/try
 
 The sample server is imported into a project of its own, the four invented friends get a fictional
 consent, each is trained on the bundled base, and the checkpoints are copied into the package.  A

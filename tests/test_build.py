@@ -247,7 +247,7 @@ def test_a_pipeline_that_is_not_there_is_told_before_anybody_speaks(
         'spacy_pipeline = "xx_nobody_has_this"\n' + config.read_text("utf-8"), "utf-8"
     )
     with pytest.raises(PhraseError, match="xx_nobody_has_this"):
-        a_plan(store, config).prepare()
+        a_plan(store, config)
 
 
 def reloaded(plan: Plan) -> list[CastMember]:

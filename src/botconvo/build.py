@@ -158,6 +158,7 @@ def build_plan(
 
     Raises:
         ConfigError, CheckpointError, ConsentError: see ``build_cast``.
+        PhraseError: the pipeline that the settings name cannot be used.
     """
     manners = settings.conversation.manners(options.preset)
     members = build_cast(settings, store)
@@ -165,6 +166,8 @@ def build_plan(
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
     # Not earlier: an error would have to wait for its thread.
     extractor = LoadingPipeline(settings.spacy_pipeline)
+    if settings.spacy_pipeline not in ("auto", "bundled"):
+        _ = extractor.description  # what the owner names is there before anybody speaks
     text_filter = WordListFilter(settings.conversation.allowed_words)
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -106,8 +106,12 @@ def talking(config: Path, *words: object, stdin: int = subprocess.DEVNULL) -> It
     try:
         yield run
     finally:
+        left = run.servers().values() if PROC.exists() else ()
         process.kill()
         process.wait(LONG_S)
+        for pid in left:  # one that a broken test has stopped would stay for ever
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         reader.join(LONG_S)
         assert process.stdout is not None
         process.stdout.close()

@@ -2,6 +2,7 @@
 
     TaskGroup
      ├─ a supervisor for every model server      (restarts alone)
+     ├─ the wait for what loads beside them      (a missing phrase pipeline ends the run)
      ├─ a pump for every platform                (its events, one talk for every channel)
      ├─ the herald                               (tells talks and watchers who is ready)
      └─ the watch on config.toml                 (reload)

@@ -38,7 +38,7 @@ _EXPECTED = {
 }
 """Setting of GPT-2: what it is where it is left out, and what llama.cpp computes."""
 _QUANTIZATION: Literal["q8_0", "f16"] = "q8_0"
-"""Halves the file and the memory against f16; what it costs in loss is in LOG.md."""
+"""Half the file and memory of f16, for 0.001 nats of held-out loss (at 14 M parameters)."""
 
 
 def is_hugging_face(folder: Path) -> bool:

@@ -14,21 +14,26 @@ __all__ = ["TrainingSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """The defaults were found by trial on the sample friends (LOG.md has the figures)."""
+    """Rate, rank and context weight were found by trial on two of the sample friends, each on 190
+    to 300 own lines and an early base; figures are held-out losses (Juno, Marek) in nats.
+    """
 
     epochs: float = 12.0
     """At most so many passes over the corpus; the best one by held-out loss is kept."""
     rank: int = 16
-    """Rank of the LoRA matrices; alpha is twice the rank."""
+    """Rank of the LoRA matrices; alpha is twice the rank.  16: 4.69; 8: 4.75 (Juno alone)."""
     rate: float = 3e-3
-    """Highest learning rate."""
+    """Highest learning rate.  3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68."""
     seed: int = 0
     block: int = 256
     """Most tokens of a window: the context that a line is learned with."""
     batch: int = 8
     """Rows of ``block`` tokens a step."""
     context_weight: float = 0.1
-    """Weight of the others' words in the loss, against 1 for the friend's own."""
+    """Weight of the others' words in the loss, against 1 for the friend's own.
+
+    0.0: 4.70, 4.61; 0.1: 4.69, 4.61; 0.3: 4.79, 4.63: between 0 and 0.1 there is only noise.
+    """
     dropout: float = 0.05
     weight_decay: float = 0.01
     warmup: int = 10
