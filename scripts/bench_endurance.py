@@ -24,6 +24,7 @@ from measuring import (
     alternate,
     chatter,
     memory_of,
+    quartiles,
     served,
     table,
 )
@@ -112,12 +113,6 @@ def trend_row(name: str, values: Sequence[float], digits: int) -> list[str]:
         f"{slope:+.1%}",
         f"≤ {TREND:+.0%}",
     ]
-
-
-def quartiles(values: Sequence[float], digits: int) -> str:
-    """Median and the middle half: the shortest and longest prompts make a wide range."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 async def measure(opened: Checkpoint, requests: int, fresh: int) -> tuple[Course, list[float]]:

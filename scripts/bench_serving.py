@@ -25,9 +25,9 @@ from measuring import (
     CHECKPOINT,
     Served,
     alternate,
-    figure,
     open_engine,
     prompt_of,
+    quartiles,
     served,
     table,
 )
@@ -43,7 +43,9 @@ LONG, SHORT = 64, 40
 TEMPERATURE = 0.8
 _SEED = 1
 _TRIES = 60
-"""Prompts looked at for each one wanted."""
+"""Prompts in a row that may be passed over."""
+_PAIRS_OF_ONE = 4
+"""The ratio of single completions is what matters most: so many times as many pairs for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,22 +149,19 @@ async def run_stream(server: Served, job: Job) -> Run:
     return Run(seconds=time.perf_counter() - started, first=first, tokens=tokens)
 
 
-def full_jobs(
-    engine: LlamaEngine, rng: random.Random, n: int, tokens: int, count: int
-) -> Iterator[Job]:
-    """Jobs with fresh prompts whose completions do not end early on this engine.
+def full_jobs(engine: LlamaEngine, rng: random.Random, n: int, tokens: int) -> Iterator[Job]:
+    """Jobs with fresh prompts whose completions do not end early on this engine, without end.
 
     ``engine`` then remembers them: measure on another one.
     """
-    found = 0
-    for _ in range(count * _TRIES):
+    idle = 0
+    while idle < _TRIES:
         prompt = prompt_of(PROMPT_TOKENS, rng, lambda text: len(engine.tokenize(text)))
         job = Job(prompt=prompt, seed=rng.randrange(2**31), n=n, tokens=tokens)
+        idle += 1
         if job.is_full(run_raw(engine, job).tokens):
             yield job
-            found += 1
-        if found == count:
-            return
+            idle = 0
     raise SystemExit(f"too many completions end before {tokens} tokens; take another checkpoint")
 
 
@@ -173,30 +172,30 @@ class Bench:
         self.raw, self.chooser, self.server = raw, chooser, server
         self.rng = random.Random(_SEED)
 
-    def jobs(self, n: int, tokens: int, count: int) -> list[Job]:
-        return list(full_jobs(self.chooser, self.rng, n, tokens, count))
+    def jobs(self, n: int, tokens: int) -> Iterator[Job]:
+        return full_jobs(self.chooser, self.rng, n, tokens)
 
-    async def compare(self, n: int, tokens: int, rounds: int, *, stream: bool = False) -> Compared:
-        """The same jobs on both sides, turn about; a first pair warms up and is not kept."""
+    async def compare(self, n: int, tokens: int, pairs: int, *, stream: bool = False) -> Compared:
+        """The same jobs on both sides, turn about, after a job each to warm up."""
         compared = Compared([], [])
         over_http = run_stream if stream else run_http
-        jobs = self.jobs(n, tokens, rounds + 1)
-        turns = alternate(2, rounds + 1)
-        for number, job in enumerate(jobs):
-            runs: dict[int, Run] = {}
+        jobs, turns = self.jobs(n, tokens), alternate(2, _TRIES * pairs)
+        await over_http(self.server, next(jobs))
+        run_raw(self.raw, next(jobs))
+        while len(compared.raw) < pairs and compared.dropped < (_TRIES - 1) * pairs:
+            job, runs = next(jobs), {}
             for kind in (next(turns), next(turns)):
                 runs[kind] = await over_http(self.server, job) if kind else run_raw(self.raw, job)
-            if number:
-                compared.add(job, runs[0], runs[1])
+            compared.add(job, runs[0], runs[1])
         return compared
 
 
 def tokens_per_s(runs: Sequence[Run]) -> str:
-    return figure([run.tokens / run.seconds for run in runs], 0)
+    return quartiles([run.tokens / run.seconds for run in runs], 0)
 
 
 def milliseconds(times: Sequence[float]) -> str:
-    return figure([1000 * time for time in times], 0)
+    return quartiles([1000 * time for time in times], 0)
 
 
 def single_row(name: str, whole: Compared, streamed: Compared) -> list[str]:
@@ -204,22 +203,22 @@ def single_row(name: str, whole: Compared, streamed: Compared) -> list[str]:
         name,
         tokens_per_s(whole.raw),
         tokens_per_s(whole.http),
-        f"**{figure(whole.ratios())}**",
+        f"**{quartiles(whole.ratios())}**",
         milliseconds([run.first for run in streamed.raw]),
         milliseconds([run.first for run in streamed.http]),
-        figure(streamed.ratios()),
+        quartiles(streamed.ratios()),
         str(whole.dropped + streamed.dropped),
     ]
 
 
 def several_row(name: str, n: int, compared: Compared) -> list[str]:
-    through = figure([run.seconds for run in compared.http], 3)
+    through = quartiles([run.seconds for run in compared.http], 3)
     return [
         name,
         str(n),
-        figure([run.seconds for run in compared.raw], 3),
+        quartiles([run.seconds for run in compared.raw], 3),
         f"**{through}**, target ≤ {FIVE_SAMPLES_S}" if n == 5 else through,
-        figure(compared.ratios()),
+        quartiles(compared.ratios()),
         tokens_per_s(compared.http),
         str(compared.dropped),
     ]
@@ -230,13 +229,14 @@ async def two_at_once(bench: Bench, other: Served, rounds: int) -> list[list[str
     alone: list[Run] = []
     beside: list[Run] = []
     both: list[Run] = []
+    jobs = bench.jobs(1, LONG)
     for kind in alternate(2, rounds):
-        jobs = bench.jobs(1, LONG, 2)
+        one, two = next(jobs), next(jobs)
         if kind == 0:
-            alone.append(await run_http(bench.server, jobs[0]))
+            alone.append(await run_http(bench.server, one))
         else:
             started = time.perf_counter()
-            pair = await asyncio.gather(run_http(bench.server, jobs[0]), run_http(other, jobs[1]))
+            pair = await asyncio.gather(run_http(bench.server, one), run_http(other, two))
             beside += pair
             taken = time.perf_counter() - started
             both.append(Run(seconds=taken, first=taken, tokens=sum(run.tokens for run in pair)))
@@ -257,7 +257,7 @@ async def measure(
         async with AsyncExitStack() as stack:
             raw, chooser = (stack.enter_context(open_engine(opened)) for _ in range(2))
             bench = Bench(raw, chooser, await stack.enter_async_context(served(opened)))
-            whole = await bench.compare(1, LONG, rounds)
+            whole = await bench.compare(1, LONG, _PAIRS_OF_ONE * rounds)
             streamed = await bench.compare(1, LONG, rounds, stream=True)
             single.append(single_row(name, whole, streamed))
             several += [
@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "base + adapter": load_checkpoint(options.checkpoint, base=options.base),
     }
     single, several, two = asyncio.run(measure(kinds, options.samples, options.repeats))
-    print(f"{PROMPT_TOKENS} tokens in, {LONG} out:\n")
+    print(f"Medians (quartiles). {PROMPT_TOKENS} tokens in, {LONG} out:\n")
     head = ["weights", "engine tok/s", "HTTP tok/s", f"HTTP / engine, target ≥ {THROUGHPUT}"]
     head += ["first token, engine (ms)", "first event, stream (ms)", "stream / engine", "dropped"]
     print(table(head, single))

@@ -42,6 +42,7 @@ __all__ = [
     "memory_of",
     "open_engine",
     "prompt_of",
+    "quartiles",
     "served",
     "servers_under",
     "table",
@@ -79,6 +80,12 @@ _LONGEST_WORD = 16
 def figure(values: Sequence[float], digits: int = 2) -> str:
     """Median and range: ``"1.20 (1.10–1.40)"``."""
     low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def quartiles(values: Sequence[float], digits: int = 2) -> str:
+    """Median and the middle half, where single values stray: ``"1.20 (1.15–1.25)"``."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
