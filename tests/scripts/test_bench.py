@@ -115,7 +115,7 @@ def test_endurance_compares_the_beginning_with_the_end(
     printed: Callable[..., list[list[str]]],
 ) -> None:
     rows = printed(bench_endurance.main, "--requests", 12, "--fresh", 2)
-    assert [row[0] for row in rows] == ["a request (s)", "PSS (MB)"]
+    assert [row[0] for row in rows[:2]] == ["a request (s)", "PSS (MB)"]
     assert 10 < number(rows[1][1]) < 1000
 
 
