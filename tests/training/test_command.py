@@ -174,14 +174,18 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(
 
 
 def test_a_signal_is_a_wish_once_and_then_itself_again() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with stop_on_signals() as stopped:
-        assert not stopped()
-        signal.raise_signal(signal.SIGINT)
-        assert stopped()
-        with pytest.raises(KeyboardInterrupt):
+    # Whoever runs the tests in the background may have had Ctrl-C ignored.
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with stop_on_signals() as stopped:
+            assert not stopped()
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            assert stopped()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, outside)
 
 
 def test_a_termination_is_a_wish_too() -> None:
