@@ -24,8 +24,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         description="Serve one checkpoint over HTTP (OpenAI's completions API).",
         epilog=f"The bearer token comes from {TOKEN_VARIABLE} or --token-file.",
     )
-    parser.add_argument("checkpoint", type=Path, help="folder with manifest.json and weights")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        help="folder with manifest.json and weights, of gpt-2-simple or Hugging Face; or GGUF file",
+    )
     parser.add_argument("--base", type=Path, help="base of an adapter: its folder or GGUF file")
+    parser.add_argument("--cache", type=Path, help="where converted checkpoints are kept")
+    parser.add_argument(
+        "--precision", choices=("q8_0", "f16"), default="q8_0", help="of what is converted"
+    )
     parser.add_argument("--host", default=DEFAULT_HOST)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--context", type=_positive, help="tokens of prompt and completion")

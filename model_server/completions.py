@@ -87,7 +87,7 @@ class Completions:
         Raises:
             RefusalError: it cannot be answered now, or not at all.
         """
-        if asked.max_tokens >= self._settings.context:
+        if asked.max_total_tokens is None and asked.max_tokens >= self._settings.context:
             raise RefusalError(
                 422,
                 f"max_tokens: {asked.max_tokens} leaves no room for a prompt in a context of "
@@ -236,6 +236,7 @@ def _draw(asked: CompletionRequest) -> Draw:
     return Draw(
         prompt=asked.prompt,
         max_tokens=asked.max_tokens,
+        max_total_tokens=asked.max_total_tokens,
         n=asked.n,
         stop=tuple(text for text in stop if text),
         seed=asked.seed,

@@ -10,12 +10,15 @@ What the wheel does, tried out with xllamacpp 2026.10:
   time.
 - It opens an HTTP listener of its own on a random loopback port.  A random API key locks it, and
   its ``/tokenize`` gives exact token ids of any tokenizer: with ``parse_special`` false, so that
-  somebody who types ``<|endoftext|>`` writes thirteen characters and not the end of a text.
+  somebody who types ``<|endoftext|>`` writes thirteen characters and not the end of a text.  Only
+  where the prompt format itself is written with tokens (``special_tokens``) is it true.
 - The same requests in the same order on a fresh process give the same texts.  One request alone
   need not equal itself among others: a cached prefix or neighbours in a batch change the order of
   floating-point sums, and the rare draw with them.  Hence a request takes all its slots at once,
   and slots are handed out in order of arrival (``slots.py``).
 - Leaving the interpreter while a completion runs is a segmentation fault: ``close`` waits.
+- Letting go of a server whose loop has not begun yet, which takes a moment on a busy machine, waits
+  for ever; one answer shows that it has begun.
 """
 
 import http.client
@@ -24,10 +27,11 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from model_server.checkpoint.tokens import AS_IT_IS, Reading
 from model_server.errors import EngineError
 from model_server.prompt_cut import cut_prompt
 
@@ -65,12 +69,15 @@ class EngineSettings:
 class Draw:
     """What to generate: ``n`` completions of one prompt, of ``max_tokens`` at most.
 
+    ``max_total_tokens`` bounds the prompt's tokens and a completion's together; one token is
+    generated in any case.  With it ``max_tokens`` may go past the context, which then ends them.
     ``seed`` None draws one; ``logprobs`` asks for that many alternatives a token, None for no
     scores at all.
     """
 
     prompt: str
     max_tokens: int
+    max_total_tokens: int | None = None
     n: int = 1
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -147,21 +154,34 @@ class LlamaEngine:
     """llama.cpp through the xllamacpp wheel."""
 
     def __init__(
-        self, model: Path, adapter: Path | None, settings: EngineSettings, *, end_of_text: int
+        self,
+        model: Path,
+        adapter: Path | None,
+        settings: EngineSettings,
+        *,
+        end_of_text: int,
+        special_tokens: bool = False,
+        reading: Reading = AS_IT_IS,
     ) -> None:
         """Load the weights (60 to 300 ms for 14 to 124 M parameters).
+
+        With ``special_tokens`` a spelled-out special token of a prompt is that token, and those of
+        a completion are spelled out too.
 
         Raises:
             EngineError: llama.cpp cannot load them.
         """
         self._settings = settings
         self._end_of_text = end_of_text
+        self._special_tokens = special_tokens
+        self._reading = reading
         self._key = secrets.token_urlsafe(32)
-        self._server = _start(model, adapter, settings, self._key)
+        self._server = _start(model, adapter, settings, self._key, special_tokens)
         host, _, port = self._server.listening_address.rpartition(":")
         self._listener = (host.rpartition("/")[2], int(port))
         self._idle = threading.Condition()
         self._running = 0
+        self._answered = False
         self._closed = False
 
     @property
@@ -169,12 +189,13 @@ class LlamaEngine:
         return self._settings
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of plain text; spelled-out special tokens stay text.
+        """Token ids of a text, without those that its tokenizer puts around it.
 
         Raises:
             EngineError: the engine does not answer.
         """
-        body = json.dumps({"content": _encodable(text), "parse_special": False})
+        text = self._reading.prepare(_encodable(text))
+        body = json.dumps({"content": text, "parse_special": self._special_tokens})
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection(*self._listener, timeout=30)
         try:
@@ -187,7 +208,7 @@ class LlamaEngine:
         return tokens
 
     def generate(self, draw: Draw, on_piece: OnPiece) -> Tally:
-        if draw.max_tokens >= self._settings.context:
+        if draw.max_total_tokens is None and draw.max_tokens >= self._settings.context:
             raise EngineError(
                 f"max_tokens {draw.max_tokens} leaves no room for a prompt in a context of "
                 f"{self._settings.context} tokens; ask for fewer"
@@ -204,13 +225,16 @@ class LlamaEngine:
                 self._idle.notify_all()
 
     def _generate(self, draw: Draw, on_piece: OnPiece) -> Tally:
-        prompt = self._fitting(draw.prompt, self._settings.context - draw.max_tokens)
+        context = self._settings.context
+        prompt = self._fitting(draw.prompt, _room(draw, context))
+        draw = replace(draw, max_tokens=_new_tokens(draw, len(prompt), context))
         request = _Request(lambda piece: not self._closed and on_piece(piece))
         # llama.cpp refuses more completions than slots.
         for first in range(0, draw.n, self._settings.parallel):
             count = min(self._settings.parallel, draw.n - first)
             request.first = first
             self._server.handle_completions(_body(draw, prompt, first, count), request)
+            self._answered = True
             if request.error is not None:
                 raise request.error
             if request.stopped:
@@ -219,19 +243,38 @@ class LlamaEngine:
 
     def _fitting(self, prompt: str, room: int) -> list[int]:
         """Token ids of as much of the prompt's end as fits; an empty prompt begins a text."""
+        begin = self._reading.begin_of_text
+        first = [] if begin is None else [begin]
         seen: dict[str, list[int]] = {"": []}
 
         def count(text: str) -> int:
             seen[text] = self.tokenize(text) if text else []
             return len(seen[text])
 
-        return seen[cut_prompt(prompt, count, room)] or [self._end_of_text]
+        return first + seen[cut_prompt(prompt, count, room - len(first))] or [self._end_of_text]
 
     def close(self) -> None:
         with self._idle:
             self._closed = True
             self._idle.wait_for(lambda: self._running == 0)
+        if self._server is not None and not self._answered:
+            nothing = _body(Draw(prompt="", max_tokens=1), [self._end_of_text], 0, 1)
+            self._server.handle_completions(nothing, lambda chunk: True)
         self._server = None
+
+
+def _room(draw: Draw, context: int) -> int:
+    """Tokens that a prompt may have: what the completion leaves, or half of the context."""
+    if draw.max_total_tokens is None:
+        return context - draw.max_tokens
+    return context - min(draw.max_tokens, context // 2)
+
+
+def _new_tokens(draw: Draw, prompt: int, context: int) -> int:
+    """Tokens to generate behind a prompt of so many."""
+    if draw.max_total_tokens is None:
+        return draw.max_tokens
+    return max(1, min(draw.max_tokens, min(draw.max_total_tokens, context) - prompt))
 
 
 class _Request:
@@ -305,7 +348,9 @@ def _body(draw: Draw, prompt: list[int], first: int, count: int) -> dict[str, An
     }
 
 
-def _start(model: Path, adapter: Path | None, settings: EngineSettings, key: str) -> Any:
+def _start(
+    model: Path, adapter: Path | None, settings: EngineSettings, key: str, special_tokens: bool
+) -> Any:
     import xllamacpp  # 12 MB and native code: only for those who generate
 
     params = xllamacpp.CommonParams()
@@ -330,6 +375,7 @@ def _start(model: Path, adapter: Path | None, settings: EngineSettings, key: str
     params.api_keys = [key]
     params.fit_params = False
     params.warmup = False
+    params.special = special_tokens
     params.ui = False
     params.endpoint_slots = False
     params.verbosity = -1  # it would write people's words to stderr

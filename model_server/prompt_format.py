@@ -6,48 +6,159 @@ nothing of messages, people or models; lines come printed.
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["PromptFormat"]
+__all__ = ["END_OF_TEXT", "START_OF_TEXT", "PromptFormat", "PromptKind"]
+
+PromptKind = Literal["transcript", "plain", "speaker_token", "ssi"]
+
+START_OF_TEXT, END_OF_TEXT = "<|startoftext|>", "<|endoftext|>"
+"""What gpt-2-simple writes around every row of a single-column CSV, as letters."""
+_ROW = re.compile(r"(?P<name>[^:\n]+): ?(?P<rest>.*)\Z")
+_ACT = re.compile(r"(?P<command>INIT|SAVE|REACT|REPLY|PHOTO|VIDEO|MEME|SCREEN)[;:]")
+_ESCAPED = re.compile(r"\\(.)")
+_TAG = re.compile(r"<\|[^|<>]*\|>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFormat:
     """The prompt format of one checkpoint.
 
-    ``kind`` is "transcript" (lines of the transcript grammar, the persona's open line last) or
-    "plain" (the opening words alone).  ``speaker`` is the persona's name in the transcript,
+    ``kind`` is one of:
+
+    - "transcript": lines of the transcript grammar, the persona's open line last;
+    - "plain": the opening words alone, behind ``start`` where there is one (gpt-2-simple's
+      ``<|startoftext|>``, which is text and no token);
+    - "speaker_token": FriendSimulator's ``<name> words`` rows, each name one token of the
+      vocabulary; ``speakers`` are the names that have one;
+    - "ssi": ssi-bot's tags, the first line a post and every other one a reply to it.
+
+    ``speaker`` is the persona's name in the transcript (empty in a checkpoint that names nobody),
     ``cleaning`` the profile of ``botconvo.transcript.cleaning`` that its corpus went through, and
     ``init_after_s`` the silence in seconds after which a conversation begins anew.
     """
 
-    kind: Literal["transcript", "plain"] = "transcript"
+    kind: PromptKind = "transcript"
     speaker: str
     cleaning: str = "chat"
     init_after_s: float = 1800.0
     version: int = 1
+    start: str = ""
+    speakers: tuple[str, ...] = ()
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether tags in a prompt are tokens of the vocabulary, and not words that look so."""
+        return self.kind in ("speaker_token", "ssi")
+
+    def knows(self, name: str) -> bool:
+        """Whether the weights have learned to speak as ``name``."""
+        return self.kind != "speaker_token" or self._token_of(name) is not None
 
     def render(self, lines: Sequence[str], *, opening: str = "", open: bool = True) -> str:
         """The prompt text; ``opening`` are words that the reply has to begin with.
 
-        An open prompt ends right behind the speaker's colon or the opening, never in a space:
+        An open prompt ends right behind the speaker's mark or the opening, never in a space:
         GPT-2's tokens carry their space in front, and a trailing one wrecks the next token.
         """
         opening = opening.strip()
-        if self.kind == "plain":
-            return opening
+        match self.kind:
+            case "transcript":
+                return self._transcript(lines, opening, open)
+            case "plain":
+                return self.start + _TAG.sub("", opening)
+            case "speaker_token":
+                return self._speaker_tokens(lines, opening, open)
+            case "ssi":
+                return _ssi([text for _, text in _said(lines)], opening, open)
+
+    def _transcript(self, lines: Sequence[str], opening: str, open: bool) -> str:
         rows = list(lines)
         if open:
             rows.append(f"{self.speaker}: {opening}" if opening else f"{self.speaker}:")
         return "\n".join(rows) if open else "".join(f"{row}\n" for row in rows)
 
+    def _speaker_tokens(self, lines: Sequence[str], opening: str, open: bool) -> str:
+        rows = [f"<{self._heard(name)}> {self._untagged(text)}\n" for name, text in _said(lines)]
+        if open:
+            words = self._untagged(opening)
+            rows.append(f"<{self._heard(self.speaker)}>{' ' if words else ''}{words}")
+        return "".join(rows)
+
+    def _token_of(self, name: str) -> str | None:
+        """The speaker whose token is meant, whatever the case and Discord's old four digits."""
+        spellings = (str, str.casefold, _without_digits)
+        matches = (
+            speaker
+            for spelled in spellings
+            for speaker in self.speakers
+            if spelled(speaker) == (name if spelled is str else name.casefold())
+        )
+        return next(matches, None)
+
+    def _heard(self, name: str) -> str:
+        """The token for a name; whoever has none is heard as the persona's partner."""
+        own = self._token_of(self.speaker)
+        partner = next((speaker for speaker in self.speakers if speaker != own), name)
+        return self._token_of(name) or partner
+
+    def _untagged(self, text: str) -> str:
+        """Somebody who types another's token says it and does not speak as them."""
+        for speaker in self.speakers:
+            text = text.replace(f"<{speaker}>", speaker)
+        return _TAG.sub("", text)
+
     def stops(self) -> tuple[str, ...]:
         """Texts that end a completion."""
-        return ("\n",) if self.kind == "transcript" else ("<|endoftext|>",)
+        match self.kind:
+            case "transcript":
+                return ("\n",)
+            case "plain":
+                return (END_OF_TEXT, self.start) if self.start else (END_OF_TEXT,)
+            case "speaker_token":
+                return ("\n", *(f"<{speaker}>" for speaker in self.speakers))
+            case "ssi":
+                return ("<|",)
 
     def digest(self) -> str:
         """A short digest that two sides compare before they work together."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        added = {"start", "speakers"}  # later than the first checkpoints, whose digest must stay
+        facts = {key: value for key, value in asdict(self).items() if value or key not in added}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _without_digits(speaker: str) -> str:
+    return speaker.casefold().partition("#")[0]
+
+
+def _said(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(name, words) of every printed line in which somebody says something, on one row each."""
+    for line in lines:
+        row = _ROW.match(line)
+        if row is None:
+            continue
+        words, act = row["rest"].strip(), _ACT.match(row["rest"].strip())
+        if act is not None:
+            words = (
+                words[act.end() :].strip().removesuffix(";") if act["command"] == "REPLY" else ""
+            )
+        elif words.startswith("\\") and _ACT.match(words[1:]):
+            words = words[1:]
+        words = _ESCAPED.sub(lambda found: "\\" if found[1] == "\\" else " ", words).strip()
+        if words:
+            yield row["name"].strip(), words
+
+
+def _ssi(said: Sequence[str], opening: str, open: bool) -> str:
+    """A post with its replies; a talk that begins with nothing begins with a post's title."""
+    words = [_TAG.sub("", text) for text in said]
+    opening = _TAG.sub("", opening)
+    post = f"<|sols|><|sot|>{words[0]}<|eot|><|sol|><|eol|>" if words else ""
+    replies = "".join(f"<|sor|>{text}<|eor|>" for text in words[1:])
+    if not open:
+        return post + replies
+    mark = "<|sor|>" if words or opening else "<|soss|><|sot|>"
+    return post + replies + mark + opening

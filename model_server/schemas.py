@@ -1,12 +1,13 @@
 """The bodies that go over HTTP between the orchestrator and a model server.
 
 ``/v1/completions`` follows OpenAI's completions API, so that any client of that API works here and
-our client works with other servers (llama.cpp, vLLM, Ollama, hosted ones).
+our client works with other servers (llama.cpp, vLLM, Ollama, hosted ones).  ``/`` follows the
+servers of the earlier systems (``plain.py``).
 """
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 __all__ = [
     "Choice",
@@ -16,6 +17,8 @@ __all__ = [
     "ErrorDetail",
     "Health",
     "LogProbs",
+    "PlainAnswer",
+    "PlainRequest",
     "Usage",
 ]
 
@@ -28,6 +31,8 @@ class CompletionRequest(BaseModel):
     prompt: str
     model: str | None = None
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 64
+    max_total_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of prompt and completion together; at least one is generated.  Not OpenAI's."""
     n: Annotated[int, Field(ge=1, le=64)] = 1
     stop: str | list[str] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
@@ -38,6 +43,33 @@ class CompletionRequest(BaseModel):
     repetition_penalty: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     stream: bool = False
+
+
+class PlainRequest(BaseModel):
+    """What is asked of ``GET`` and ``POST /``, with the defaults of the earlier systems' server.
+
+    ``prompt`` None begins a text as the checkpoint's prompt format does, ``truncate`` None ends it
+    as that does; with 0, ``top_k`` and ``top_p`` take every token into account.
+    """
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    prompt: str | None = None
+    length: Annotated[int, Field(ge=1)] = 280
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 0.9
+    top_p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.7
+    top_k: Annotated[int, Field(ge=0)] = 0
+    truncate: str | None = None
+    include_prefix: bool = False
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    token: SecretStr | None = None
+    """Only in a body; a token in an address is never looked at."""
+
+
+class PlainAnswer(BaseModel):
+    """The answer of ``GET`` and ``POST /``."""
+
+    text: str
 
 
 class LogProbs(BaseModel):

@@ -23,6 +23,7 @@ from model_server.errors import ModelServerError, ServingError
 if TYPE_CHECKING:
     import uvicorn
 
+    from model_server.checkpoint.conversion import Precision
     from model_server.checkpoint.folder import Checkpoint
     from model_server.engine import Engine, EngineSettings
 
@@ -56,16 +57,19 @@ _FAILED = 2
 class Options:
     """What to serve, and where.
 
-    ``base`` are the weights under an adapter whose manifest names no path; ``port`` 0 takes a free
-    one; ``context`` None takes what the weights were trained for (at most 1024), and no value goes
-    past that; ``threads`` None takes half the processors, at most 4.  ``permit`` is the digest of
-    the checkpoint whose consent the caller has checked (else the environment's).  ``report_port``
-    prints one JSON line with port and pid on stdout once the port is bound; ``exit_with_parent``
-    ends the process when its stdin does.
+    A ``checkpoint`` of another program is converted once, into ``cache`` (None: the user's) at
+    ``precision``.  ``base`` are the weights under an adapter whose manifest names no path;
+    ``port`` 0 takes a free one; ``context`` None takes what the weights were trained for (at most
+    1024), and no value goes past that; ``threads`` None takes half the processors, at most 4.
+    ``permit`` is the digest of the checkpoint whose consent the caller has checked (None: the
+    environment's, if any).  ``report_port`` prints one JSON line with port and pid on stdout once
+    the port is bound; ``exit_with_parent`` ends the process when its stdin does.
     """
 
     checkpoint: Path
     base: Path | None = None
+    cache: Path | None = None
+    precision: "Precision" = "q8_0"
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     context: int | None = None
@@ -112,23 +116,24 @@ def _serve(options: Options, environment: Mapping[str, str]) -> None:
         threading.Thread(target=_await_parent, args=(stop.ask,), daemon=True).start()
     token = _token(options, environment)
     with _on_signals(stop.ask), _bind(options.host, options.port) as listening:
-        checkpoint = _load(options)
+        checkpoint = _load(options, environment)
         if options.report_port:
             port = listening.getsockname()[1]
             print(json.dumps({"port": port, "pid": os.getpid()}), flush=True)
-        permit = options.permit or environment.get(PERMIT_VARIABLE)
-        if checkpoint.manifest.consent is not None and permit != checkpoint.digest:
-            print(
-                f"{options.checkpoint}: started by hand; consent was not checked by this server",
-                file=sys.stderr,
-            )
-        _run(options, checkpoint, token, listening, stop)
+        permit = options.permit
+        permit = environment.get(PERMIT_VARIABLE) if permit is None else permit
+        _run(options, checkpoint, token, listening, stop, permit)
 
 
-def _load(options: Options) -> "Checkpoint":
-    from model_server.checkpoint.folder import load_checkpoint
+def _load(options: Options, environment: Mapping[str, str]) -> "Checkpoint":
+    from model_server.checkpoint.opening import open_checkpoint, user_cache
 
-    return load_checkpoint(options.checkpoint, base=options.base)
+    return open_checkpoint(
+        options.checkpoint,
+        base=options.base,
+        cache=options.cache or user_cache(environment),
+        precision=options.precision,
+    )
 
 
 def _run(
@@ -137,6 +142,7 @@ def _run(
     token: str | None,
     listening: socket.socket,
     stop: _Stop,
+    permit: str | None,
 ) -> None:
     settings = _engine_settings(options, checkpoint)
     engine = _load_in_background(checkpoint, settings)
@@ -163,6 +169,11 @@ def _run(
     )
     stop.attach(server)
     engine.add_done_callback(lambda done: stop.ask() if done.exception() else None)
+    manifest = checkpoint.manifest
+    if (manifest.consent or manifest.source) and permit != checkpoint.digest:
+        engine.add_done_callback(
+            lambda done: _say_unchecked(options, failed=bool(done.exception()))
+        )
     try:
         server.run(sockets=[listening])
     finally:
@@ -170,6 +181,15 @@ def _run(
         app.state.completions.close()
     if failure is not None:
         raise failure
+
+
+def _say_unchecked(options: Options, *, failed: bool) -> None:
+    """Not in front of an error, which is one line."""
+    if not failed:
+        print(
+            f"{options.checkpoint}: started by hand; consent was not checked by this server",
+            file=sys.stderr,
+        )
 
 
 def _engine_settings(options: Options, checkpoint: "Checkpoint") -> "EngineSettings":
@@ -188,6 +208,8 @@ def _load_in_background(checkpoint: "Checkpoint", settings: "EngineSettings") ->
 
     loading: Future[Engine] = Future()
 
+    form = checkpoint.manifest.prompt_format
+
     def load() -> None:
         try:
             engine = LlamaEngine(
@@ -195,6 +217,8 @@ def _load_in_background(checkpoint: "Checkpoint", settings: "EngineSettings") ->
                 checkpoint.adapter_path,
                 settings,
                 end_of_text=checkpoint.end_of_text,
+                special_tokens=form is not None and form.uses_tokens,
+                reading=checkpoint.reading,
             )
         except BaseException as error:  # handed on: it is raised where the future is read
             loading.set_exception(error)

@@ -173,7 +173,11 @@ def _more(rng: random.Random, *, short: bool) -> str:
 def open_engine(opened: Checkpoint) -> Iterator[LlamaEngine]:
     """The engine of a checkpoint in this process, with the settings of a served one."""
     engine = LlamaEngine(
-        opened.base_path, opened.adapter_path, SETTINGS, end_of_text=opened.end_of_text
+        opened.base_path,
+        opened.adapter_path,
+        SETTINGS,
+        end_of_text=opened.end_of_text,
+        reading=opened.reading,
     )
     with closing(engine):
         yield engine

@@ -40,11 +40,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from botconvo.training.memory import keep_freed_memory
 from botconvo.transcript.grammar import Command, Line, print_line
 from model_server.checkpoint.folder import write_checkpoint
 from model_server.checkpoint.gguf_files import sha256_of, write_gpt2
+from model_server.checkpoint.hugging_face.tokenizer import read_tokenizer_json
 from model_server.checkpoint.manifest import Architecture, Manifest, Weights
-from model_server.checkpoint.tokens import read_tokenizer_json, tokenizer_digest
+from model_server.checkpoint.tokens import tokenizer_digest
 
 SOURCES = (
     "self_dialogue",
@@ -93,6 +95,8 @@ class Shape:
             resid_pdrop=dropout,
             embd_pdrop=dropout,
             attn_pdrop=dropout,
+            # The same function as GPT-2's "gelu_new" in one fused step.
+            activation_function="gelu_pytorch_tanh",
             bos_token_id=0,
             eos_token_id=0,
         )
@@ -360,7 +364,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--decay", type=float, default=0.4, help="share of the run that decays")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--warmup", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=16, help="rows a step")
+    parser.add_argument("--batch", type=int, default=32, help="rows a step")
     parser.add_argument(
         "--block", type=int, default=256, help="tokens a row; short rows are cheaper to train"
     )
@@ -495,6 +499,7 @@ def train(run: Run, batches: Batches, checks: dict[str, Ids]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Train, or report or export what is saved."""
     options = parse(arguments)
+    keep_freed_memory()
     run = Run.open(options)
     if options.export:
         export(run.model, run.shape, options.work, options, run.tokens)

@@ -10,11 +10,20 @@ from typing import Any
 import httpx
 import pytest
 from projects import checkpoints_of, make_project, persona_table, write_config
+from tiny_gguf import write_friends, write_plain_gpt2
 
-from botconvo.build import RunOptions, build_cast, build_people, build_plan, build_platforms
+from botconvo.build import (
+    RunOptions,
+    build_cast,
+    build_people,
+    build_plan,
+    build_platforms,
+    checkpoint_digest,
+)
 from botconvo.config import Settings, load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
 from botconvo.errors import ConfigError, ConsentError
+from botconvo.granting import Terms, grant, withdraw
 from botconvo.messages import Author, AuthorId
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.run import Plan, Reins
@@ -22,6 +31,7 @@ from botconvo.phrases import PhraseError
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.errors import CheckpointError
+from model_server.prompt_format import PromptFormat
 
 PERSON = PersonId("p-aaaaaaaaaa")
 
@@ -203,6 +213,67 @@ def test_a_manifest_that_says_fictional_does_not_overrule_the_ledger(
     store.append_ledger(withdrawn(store.ledger(), PERSON, datetime.now(UTC)))
     with pytest.raises(ConsentError, match="was withdrawn"):
         build_cast(load_settings(config), store)
+
+
+# Clones of earlier systems, which name nobody
+
+
+def foreign(path: Path, *more: str, name: str = "Bort") -> str:
+    return persona_table(name, *more, checkpoint=path.as_posix())
+
+
+def bind(store: Store, name: str, path: Path) -> PersonId:
+    terms = Terms(adult=True, checkpoints=(checkpoint_digest(path, store.path.parent),))
+    return grant(store, name, terms, datetime.now(UTC)).person.id
+
+
+def test_a_clone_that_names_nobody_is_bound_once(store: Store, tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "old bort.gguf")
+    config = settings(tmp_path, foreign(path))
+    with pytest.raises(ConsentError) as caught:
+        build_cast(config, store)
+    command = f'botconvo consent grant Bort --adult --checkpoint "{path}"'
+    assert str(caught.value).endswith(f"record who agreed: {command}")
+    assert "\n" not in str(caught.value)
+    person = bind(store, "Bort", path)
+    (member,) = build_cast(config, store)
+    assert member.person == person, "every post is claimed in this person's name"
+    assert member.spec.checkpoint.parent == tmp_path / "converted"
+    assert member.prompt_format == PromptFormat(kind="plain", speaker="Bort")
+    assert build_cast(config, store) == (member,)
+
+
+def test_a_withdrawn_consent_ends_an_old_clone(store: Store, tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "a.gguf")
+    bind(store, "Bort", path)
+    withdraw(store, "Bort", datetime.now(UTC))
+    with pytest.raises(
+        ConsentError, match="was withdrawn or has expired; if they agree again: bot"
+    ):
+        build_cast(settings(tmp_path, foreign(path)), store)
+
+
+def test_a_checkpoint_of_several_people_needs_each_ones_consent(
+    store: Store, tmp_path: Path
+) -> None:
+    path = write_friends(tmp_path / "friends.gguf", ["bort#1234", "Juno"])
+    both = settings(tmp_path, foreign(path), foreign(path, name="Juno"))
+    bind(store, "Bort", path)
+    with pytest.raises(ConsentError, match="Juno: nobody is bound"):
+        build_cast(both, store)
+    juno = bind(store, "Juno", path)
+    members = build_cast(both, store)
+    assert members[1].person == juno
+    assert [m.prompt_format.render([]) for m in members] == ["<bort#1234>", "<Juno>"]
+    with pytest.raises(ConfigError, match="has learned to speak as bort#1234, Juno"):
+        build_cast(settings(tmp_path, foreign(path, name="Milly")), store)
+
+
+def test_a_format_that_a_tokenizer_does_not_show_can_be_named(store: Store, tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "a.gguf")
+    bind(store, "Bort", path)
+    (member,) = build_cast(settings(tmp_path, foreign(path, 'prompt_format = "ssi"')), store)
+    assert member.prompt_format == PromptFormat(kind="ssi", speaker="Bort")
 
 
 # Plans

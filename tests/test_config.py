@@ -259,6 +259,7 @@ def test_every_setting_of_the_example_is_taken_up_when_it_is_uncommented(tmp_pat
     assert settings.personas[0].port == 8001
     assert settings.people[0].authors
     assert settings.conversation.allowed_words == ("damn",)
+    assert settings.conversation.bad_words == ("Voldemort",)
     assert settings.platforms.console is not None
     assert "# [" not in uncommented(EXAMPLE)
 

@@ -1,5 +1,7 @@
 """The rules of consent and the chain of the ledger."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -223,3 +225,22 @@ def test_every_record_survives_its_text(at: datetime, statement: str, names: lis
     entries = [granted([], record, salt="s")]
     assert latest_record(entries, BORT) == record
     assert verify(entries) == ()
+
+
+def test_a_clone_is_covered_by_the_record_that_names_it() -> None:
+    record = a_record(checkpoints=("a" * 64,))
+    assert allows(record, checkpoint="a" * 64)
+    assert not allows(record, checkpoint="b" * 64)
+    assert not allows(a_record(), checkpoint="a" * 64)
+    kept = latest_record([granted([], record, salt="s")], BORT)
+    assert kept == record
+
+
+def test_a_record_from_before_there_were_old_clones_is_still_read() -> None:
+    entry = granted([], a_record(), salt="s")
+    assert entry.text is not None
+    older = json.loads(entry.text)
+    del older["checkpoints"]
+    text = json.dumps(older, sort_keys=True, ensure_ascii=False)
+    seal = hashlib.sha256(f"s\n{text}".encode()).hexdigest()
+    assert latest_record([replace(entry, text=text, seal=seal)], BORT) == a_record()

@@ -11,7 +11,7 @@ from builders import NOON, a_message, an_author
 
 from botconvo.consent import live_record, verify
 from botconvo.errors import ConsentError
-from botconvo.granting import Terms, find_author, find_person, grant, withdraw
+from botconvo.granting import Terms, bound_person, find_author, find_person, grant, withdraw
 from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.store import STORE_NAME, Source, Store
 from botconvo.taking import take_exports
@@ -193,3 +193,75 @@ def test_a_person_is_found_by_name_opaque_id_or_author_id(store: Store, tmp_path
     person = grant(store, "bort", ADULT, NOON).person
     for typed in (person.id, BORT, "bort 🛹", "bort"):
         assert find_person(store.people(), typed) == person
+
+
+# Clones of earlier systems
+
+
+CLONE, OTHER = "a" * 64, "b" * 64
+OLD_CLONE = replace(ADULT, checkpoints=(CLONE,))
+
+
+def test_whoever_has_an_old_clone_need_not_be_in_any_export(store: Store) -> None:
+    done = grant(store, "Bort", OLD_CLONE, NOON)
+    assert (done.person.name, done.person.authors, done.taken) == ("Bort", frozenset(), 0)
+    assert bound_person(store, CLONE, "Bort", NOON) == done.person.id
+    assert bound_person(store, OTHER, "Bort", NOON) is None
+    with pytest.raises(ConsentError, match="import an export first"):
+        grant(store, "Smig", ADULT, NOON)
+
+
+def test_whoever_is_in_an_export_stays_the_same_person(store: Store, tmp_path: Path) -> None:
+    import_general(store, tmp_path)
+    done = grant(store, "bort", OLD_CLONE, NOON)
+    assert done.person.authors == {BORT}
+    assert grant(store, "bort", ADULT, NOON).person == done.person
+
+
+def test_a_further_clone_is_added_and_a_new_consent_keeps_them(store: Store) -> None:
+    person = grant(store, "Bort", OLD_CLONE, NOON).person
+    grant(store, "Bort", replace(ADULT, checkpoints=(OTHER, CLONE)), NOON)
+    renewed = grant(store, "Bort", replace(ADULT, statement="still fine"), NOON)
+    assert renewed.record.checkpoints == (CLONE, OTHER)
+    assert bound_person(store, CLONE, "x", NOON) == person.id
+
+
+def test_nothing_but_a_clone_leaves_the_other_terms_as_they_are(store: Store) -> None:
+    expires = NOON + timedelta(days=9)
+    before = grant(store, "Bort", replace(OLD_CLONE, platforms=("web",), expires_at=expires), NOON)
+    after = grant(store, "Bort", Terms(checkpoints=(OTHER,)), NOON)
+    kept = replace(before.record, id=after.record.id, checkpoints=(CLONE, OTHER))
+    assert after.record == kept
+    with pytest.raises(ConsentError, match="--adult"):
+        grant(store, "Smig", Terms(checkpoints=(OTHER,)), NOON)
+
+
+def test_a_withdrawal_ends_the_binding_too(store: Store) -> None:
+    grant(store, "Bort", OLD_CLONE, NOON)
+    withdraw(store, "Bort", NOON)
+    with pytest.raises(ConsentError, match="was withdrawn or has expired"):
+        bound_person(store, CLONE, "Bort", NOON)
+    assert grant(store, "Bort", ADULT, NOON).record.checkpoints == ()
+    assert bound_person(store, CLONE, "Bort", NOON) is None
+
+
+def test_an_expired_consent_ends_the_binding(store: Store) -> None:
+    later = NOON + timedelta(days=2)
+    grant(store, "Bort", replace(OLD_CLONE, expires_at=later), NOON)
+    assert bound_person(store, CLONE, "Bort", NOON)
+    with pytest.raises(ConsentError, match="has expired"):
+        bound_person(store, CLONE, "Bort", later)
+
+
+def test_of_several_in_one_checkpoint_each_agrees_for_themselves(store: Store) -> None:
+    bort = grant(store, "Bort", OLD_CLONE, NOON).person
+    assert bound_person(store, CLONE, "Juno", NOON) == bort.id, "whoever it is called"
+    assert bound_person(store, CLONE, "Juno", NOON, by_name=True) is None
+    juno = grant(store, "Juno", OLD_CLONE, NOON).person
+    assert bound_person(store, CLONE, "juno", NOON, by_name=True) == juno.id
+    assert bound_person(store, CLONE, "Smig", NOON) is None, "which of the two?"
+    withdraw(store, "Bort", NOON)
+    assert bound_person(store, CLONE, "Juno", NOON) == juno.id
+    for name in ("Bort", "Smig"):
+        with pytest.raises(ConsentError, match="withdrawn"):
+            bound_person(store, CLONE, name, NOON)

@@ -144,6 +144,13 @@ async def test_a_request_carries_the_token_and_every_setting() -> None:
     }
 
 
+async def test_a_total_of_tokens_is_asked_for_only_where_there_is_one() -> None:
+    async with a_server() as server, a_client(lambda: server.address) as client:
+        sampling = replace(REQUEST.sampling, max_total_tokens=60)
+        await client.complete(replace(REQUEST, sampling=sampling))
+    assert server.heard[0][1]["max_total_tokens"] == 60
+
+
 async def test_settings_that_are_open_are_left_to_the_server() -> None:
     async with a_server() as server, a_client(lambda: server.address) as client:
         await client.complete(replace(REQUEST, sampling=Sampling(temperature=0.5)))

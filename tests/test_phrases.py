@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import is_package
@@ -23,9 +25,11 @@ from botconvo.phrases import (
     PREFERRED_PACKAGE,
     PhraseError,
     PhrasePipeline,
+    classic_sentence,
     clean_for_phrases,
     has_content,
     load_pipeline,
+    pick_classic_phrase,
     pick_phrase,
 )
 
@@ -311,6 +315,78 @@ def test_with_nothing_left_there_is_no_phrase(phrases: list[str]) -> None:
 
 def test_white_space_in_a_phrase_is_collapsed() -> None:
     assert pick_phrase([" the\n old  cat "], random.Random(0)) == "the old cat"
+
+
+# BotConvo's choice
+
+
+@given(phrases=st.lists(st.text("abc '", min_size=1), max_size=6), seed=st.integers(0, 2**32))
+@settings(deadline=None)
+def test_of_several_the_last_is_never_picked_and_one_alone_always(
+    phrases: list[str], seed: int
+) -> None:
+    rng = random.Random(seed)
+    fit = [
+        tidy
+        for tidy in (" ".join(phrase.split()) for phrase in phrases)
+        if tidy and not any(word[0] == "'" or word[-1] == "'" for word in tidy.split())
+    ]
+    picked = pick_classic_phrase(phrases, "a whole other sentence", rng)
+    if not fit:
+        assert picked is None
+    elif len(fit) == 1:
+        assert picked == fit[0]
+    else:
+        assert picked in fit[:-1]
+
+
+def test_all_but_the_last_come_up_alike() -> None:
+    rng = random.Random(2)
+    phrases = ["the cat", "my sofa", "a blue moon", "the last one"]
+    drawn = Counter(pick_classic_phrase(phrases, "no such sentence", rng) for _ in range(900))
+    assert set(drawn) == set(phrases[:-1])
+    assert all(250 < count < 350 for count in drawn.values())
+
+
+def test_a_phrase_that_is_the_whole_sentence_is_none() -> None:
+    assert pick_classic_phrase(["my old cat"], "my old cat", random.Random(0)) is None
+    assert pick_classic_phrase(["my old cat"], "my old cat.", random.Random(0)) == "my old cat"
+
+
+@pytest.mark.parametrize("phrase", ["'s sword", "the dogs'", "’s sword", "rock 'n' roll"])
+def test_a_phrase_with_half_a_contraction_is_none(phrase: str) -> None:
+    assert pick_classic_phrase([phrase, "the cat", "x y"], "s", random.Random(0)) == "the cat"
+    assert pick_classic_phrase([phrase], "s", random.Random(0)) is None
+
+
+def test_a_phrase_with_a_whole_contraction_is_one() -> None:
+    assert pick_classic_phrase(["bort's sword"], "s", random.Random(0)) == "bort's sword"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", ""),
+        ("one sentence", "one sentence"),
+        ("ok. this one is longer! no?", "this one is longer!"),
+        ("first line\nthe second, longer line\r\nthird", "the second, longer line"),
+        ("same size. size same.", "same size."),
+        ("v1.2 is out... really  now", "v1.2 is out..."),
+        ("look at https://example.org/a.b?c=d please", ""),
+        ("look: https://e.org. but this is the longer sentence", "but this is the longer sentence"),
+        ("an httpd is longer than all. ok", ""),
+    ],
+)
+def test_the_longest_sentence_is_looked_at_and_none_that_links(text: str, sentence: str) -> None:
+    assert classic_sentence(text) == sentence
+
+
+def test_a_message_becomes_a_phrase_as_botconvo_did_it(bundled: PhrasePipeline) -> None:
+    sentence = classic_sentence("lol. my old cat sleeps on the new sofa near a window!")
+    found = bundled.noun_phrases(sentence)
+    assert found == ("my old cat", "the new sofa", "a window")
+    picked = {pick_classic_phrase(found, sentence, random.Random(n)) for n in range(40)}
+    assert picked == {"my old cat", "the new sofa"}
 
 
 # Choosing a pipeline

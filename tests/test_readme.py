@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from projects import checkpoints_of, persona_table, write_config
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,7 +53,9 @@ def write_export(path: Path) -> None:
     path.write_text(json.dumps(export), encoding="utf-8")
 
 
-def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    command: str, folder: Path, *more: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command)
     assert words[0] == "botconvo"
     return subprocess.run(
@@ -62,7 +65,7 @@ def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[s
         text=True,
         encoding="utf-8",
         timeout=240,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         check=False,
     )
 
@@ -94,6 +97,25 @@ def test_every_path_that_it_names_exists() -> None:
         assert (ROOT / path).exists(), path
     for path in re.findall(r"`((?:src|scripts|docs)/[\w/.-]+)`", README):
         assert (ROOT / path).exists(), path
+
+
+def test_its_ways_to_play_work(tmp_path: Path) -> None:
+    """Word for word, with invented friends whose checkpoints are made in no time."""
+    checkpoints_of(("Bort", "Juno"), tmp_path)
+    write_config(tmp_path, persona_table("Bort"), persona_table("Juno"), conversation="")
+    steps = commands("Play")
+    assert [step.split()[1] for step in steps] == ["chat", "chat", "generate", "generate"]
+    first, suggesting, lines, conversation = (
+        run(step, tmp_path, "--seed", "1", "--max-tokens", "8", typed="hello\n/again\n1\n\n")
+        for step in steps
+    )
+    for done in (first, suggesting, lines, conversation):
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "You play You. Bort is a clone." in first.stdout
+    assert "You play Juno. Bort is a clone." in suggesting.stdout
+    assert len(lines.stdout.splitlines()) == 5
+    assert all(line.startswith("the goblin") for line in lines.stdout.splitlines())
+    assert len(conversation.stdout.splitlines()) == 30
 
 
 def test_its_way_from_an_export_to_a_talk_works(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from botconvo.messages import MessageId
 from botconvo.personas import PersonaName, Sampling
 from botconvo.ports import Completion
 from botconvo.transcript.grammar import Command, Line
-from botconvo.voices import CloneVoice
+from botconvo.voices import CloneVoice, CompanyVoice
 from model_server.prompt_format import PromptFormat
 
 BORT = PersonaName("Bort")
@@ -106,6 +106,30 @@ async def test_a_plain_format_gets_the_opening_alone() -> None:
     assert generator.history[0].stop == ("<|endoftext|>",)
 
 
+async def test_plain_words_are_never_an_act() -> None:
+    generator = FakeGenerator([" is\nmine", " REACT: 🔥;", "\n"])
+    plain = PromptFormat(kind="plain", speaker="Bort", start="<|startoftext|>")
+    draft = await a_voice(generator, prompt_format=plain).draft(replace(ASK, open_with_phrase=True))
+    assert draft.prompt == "<|startoftext|>the goblin sword"
+    assert [c.line.argument for c in draft.candidates if c.line] == [
+        "the goblin sword is mine",
+        "the goblin sword REACT: 🔥;",
+        "the goblin sword",
+    ]
+    assert [c.verdict for c in draft.candidates] == ["ok", "ok", "empty"]
+    draft = await a_voice(FakeGenerator(["WTF: no", " \n"]), prompt_format=plain).draft(ASK)
+    assert [c.verdict for c in draft.candidates] == ["ok", "empty"]
+
+
+async def test_a_name_that_is_a_token_gets_its_rows() -> None:
+    generator = FakeGenerator([" no, mine"])
+    friends = PromptFormat(kind="speaker_token", speaker="Bort", speakers=("bort", "juno"))
+    draft = await a_voice(generator, prompt_format=friends).draft(ASK)
+    assert draft.prompt == "<juno> the goblin sword is mine\n<bort>"
+    assert draft.candidates[0].line == Line(name="Bort", argument="no, mine")
+    assert generator.history[0].stop == ("\n", "<bort>", "<juno>")
+
+
 async def test_every_completion_becomes_a_judged_candidate() -> None:
     cut = Completion(text=" half a", finished=False, logprob=-2.0)
     generator = FakeGenerator([" fine", cut, "", " ...", " REACT: 🔥;", " INIT;"])
@@ -140,3 +164,66 @@ async def test_the_channel_does_not_stand_still_while_phrases_are_looked_for() -
     async with asyncio.timeout(20):
         assert (await drafting).candidates[0].verdict == "ok"
     assert (await drafting).latency_ms >= 0.0
+
+
+GPT2_SIMPLE = PromptFormat(kind="plain", speaker="Bort", start="<|startoftext|>")
+
+
+async def test_a_plain_format_says_texts_of_several_lines_and_words_that_look_like_acts() -> None:
+    generator = FakeGenerator(["\nis mine\nand yours", " VIDEO: mine"])
+    draft = await a_voice(generator, prompt_format=GPT2_SIMPLE).draft(
+        replace(ASK, open_with_phrase=True)
+    )
+    assert [c.line and c.line.argument for c in draft.candidates] == [
+        "the goblin sword is mine and yours",
+        "the goblin sword VIDEO: mine",
+    ]
+    assert {c.verdict for c in draft.candidates} == {"ok"}
+
+
+async def test_by_botconvos_law_only_the_longest_sentence_is_looked_at() -> None:
+    sentence = "the goblin sword is not in a shop."
+    extractor = FakeExtractor({sentence: ("the goblin sword", "a shop")})
+    text = f"No. {sentence}\nOk?"
+    for seed in range(12):
+        ask = replace(ASK, phrase_from=text, phrase_law="classic", open_with_phrase=True, seed=seed)
+        ask = replace(ask, avoid=("the goblin sword",))
+        draft = await a_voice(FakeGenerator([" ok"]), extractor=extractor).draft(ask)
+        assert draft.phrase == "the goblin sword", "never the last, and lately used or not"
+
+
+@pytest.mark.parametrize("text", ["see http://a.b and the goblin sword", "the goblin sword", "  "])
+async def test_by_botconvos_law_a_link_and_a_whole_sentence_open_nothing(text: str) -> None:
+    extractor = FakeExtractor({text: ("the goblin sword",)})
+    ask = replace(ASK, phrase_from=text, phrase_law="classic", open_with_phrase=True)
+    voice = a_voice(FakeGenerator([" ok"]), extractor=extractor, prompt_format=GPT2_SIMPLE)
+    draft = await voice.draft(ask)
+    assert (draft.phrase, draft.prompt) == (None, "<|startoftext|>")
+
+
+async def test_an_opening_goes_before_a_phrase() -> None:
+    generator = FakeGenerator([" bites"])
+    ask = replace(ASK, open_with_phrase=True, opening="my dog")
+    draft = await a_voice(generator).draft(ask)
+    assert draft.prompt.endswith("\nBort: my dog")
+    assert draft.candidates[0].line == Line(name="Bort", argument="my dog bites")
+
+
+# Whoever speaks next
+
+
+async def test_the_company_is_asked_who_speaks_next_and_what() -> None:
+    generator = FakeGenerator(["Juno: no, mine", "Bort: REACT: 🔥;", "Freya: hi", "no name"])
+    voice = CompanyVoice(TRANSCRIPT, ("Bort", "Juno"), generator, ANYTHING)
+    draft = await voice.draft(ASK)
+    assert draft.prompt == "Juno: INIT;\nJuno: the goblin sword\\nis mine\n"
+    assert generator.history[0].stop == ("\n",)
+    assert [c.verdict for c in draft.candidates] == ["ok", "ok", "foreign", "empty"]
+    assert draft.candidates[0].line == Line(name="Juno", argument="no, mine")
+    assert draft.candidates[2].line is not None, "so that it can be told who was left out"
+
+
+async def test_the_filters_apply_to_everybody() -> None:
+    generator = FakeGenerator(["Juno: no, mine", "Juno: @everyone look"])
+    voice = CompanyVoice(TRANSCRIPT, ("Juno",), generator, Nothing())
+    assert [c.verdict for c in (await voice.draft(ASK)).candidates] == ["unsafe", "unsafe"]

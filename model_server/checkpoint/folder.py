@@ -16,11 +16,12 @@ from pydantic import ValidationError
 
 from model_server.checkpoint.gguf_header import Header, read_header
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest, Weights
-from model_server.checkpoint.tokens import sha256_of, tokenizer_digest, tokens_of
+from model_server.checkpoint.sizes import sizes_of
+from model_server.checkpoint.tokens import AS_IT_IS, Reading, sha256_of, tokenizer_digest, tokens_of
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "sync", "write_checkpoint"]
 
 _LARGE = 200_000_000
 """Bytes; hashing a larger file would cost more than 0.2 s at every start."""
@@ -31,7 +32,8 @@ class Checkpoint:
     """A checkpoint that was found whole.
 
     ``base_path`` are the weights to load, ``adapter_path`` the LoRA adapter on them or None;
-    ``digest`` is the SHA-256 of the manifest's bytes, ``end_of_text`` a token id.
+    ``digest`` is the SHA-256 of the manifest's bytes, ``end_of_text`` a token id, ``reading`` what
+    has to be done to a prompt.
     """
 
     manifest: Manifest
@@ -40,6 +42,7 @@ class Checkpoint:
     adapter_path: Path | None
     digest: str
     end_of_text: int
+    reading: Reading = AS_IT_IS
 
 
 def load_checkpoint(
@@ -77,6 +80,7 @@ def load_checkpoint(
         adapter_path=adapter_path,
         digest=digest,
         end_of_text=tokens.end_of_text,
+        reading=tokens.reading,
     )
 
 
@@ -184,21 +188,11 @@ def _weights_of_base_folder(folder: Path, hash_large: bool) -> Path:
 
 def _check_architecture(path: Path, header: Header, manifest: Manifest) -> None:
     """The sizes in the GGUF file's metadata against the manifest's."""
-    expected = manifest.architecture
-    name = header.text("general.architecture")
-    embedding = header.tensors.get("token_embd.weight")
-    facts = {
-        "name": (name, expected.name),
-        "layers": (header.number(f"{name}.block_count"), expected.layers),
-        "width": (header.number(f"{name}.embedding_length"), expected.width),
-        "heads": (header.number(f"{name}.attention.head_count"), expected.heads),
-        "context": (header.number(f"{name}.context_length"), expected.context),
-        "vocabulary": (embedding.shape[0] if embedding else None, expected.vocabulary),
-    }
+    expected, found_sizes = manifest.architecture.model_dump(), sizes_of(header)
     if header.text("general.type") not in ("model", None):
         raise CheckpointError(f"{path}: is not whole weights but {header.text('general.type')}")
-    for key, (found, wanted) in facts.items():
-        if found != wanted:
+    for key, wanted in expected.items():
+        if (found := found_sizes[key]) != wanted:
             raise CheckpointError(
                 f"{path}: has {key} {found}, the manifest says {wanted} (architecture.{key}); "
                 "these do not belong together"
@@ -259,7 +253,7 @@ def write_checkpoint(folder: Path, manifest: Manifest, weights: Path) -> None:
         text = manifest.model_dump_json(indent=2) + "\n"
         (partial / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
         for path in (copy, partial / MANIFEST_NAME, partial):
-            _sync(path)
+            sync(path)
         _swap(partial, folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -285,10 +279,10 @@ def _swap(partial: Path, folder: Path) -> None:
             raise
     else:
         partial.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Force a file or a folder out to the disk."""
     if path.is_dir() and os.name == "nt":  # Windows opens no folders and needs no sync of them
         return

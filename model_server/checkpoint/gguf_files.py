@@ -8,28 +8,31 @@ module knows nothing of manifests or folders, and neither torch nor transformers
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 import gguf
 import numpy as np
-import numpy.typing as npt
 
 from model_server.checkpoint.gguf_header import Header, read_header
-from model_server.checkpoint.manifest import Architecture
-from model_server.checkpoint.tokens import (
-    Tokens,
-    read_tokenizer_json,
-    sha256_of,
-    tokenizer_digest,
-    tokens_of,
+from model_server.checkpoint.gguf_writing import (
+    Array,
+    Plan,
+    Progress,
+    Quantization,
+    Tensor,
+    Wanted,
+    write_model,
+    written_whole,
 )
+from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.tokens import Tokens, sha256_of, tokenizer_digest, tokens_of
 from model_server.errors import CheckpointError
 
 __all__ = [
     "Array",
     "Tokens",
+    "plan_gpt2",
     "read_gpt2",
-    "read_tokenizer_json",
     "sha256_of",
     "tokenizer_digest",
     "tokens_of",
@@ -37,8 +40,6 @@ __all__ = [
     "write_lora",
 ]
 
-Array: TypeAlias = npt.NDArray[Any]
-_NORMAL, _CONTROL = 1, 3  # llama.cpp's token types
 _LAYER_NORM_EPSILON = 1e-5  # of every published GPT-2 configuration
 
 _MODULES = {
@@ -55,21 +56,64 @@ _OUTER = {
     "transformer.ln_f.weight": "output_norm.weight",
     "transformer.ln_f.bias": "output_norm.bias",
 }
-_QUANTIZATIONS = {
-    "q8_0": gguf.GGMLQuantizationType.Q8_0,
-    "f16": gguf.GGMLQuantizationType.F16,
-    "f32": gguf.GGMLQuantizationType.F32,
-}
+
+
+def plan_gpt2(
+    architecture: Architecture,
+    *,
+    inner: int | None = None,
+    epsilon: float = _LAYER_NORM_EPSILON,
+    tied: bool = True,
+) -> Plan:
+    """A GPT-2's file; ``inner`` is the width between, ``tied`` says it has no output layer."""
+    width, inner = architecture.width, inner or 4 * architecture.width
+    embedding = (architecture.vocabulary, width)
+    shapes = {"token_embd.weight": embedding, "position_embd.weight": (architecture.context, width)}
+    tensors = [
+        _as_it_is(ours, theirs, shapes.get(ours, (width,)), exact=ours != "token_embd.weight")
+        for theirs, ours in _OUTER.items()
+    ]
+    for layer in range(architecture.layers):
+        tensors += _gpt2_block(f"blk.{layer}", f"transformer.h.{layer}", width, inner)
+    if not tied:
+        tensors.append(_as_it_is("output.weight", "lm_head.weight", embedding))
+    return Plan(
+        architecture=architecture,
+        numbers={"feed_forward_length": inner, "attention.layer_norm_epsilon": epsilon},
+        tensors=tuple(tensors),
+    )
+
+
+def _gpt2_block(ours: str, theirs: str, width: int, inner: int) -> Iterator[Wanted]:
+    shapes = {
+        "attn.c_attn": (width, 3 * width),
+        "attn.c_proj": (width, width),
+        "mlp.c_fc": (width, inner),
+        "mlp.c_proj": (inner, width),
+    }
+    for module, short in _NORMS.items():
+        for part in ("weight", "bias"):
+            yield _as_it_is(f"{ours}.{short}.{part}", f"{theirs}.{module}.{part}", (width,), True)
+    for module, short in _MODULES.items():
+        weight, bias = f"{theirs}.{module}.weight", f"{theirs}.{module}.bias"
+        shape = shapes[module]
+        yield Wanted(ours=f"{ours}.{short}.weight", theirs=weight, shape=shape, transposed=True)
+        yield _as_it_is(f"{ours}.{short}.bias", bias, shape[1:], True)
+
+
+def _as_it_is(ours: str, theirs: str, shape: tuple[int, ...], exact: bool = False) -> Wanted:
+    return Wanted(ours=ours, theirs=theirs, shape=shape, exact=exact)
 
 
 def write_gpt2(
     path: Path,
-    weights: Mapping[str, Array],
+    weights: Mapping[str, Tensor],
     architecture: Architecture,
     tokens: Tokens,
     *,
-    quantization: Literal["q8_0", "f16", "f32"],
+    quantization: Quantization,
     name: str,
+    progress: Progress | None = None,
 ) -> None:
     """Write whole GPT-2 weights; the output layer is tied to the token embedding.
 
@@ -78,105 +122,11 @@ def write_gpt2(
     Raises:
         CheckpointError: a weight is missing or of another shape, or the disk refuses.
     """
-    writer = gguf.GGUFWriter(None, "gpt2")
-    _describe(writer, architecture, weights, name)
-    writer.add_file_type(
-        {"q8_0": gguf.LlamaFileType.MOSTLY_Q8_0, "f16": gguf.LlamaFileType.MOSTLY_F16}.get(
-            quantization, gguf.LlamaFileType.ALL_F32
-        )
+    fully = weights.get("transformer.h.0.mlp.c_fc.weight")
+    plan = plan_gpt2(architecture, inner=None if fully is None else fully.shape[-1])
+    write_model(
+        path, plan, weights, tokens, quantization=quantization, name=name, progress=progress
     )
-    _add_tokens(writer, tokens, architecture)
-    for ours, theirs, linear in _names(architecture.layers):
-        array = _checked(weights, theirs, ours, architecture)
-        array = np.ascontiguousarray(array.T if linear else array, dtype=np.float32)
-        whole = not linear and ours != "token_embd.weight"
-        kind = _kind_for(array, "f32" if whole else quantization)
-        writer.add_tensor(ours, gguf.quants.quantize(array, kind), raw_dtype=kind)
-    _write(writer, path)
-
-
-def _names(layers: int) -> Iterator[tuple[str, str, bool]]:
-    """(name in the file, name in transformers, whether it is a linear layer's matrix)."""
-    for theirs, ours in _OUTER.items():
-        yield ours, theirs, False
-    for layer in range(layers):
-        for module, short in (_NORMS | _MODULES).items():
-            for part in ("weight", "bias"):
-                linear = module in _MODULES and part == "weight"
-                yield (
-                    f"blk.{layer}.{short}.{part}",
-                    f"transformer.h.{layer}.{module}.{part}",
-                    linear,
-                )
-
-
-def _checked(weights: Mapping[str, Array], theirs: str, ours: str, a: Architecture) -> Array:
-    array = weights.get(theirs)
-    if array is None:
-        raise CheckpointError(f"weight {theirs} is missing; these are not the weights of a GPT-2")
-    expected = {
-        "token_embd.weight": (a.vocabulary, a.width),
-        "position_embd.weight": (a.context, a.width),
-    }.get(ours)
-    if expected is not None and array.shape != expected:
-        raise CheckpointError(f"weight {theirs} has shape {array.shape}, not {expected}")
-    return array
-
-
-def _kind_for(array: Array, quantization: str) -> gguf.GGMLQuantizationType:
-    kind = _QUANTIZATIONS[quantization]
-    block = gguf.GGML_QUANT_SIZES[kind][0]
-    return kind if array.shape[-1] % block == 0 else gguf.GGMLQuantizationType.F16
-
-
-def _describe(
-    writer: gguf.GGUFWriter, architecture: Architecture, weights: Mapping[str, Array], name: str
-) -> None:
-    inner = weights.get("transformer.h.0.mlp.c_fc.weight")
-    writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(name)
-    writer.add_context_length(architecture.context)
-    writer.add_embedding_length(architecture.width)
-    writer.add_feed_forward_length(4 * architecture.width if inner is None else inner.shape[1])
-    writer.add_block_count(architecture.layers)
-    writer.add_head_count(architecture.heads)
-    writer.add_layer_norm_eps(_LAYER_NORM_EPSILON)
-
-
-def _add_tokens(writer: gguf.GGUFWriter, tokens: Tokens, architecture: Architecture) -> None:
-    if len(tokens.tokens) != architecture.vocabulary:
-        raise CheckpointError(
-            f"the tokenizer has {len(tokens.tokens)} tokens, the weights {architecture.vocabulary}"
-        )
-    kinds = [_NORMAL] * len(tokens.tokens)
-    kinds[tokens.end_of_text] = _CONTROL
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens.tokens)
-    writer.add_token_types(kinds)
-    writer.add_token_merges(tokens.merges)
-    writer.add_bos_token_id(tokens.end_of_text)
-    writer.add_eos_token_id(tokens.end_of_text)
-    writer.add_add_bos_token(False)
-
-
-def _write(writer: gguf.GGUFWriter, path: Path) -> None:
-    """Write beside ``path``, then put it in place."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        try:
-            writer.write_header_to_file(partial)
-            writer.write_kv_data_to_file()
-            writer.write_tensors_to_file()
-        finally:
-            writer.close()
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from None
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def read_gpt2(path: Path) -> tuple[dict[str, Array], Architecture, Tokens]:
@@ -187,11 +137,12 @@ def read_gpt2(path: Path) -> tuple[dict[str, Array], Architecture, Tokens]:
     """
     header = read_header(path)
     architecture, tokens = _architecture(path, header), tokens_of(path, header)
+    _refuse_unusual(path, header)
     data = np.memmap(path, mode="r", dtype=np.uint8)
     weights = {}
-    for ours, theirs, linear in _names(architecture.layers):
-        array = _tensor(path, header, data, ours)
-        weights[theirs] = np.ascontiguousarray(array.T if linear else array)
+    for wanted in plan_gpt2(architecture).tensors:
+        array = _tensor(path, header, data, wanted.ours)
+        weights[wanted.theirs] = np.ascontiguousarray(array.T if wanted.transposed else array)
     return weights, architecture, tokens
 
 
@@ -210,6 +161,16 @@ def _architecture(path: Path, header: Header) -> Architecture:
         if not number:
             raise CheckpointError(f"{path}: the GGUF file does not tell its {key}")
     return Architecture.model_validate({"name": "gpt2", **numbers})
+
+
+def _refuse_unusual(path: Path, header: Header) -> None:
+    """What the engine serves, but whoever reads the weights back here would compute otherwise."""
+    epsilon = header.metadata.get("gpt2.attention.layer_norm_epsilon")
+    if epsilon != float(np.float32(_LAYER_NORM_EPSILON)) or "output.weight" in header.tensors:
+        raise CheckpointError(
+            f"{path}: is a GPT-2 with an output layer or a norm of its own, which can be served "
+            "but not trained on; name another base"
+        )
 
 
 def _tensor(path: Path, header: Header, data: Array, name: str) -> Array:
@@ -251,7 +212,13 @@ def write_lora(
         dtype = np.float16 if precision == "f16" else np.float32
         writer.add_tensor(f"{ours}.lora_a", np.ascontiguousarray(a, dtype=dtype))
         writer.add_tensor(f"{ours}.lora_b", np.ascontiguousarray(b, dtype=dtype))
-    _write(writer, path)
+    with written_whole(path) as partial:
+        try:
+            writer.write_header_to_file(partial)
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+        finally:
+            writer.close()
 
 
 def _adapter_name(module: str, a: Array, b: Array, architecture: Architecture) -> str:

@@ -69,6 +69,14 @@ class Header:
         texts = [item for item in value if isinstance(item, str)]
         return texts if len(texts) == len(value) else None
 
+    def reals(self, key: str) -> list[float] | None:
+        """An array of numbers, whole ones included."""
+        value = self.metadata.get(key)
+        if not isinstance(value, list):
+            return None
+        reals = [item for item in value if isinstance(item, int | float)]
+        return reals if len(reals) == len(value) else None
+
 
 class _Cursor:
     """Reads values one behind the other out of a mapped file."""
@@ -98,6 +106,20 @@ class _Cursor:
         self.at = end
         return text
 
+    def texts(self, count: int) -> list[Scalar]:
+        """Many texts; vocabularies hold hundreds of thousands, and every server reads its own."""
+        data, at, last = self.data, self.at, len(self.data)
+        length_of = struct.Struct("<Q").unpack_from
+        found: list[Scalar] = []
+        for _ in range(count):
+            first = at + 8
+            at = first + length_of(data, at)[0]
+            if at > last:
+                raise ValueError("a text beyond the end")
+            found.append(data[first:at].decode("utf-8"))
+        self.at = at
+        return found
+
     def value(self, kind: int) -> Value:
         if kind == _STRING:
             return self.text()
@@ -105,7 +127,7 @@ class _Cursor:
             return self.take(_SCALARS[kind])[0]
         item, length = self.count("I"), self.count()
         if item == _STRING:
-            return [self.text() for _ in range(length)]
+            return self.texts(length)
         return list(self.take(f"{length}{_SCALARS[item]}"))
 
 

@@ -1,7 +1,9 @@
 """``manifest.json``: everything about a checkpoint that is not a weight.
 
 A checkpoint is a folder with this file and one GGUF file: either an adapter (LoRA, with ``base``
-naming the weights it belongs to) or whole weights.  A base is a checkpoint without a persona.
+naming the weights it belongs to) or whole weights.  A base is a checkpoint without a persona.  What
+was converted from another form names no persona either: its ``source`` is bound to a person in the
+ledger of a project.
 """
 
 from datetime import datetime
@@ -11,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["MANIFEST_NAME", "Architecture", "BaseReference", "Consent", "Manifest", "Weights"]
+__all__ = [
+    "MANIFEST_NAME",
+    "Architecture",
+    "BaseReference",
+    "Consent",
+    "Manifest",
+    "Source",
+    "Weights",
+]
 
 MANIFEST_NAME = "manifest.json"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,10 +58,21 @@ class Architecture(_Strict):
     name: str
     layers: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
-    heads: Annotated[int, Field(gt=0)]
+    heads: Annotated[int, Field(ge=0)]
+    """0 for an architecture that has none."""
     vocabulary: Annotated[int, Field(gt=0)]
     context: Annotated[int, Field(gt=0)]
     """Tokens that the positions were trained for."""
+
+
+class Source(_Strict):
+    """The checkpoint of another program that this one was converted from."""
+
+    kind: Literal["gpt-2-simple", "hugging-face", "gguf"]
+    name: str
+    """Its folder or file, and which of its states, for people to read."""
+    sha256: Digest
+    """Over all that was read of it."""
 
 
 class Consent(_Strict):
@@ -80,6 +101,7 @@ class Manifest(_Strict):
     """Digest of the token list and the merges (see ``tokenizer_digest``)."""
     prompt_format: PromptFormat | None = None
     consent: Consent | None = None
+    source: Source | None = None
     corpus_sha256: Digest | None = None
     training: dict[str, str | int | float | bool | None] = {}
     """Settings, seed and losses of the run that made it, for people to read."""

@@ -4,9 +4,11 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
+import os
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -23,29 +25,49 @@ from botconvo.config import (
     load_settings,
     read_environment,
 )
-from botconvo.consent import PersonId, live_record
+from botconvo.consent import PersonId, allows, live_record
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
+from botconvo.granting import bound_person
 from botconvo.messages import AuthorId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
+from botconvo.old_clones import CONVERTED, person_behind, speaking_as
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.clock import RealClock
+from botconvo.orchestrator.playing import Playing
 from botconvo.orchestrator.run import Plan, Reins
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
-from botconvo.personas import Persona, PersonaName
+from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
 from botconvo.ports import Platform
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
-from botconvo.voices import CloneVoice, Voice
-from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.checkpoint.manifest import Consent
+from botconvo.voices import CloneVoice, CompanyVoice, Voice
+from model_server.checkpoint import opening
+from model_server.checkpoint.conversion import Precision
+from model_server.checkpoint.folder import Checkpoint
+from model_server.checkpoint.manifest import Consent, Source
+from model_server.checkpoint.opening import DEFAULT_PRECISION
 from model_server.errors import ModelServerError
+from model_server.prompt_format import PromptFormat
 
-__all__ = ["RunOptions", "build_cast", "build_plan", "build_platforms", "bundled_base"]
+__all__ = [
+    "CONVERSING",
+    "PlayOptions",
+    "RunOptions",
+    "build_cast",
+    "build_plan",
+    "build_platforms",
+    "build_playing",
+    "bundled_base",
+]
+
+_PLAY_PRESET = "friend-simulator"
+CONVERSING = ("transcript", "speaker_token")
+"""Kinds of prompt formats that tell speakers apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +82,56 @@ class RunOptions:
     json: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayOptions:
+    """What the command line says about ``chat`` and ``generate``; None leaves it to the settings.
+
+    ``max_tokens`` is what an answer may have where neither preset, persona nor ``sampling`` says.
+    """
+
+    name: str | None
+    sampling: Sampling
+    preset: str | None = None
+    seed: int | None = None
+    bad_words: tuple[str, ...] = ()
+    max_tokens: int | None = None
+
+
 def bundled_base() -> Path:
     """The folder of the base model that comes with BotConvo."""
     return Path(str(files("botconvo") / "demo" / "base"))
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
+def open_checkpoint(
+    path: Path, cache: Path | None = None, precision: Precision = DEFAULT_PRECISION
+) -> Checkpoint:
     """A checkpoint with its base: the one that it names, else the one that comes with BotConvo.
+
+    One of another program is converted once, into ``cache`` (None: the user's).
 
     Raises:
         CheckpointError: it is missing, torn, or does not fit together.
     """
-    return load_checkpoint(folder, base=bundled_base())
+    return opening.open_checkpoint(
+        path,
+        base=bundled_base(),
+        cache=cache or opening.user_cache(os.environ),
+        precision=precision,
+    )
+
+
+def project_cache(project: Path) -> Path | None:
+    """Where a project keeps converted checkpoints; None for a folder that is no project."""
+    return project / CONVERTED if (project / STORE_NAME).exists() else None
+
+
+def checkpoint_digest(checkpoint: Path, project: Path) -> str:
+    """What the consent of a person is bound to, for a checkpoint that names nobody.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it says itself whose it is.
+    """
+    return opening.digest_of(checkpoint, project / CONVERTED)
 
 
 def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
@@ -88,28 +148,19 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
-    checkpoint = open_checkpoint(persona.checkpoint)
-    manifest, servers = checkpoint.manifest, settings.model_server
-    if manifest.prompt_format is None or manifest.consent is None:
-        raise ConfigError(
-            f"{persona.name}: {persona.checkpoint} is a base, not a clone; "
-            "train one with 'botconvo train NAME'"
-        )
-    if manifest.prompt_format.speaker != persona.name:
-        raise ConfigError(
-            f"{persona.name}: {persona.checkpoint} was trained as "
-            f"{manifest.prompt_format.speaker!r}; give the persona that name"
-        )
+    servers = settings.model_server
+    cache = store.path.parent / CONVERTED
+    checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
+    form, person = _speech_and_person(persona, checkpoint, store)
     if persona.avatar is not None and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
-    person = consenting_person(manifest.consent, store, persona.name)
     spec = ModelSpec(
         persona=persona.name,
-        checkpoint=persona.checkpoint,
+        checkpoint=checkpoint.folder,
         base=checkpoint.base_path if checkpoint.adapter_path is not None else None,
         digest=checkpoint.digest,
         port=persona.port or 0,
-        context=min(servers.context, manifest.architecture.context),
+        context=min(servers.context, checkpoint.manifest.architecture.context),
         parallel=servers.parallel,
         threads=servers.threads,
     )
@@ -118,7 +169,35 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
     )
-    return CastMember(persona=clone, spec=spec, person=person, prompt_format=manifest.prompt_format)
+    return CastMember(persona=clone, spec=spec, person=person, prompt_format=form)
+
+
+def _speech_and_person(
+    persona: PersonaSettings, checkpoint: Checkpoint, store: Store
+) -> tuple[PromptFormat, PersonId | None]:
+    """How a clone speaks and who agreed to it.
+
+    Raises:
+        ConfigError: the checkpoint is a base, or a clone of somebody else.
+        ConsentError: nobody agreed.
+    """
+    name, manifest = persona.name, checkpoint.manifest
+    form, source = manifest.prompt_format, manifest.source
+    if form is None or (manifest.consent is None and source is None):
+        raise ConfigError(
+            f"{name}: {persona.checkpoint} is a base, not a clone; "
+            "train one with 'botconvo train NAME'"
+        )
+    if manifest.consent is None and source is not None:
+        form = speaking_as(name, form, persona.prompt_format, persona.checkpoint)
+        return form, person_behind(source, form, store, persona.checkpoint)
+    if form.speaker != name:
+        raise ConfigError(
+            f"{name}: {persona.checkpoint} was trained as {form.speaker!r}; "
+            "give the persona that name"
+        )
+    assert manifest.consent is not None
+    return form, consenting_person(manifest.consent, store, name)
 
 
 def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | None:
@@ -168,7 +247,7 @@ def build_plan(
     extractor = LoadingPipeline(settings.spacy_pipeline)
     if settings.spacy_pipeline not in ("auto", "bundled"):
         _ = extractor.description  # what the owner names is there before anybody speaks
-    text_filter = WordListFilter(settings.conversation.allowed_words)
+    text_filter = _text_filter(settings)
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
         fresh = load_settings(options.config)
@@ -177,6 +256,7 @@ def build_plan(
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
         text_filter.allow(fresh.conversation.allowed_words)
+        text_filter.forbid(fresh.conversation.bad_words)
         return members, fresh.conversation.manners(options.preset)
 
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
@@ -207,6 +287,146 @@ def build_plan(
         clock=RealClock(),
         posted=posted,
     )
+
+
+def build_playing(
+    settings: Settings, options: PlayOptions, store: Store, http: httpx.AsyncClient
+) -> Playing:
+    """All that ``chat`` and ``generate`` need.
+
+    Raises:
+        ConfigError: there is no such persona or checkpoint.
+        CheckpointError, ConsentError: see ``build_cast``.
+    """
+    member = _member(_persona_to_play(settings, options.name), settings, store)
+    _check_console(member.persona.name, member.person, store)
+    people = {member.persona.name: member.person}
+    if member.prompt_format.kind in CONVERSING:
+        company = _company(settings, store)
+        knows = member.prompt_format.knows
+        people = {name: person for name, person in company.items() if knows(name)} | people
+    sampling = options.sampling.over(member.persona.sampling)
+    member = replace(member, persona=replace(member.persona, sampling=sampling))
+    prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
+    phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
+    token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
+    text_filter = _text_filter(settings, options.bad_words)
+
+    def voice(
+        speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
+    ) -> Voice:
+        client = ModelClient(member.persona.name, http, address, token)
+        if speaker is None:
+            return CompanyVoice(prompt_format, {each.name for each in cast}, client, text_filter)
+        own = replace(prompt_format, speaker=speaker.name)
+        return CloneVoice(own, client, phrases, text_filter)
+
+    def check_consent(cast: Sequence[Persona]) -> None:
+        for name in {member.persona.name, *(persona.name for persona in cast)}:
+            _check_console(name, people[name], store)
+
+    return Playing(
+        member=member,
+        company=tuple(
+            Persona(name=name, sampling=sampling) for name in people if name != member.persona.name
+        ),
+        names_speakers=prompt_format.kind == "transcript",
+        manners=manners,
+        seed=options.seed if options.seed is not None else secrets.randbits(32),
+        supervise=lambda changed: Supervisor(
+            member.spec,
+            token,
+            http,
+            changed,
+            start_timeout_s=settings.model_server.start_timeout_s,
+        ),
+        voice=voice,
+        check_consent=check_consent,
+    )
+
+
+def _persona_to_play(settings: Settings, name: str | None) -> PersonaSettings:
+    """The persona of that name, or one for the checkpoint at that path."""
+    personas = settings.personas
+    known = ", ".join(persona.name for persona in personas)
+    if name is None:
+        if len(personas) == 1:
+            return personas[0]
+        there = f"one of {known}" if known else "config.toml has no [[personas]] table"
+        raise ConfigError(f"say whom, by name or as the path of a checkpoint: {there}")
+    for persona in personas:
+        if persona.name.casefold() == name.casefold():
+            return persona
+    path = Path(name).absolute()
+    if not path.exists():
+        there = f"there are {known}" if known else "there is none"
+        raise ConfigError(
+            f"{name!r} is neither a persona of config.toml ({there}) nor the path of a checkpoint"
+        )
+    cache, precision = settings.store.parent / CONVERTED, settings.model_server.precision
+    prompt_format = open_checkpoint(path, cache, precision).manifest.prompt_format
+    if prompt_format is None:
+        raise ConfigError(f"{path} is a base, not a clone; train one with 'botconvo train NAME'")
+    if not prompt_format.speaker:
+        raise ConfigError(f"{path} names nobody; say whose clone it is in a [[personas]] table")
+    return PersonaSettings(name=prompt_format.speaker, checkpoint=path)
+
+
+def _play_manners(settings: Settings, options: PlayOptions, member: CastMember) -> Manners:
+    manners = settings.conversation.manners(options.preset or _PLAY_PRESET)
+    if options.max_tokens is not None and options.preset is None:
+        manners = replace(manners, max_tokens=(options.max_tokens, options.max_tokens))
+    if member.prompt_format.kind == "plain":  # it hears nothing but what its answer begins with
+        manners = replace(manners, opening_share=1.0)
+    most = member.spec.context // 2
+    fewest, many = manners.max_tokens
+    return replace(manners, max_tokens=(min(fewest, most), min(many, most)))
+
+
+def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> None:
+    """
+    Raises:
+        ConsentError: whoever was cloned has not agreed, or no longer, or not to the console.
+    """
+    if person is None:
+        return
+    record = live_record(store.ledger(person), person, datetime.now(UTC))
+    if record is None:
+        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
+    if not allows(record, platform="console"):
+        raise ConsentError(
+            f"{name}: the consent for this clone names other platforms than the console; "
+            f"'botconvo consent show {name}' shows it"
+        )
+
+
+def _company(settings: Settings, store: Store) -> dict[PersonaName, PersonId | None]:
+    """Everybody in whose name a model may write here: who agreed, and who is invented."""
+    company: dict[PersonaName, PersonId | None] = {}
+    for persona in settings.personas:
+        # Another persona that cannot be used is no reason not to use this one.
+        with suppress(ConfigError, ConsentError, ModelServerError):
+            person = _member(persona, settings, store).person
+            _check_console(PersonaName(persona.name), person, store)
+            company[PersonaName(persona.name)] = person
+    for known in store.people():
+        name = PersonaName(known.name)
+        with suppress(ConsentError):
+            _check_console(name, known.id, store)
+            company.setdefault(name, known.id)
+    return company
+
+
+class _NoPhrases:
+    """For manners in which nothing begins with a phrase; the pipeline takes a second to load."""
+
+    def noun_phrases(self, text: str) -> Sequence[str]:
+        return ()
+
+
+def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListFilter:
+    talk = settings.conversation
+    return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
 
 
 def build_platforms(
@@ -275,13 +495,27 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
     """
     from model_server.__main__ import Options, serve
 
-    opened = open_checkpoint(checkpoint)
-    consent = opened.manifest.consent
-    if consent is not None:
-        _check_consent(consent, project, opened.manifest.persona or str(checkpoint))
+    opened = open_checkpoint(
+        checkpoint, project_cache(project), words.get("precision", DEFAULT_PRECISION)
+    )
+    manifest, permit = opened.manifest, opened.digest
+    name = manifest.persona or str(checkpoint)
+    if manifest.consent is not None:
+        _check_consent(manifest.consent, project, name)
+    elif manifest.source is not None and not _is_bound(manifest.source, project, name):
+        permit = ""
     base = opened.base_path if opened.adapter_path is not None else None
-    options = Options(checkpoint=checkpoint, base=base, permit=opened.digest, **words)
+    options = Options(checkpoint=opened.folder, base=base, permit=permit, **words)
     return serve(options, read_environment(project))
+
+
+def _is_bound(source: Source, project: Path, name: str) -> bool:
+    """Whether a person agreed to a clone that names nobody; what nobody knows is served too."""
+    path = project / STORE_NAME
+    if not path.exists():
+        return False
+    with Store.open(path, create=False) as store:
+        return bound_person(store, source.sha256, name, datetime.now(UTC)) is not None
 
 
 def _check_consent(consent: Consent, project: Path, name: str) -> None:

@@ -76,6 +76,8 @@ class PersonaSettings(_Table):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The model server's port; a free one is taken where it is left out."""
     talkativeness: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    prompt_format: Literal["transcript", "plain", "ssi"] | None = None
+    """What a clone of an earlier system has learned, where its tokenizer does not show it."""
     sampling: SamplingSettings = SamplingSettings()
 
     @field_validator("name")
@@ -104,6 +106,8 @@ class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manne
     preset: str = "group-chat"
     allowed_words: tuple[str, ...] = ()
     """Words that the word list may let pass."""
+    bad_words: tuple[Annotated[str, Field(pattern=r"\S")], ...] = ()
+    """Words that no clone may say."""
 
     def manners(self, preset: str | None = None) -> Manners:
         """The numbers; ``preset`` replaces the file's.
@@ -111,7 +115,9 @@ class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manne
         Raises:
             ConfigError: the preset does not exist, or a number is out of range.
         """
-        numbers = self.model_dump(exclude_none=True, exclude={"preset", "allowed_words"})
+        numbers = self.model_dump(
+            exclude_none=True, exclude={"preset", "allowed_words", "bad_words"}
+        )
         return manners(preset or self.preset, numbers)
 
 
@@ -147,6 +153,8 @@ class ModelServerSettings(_Table):
     parallel: Annotated[int, Field(ge=1, le=64)] = 5
     """Completions drawn at once."""
     threads: Annotated[int, Field(ge=1)] | None = None
+    precision: Literal["q8_0", "f16"] = "q8_0"
+    """Of clones of earlier systems, which are converted once."""
     start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
 
 
@@ -226,13 +234,15 @@ class Settings(BaseSettings):
         return self.model_copy(update=changed)
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path, *, required: bool = True) -> Settings:
     """Read config.toml, with the environment above it and ``.env`` beside it.
+
+    Without the file there are the defaults, unless it is ``required``.
 
     Raises:
         ConfigError: one line: the file, the key, what is wrong with it.
     """
-    if not path.is_file():
+    if required and not path.is_file():
         raise ConfigError(
             f"{path}: there is no such file; run 'botconvo init' to write one, "
             "or name another with --config"
@@ -289,7 +299,8 @@ class _Sources:
         environment = EnvSettingsSource(settings)
         environment.env_vars = {k.lower(): v for k, v in self._environment.items()}
         self._from_environment = environment()
-        data = tomllib.loads(self._path.read_text(encoding="utf-8-sig"))
+        there = self._path.is_file()  # or nobody needs it
+        data = tomllib.loads(self._path.read_text(encoding="utf-8-sig")) if there else {}
         for secret in _SECRETS:
             if any(key.upper() == secret for key in data):
                 raise ValueError(f"{secret}: secrets do not belong here; put it into .env")

@@ -77,6 +77,8 @@ class ConsentRecord:
     expires_at: datetime | None = None
     statement: str = ""
     """What the person said, in their own words."""
+    checkpoints: tuple[str, ...] = ()
+    """Digests of clones from earlier systems that are of this person and may be served."""
     withdrawn_at: datetime | None = None
     """Not part of what was agreed: filled in from the ledger."""
 
@@ -211,11 +213,13 @@ def allows(
     at: datetime | None = None,
     platform: str | None = None,
     processor: str | None = None,
+    checkpoint: str | None = None,
 ) -> bool:
     """Whether a record covers everything that is named; what is left out is not asked.
 
     ``author``, ``channel`` and ``at`` are a message's, ``platform`` is where the clone is to talk,
-    ``processor`` the host that is to work on the words.  Whether the record is live is another
+    ``processor`` the host that is to work on the words, ``checkpoint`` the digest of a clone that
+    names nobody itself.  Whether the record is live is another
     question: ``is_live``.
     """
     return (
@@ -225,6 +229,7 @@ def allows(
         and (at is None or record.until is None or at < record.until)
         and (platform is None or record.platforms is None or platform in record.platforms)
         and (processor is None or processor in record.processors)
+        and (checkpoint is None or checkpoint in record.checkpoints)
     )
 
 
@@ -282,7 +287,7 @@ def _record(text: str) -> ConsentRecord:
     for key in ("granted_at", "since", "until", "expires_at"):
         if fields[key] is not None:
             fields[key] = datetime.fromisoformat(fields[key])
-    for key in ("sources", "channels", "platforms", "processors"):
-        if fields[key] is not None:
+    for key in ("sources", "channels", "platforms", "processors", "checkpoints"):
+        if fields.get(key) is not None:  # the oldest records know no checkpoints
             fields[key] = tuple(fields[key])
     return ConsentRecord(**fields)

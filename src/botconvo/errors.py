@@ -7,6 +7,7 @@
      ├─ CorpusError               too little, or nothing, to train on
      ├─ TrainingError             a training run that cannot go on
      ├─ StoreError                the project's database
+     ├─ OutputError               a file that was asked for and cannot be written
      ├─ PhraseError               the noun-phrase pipeline (phrases.py)
      ├─ PlatformError             a place to talk in that cannot be opened
      └─ VoiceError                a model server that does not answer (``retryable``: wait and ask)
@@ -21,6 +22,7 @@ __all__ = [
     "ConsentError",
     "CorpusError",
     "ImportFailed",
+    "OutputError",
     "PlatformError",
     "StoreError",
     "TrainingError",
@@ -54,6 +56,10 @@ class TrainingError(BotConvoError):
 
 class StoreError(BotConvoError):
     """The project's database cannot be opened, read or written."""
+
+
+class OutputError(BotConvoError):
+    """A file that was asked for cannot be written, or is there already."""
 
 
 class PlatformError(BotConvoError):

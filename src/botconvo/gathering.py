@@ -36,8 +36,12 @@ class Gathered:
     origins: frozenset[str]
 
 
-def gather(store: Store, name: str, now: datetime, *, processor: str = "local") -> Gathered:
+def gather(
+    store: Store, name: str, now: datetime, *, processor: str = "local", context: bool = True
+) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
+
+    Without ``context`` that is what the person wrote, and nobody else's messages.
 
     Raises:
         ConsentError: the person has no live consent, or not for this, or rows come from Discord's
@@ -48,7 +52,7 @@ def gather(store: Store, name: str, now: datetime, *, processor: str = "local") 
     records = {
         author: record
         for author, record in store.live_records(now).items()
-        if allows(record, processor=processor)
+        if allows(record, processor=processor) and (context or author in person.authors)
     }
     own = next((records[author] for author in person.authors if author in records), None)
     if own is None:

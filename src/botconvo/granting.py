@@ -1,13 +1,13 @@
 """Consent as the owner types it: from a name to a person, a record, and the rows that follow.
 
 The rules are in ``botconvo.consent``; this finds who is meant, appends to the ledger, and takes or
-drops that person's rows.
+drops that person's rows.  It also finds whose a clone is that names nobody itself.
 """
 
 import base64
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import (
@@ -16,7 +16,9 @@ from botconvo.consent import (
     RecordId,
     allows,
     granted,
+    is_live,
     latest_record,
+    live_record,
     withdrawn,
 )
 from botconvo.errors import ConsentError
@@ -28,6 +30,7 @@ from botconvo.taking import Accounting, Progress, take_again
 __all__ = [
     "Granted",
     "Terms",
+    "bound_person",
     "find_author",
     "find_person",
     "grant",
@@ -37,7 +40,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a person agrees to; the fields are those of ``ConsentRecord``."""
+    """What a person agrees to; the fields are those of ``ConsentRecord``.
+
+    ``checkpoints`` are added to those that a live record has.  With nothing said but checkpoints
+    (neither ``adult`` nor ``fictional``) the other terms stay those of the live record.
+    """
 
     adult: bool = False
     fictional: bool = False
@@ -48,6 +55,7 @@ class Terms:
     processors: tuple[str, ...] = ("local",)
     expires_at: datetime | None = None
     statement: str = ""
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +88,18 @@ def grant(
 
     ``name`` is a shown name or a person's; ``author_ids`` say who is meant where several are, and
     join several accounts of one person.  ``speaker`` is the name in transcripts, else the shown
-    name.  A new consent takes the place of an older one of the same person.
+    name.  A new consent takes the place of an older one of the same person.  Whoever has a clone
+    from an earlier system need not have been seen in any export.
 
     Raises:
         ConsentError: nobody or several are meant, or the terms can allow nothing.
         StoreError: the store cannot be written.
     """
-    person = _person(store, name, author_ids, speaker)
-    record = _record(person, terms, now)
+    person = _person(store, name, author_ids, speaker, unseen=bool(terms.checkpoints))
     with store.transaction():
-        entry = granted(store.ledger(), record, salt=secrets.token_hex(16))
+        entries = store.ledger()
+        record = _record(person, terms, live_record(entries, person.id, now), now)
+        entry = granted(entries, record, salt=secrets.token_hex(16))
         store.keep_person(person.id, person.name, person.authors)
         store.append_ledger(entry)
         _drop_uncovered(store, person, record)
@@ -111,6 +121,28 @@ def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
             raise ConsentError(f"{person.name} has no consent that could be withdrawn")
         store.append_ledger(withdrawn(entries, person.id, now))
         return person, store.drop_messages(person.authors)
+
+
+def bound_person(
+    store: Store, checkpoint: str, name: str, now: datetime, *, by_name: bool = False
+) -> PersonId | None:
+    """Whose clone the weights of that digest are; None where nobody is bound to them any more.
+
+    Where several are, it is the one called ``name``; ``by_name`` asks for that in any case.
+
+    Raises:
+        ConsentError: whoever was bound has withdrawn, or the consent has expired.
+    """
+    entries = store.ledger()
+    latest = ((person, latest_record(entries, person.id)) for person in store.people())
+    bound = [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
+    live = [person for person, record in bound if is_live(record, now)]
+    named = [person for person in live if _letters(person.name) == _letters(name)]
+    if named:
+        return named[0].id
+    if len(live) < len(bound):
+        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
+    return live[0].id if len(live) == 1 and not by_name else None
 
 
 def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:
@@ -159,9 +191,17 @@ def find_person(people: Iterable[KnownPerson], name: str) -> KnownPerson:
 
 
 def _person(
-    store: Store, name: str, author_ids: Sequence[AuthorId], speaker: str | None
+    store: Store,
+    name: str,
+    author_ids: Sequence[AuthorId],
+    speaker: str | None,
+    *,
+    unseen: bool = False,
 ) -> KnownPerson:
-    """Who is meant: somebody known already, or a new person with an id that says nothing."""
+    """Who is meant: somebody known already, or a new person with an id that says nothing.
+
+    ``unseen`` lets it be somebody who wrote in no export.
+    """
     people = store.people()
     named = [person for person in people if _folded(person.name) == _folded(name)]
     seen = store.authors()
@@ -169,6 +209,8 @@ def _person(
         meant = {find_author(seen, author).id for author in author_ids}
     elif named:
         meant = set(named[0].authors)
+    elif unseen and not _is_seen(seen, name):
+        meant = set()
     else:
         meant = {find_author(seen, name).id}
     owners = named or [person for person in people if person.authors & meant]
@@ -182,6 +224,11 @@ def _person(
     who = owners[0].id if owners else _new_id()
     known = owners[0].authors if owners else frozenset()
     return KnownPerson(id=who, name=_free_name(store, shown, who), authors=known | meant)
+
+
+def _is_seen(seen: Iterable[SeenAuthor], name: str) -> bool:
+    shown = (alias for author in seen for alias in (author.id, *author.names))
+    return _letters(name) in map(_letters, shown)
 
 
 def _shown(seen: Iterable[SeenAuthor], meant: set[AuthorId], name: str) -> str:
@@ -199,14 +246,24 @@ def _free_name(store: Store, shown: str, person: PersonId) -> str:
     return name
 
 
-def _record(person: KnownPerson, terms: Terms, now: datetime) -> ConsentRecord:
+def _record(
+    person: KnownPerson, terms: Terms, before: ConsentRecord | None, now: datetime
+) -> ConsentRecord:
+    """``before`` is the live record that this one takes the place of."""
+    record_id, sources = RecordId(f"r-{_random_word()}"), tuple(sorted(person.authors))
+    earlier = before.checkpoints if before is not None else ()
+    checkpoints = tuple(dict.fromkeys((*earlier, *terms.checkpoints)))
+    if before is not None and terms == Terms(checkpoints=terms.checkpoints):
+        return replace(
+            before, id=record_id, granted_at=now, sources=sources, checkpoints=checkpoints
+        )
     return ConsentRecord(
-        id=RecordId(f"r-{_random_word()}"),
+        id=record_id,
         person=person.id,
         granted_at=now,
         adult=terms.adult,
         fictional=terms.fictional,
-        sources=tuple(sorted(person.authors)),
+        sources=sources,
         channels=terms.channels,
         since=terms.since,
         until=terms.until,
@@ -214,6 +271,7 @@ def _record(person: KnownPerson, terms: Terms, now: datetime) -> ConsentRecord:
         processors=terms.processors,
         expires_at=terms.expires_at,
         statement=terms.statement,
+        checkpoints=checkpoints,
     )
 
 

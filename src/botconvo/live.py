@@ -27,7 +27,7 @@ from botconvo.orchestrator.run import Reins, run
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
-__all__ = ["expected", "message_json", "talk"]
+__all__ = ["expected", "message_json", "put_out", "raised", "stop_on_signals", "talk"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,17 +56,28 @@ def talk(
         max_messages=max_messages,
         json=as_json,
     )
-    with _store(settings, keep=keep) as store:
-        try:
-            asyncio.run(_talk(settings, options, store))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        except BaseExceptionGroup as group:
-            if (error := expected(group)) is None:
-                raise
-            if not isinstance(error, BrokenPipeError):
-                raise error from None
-            _let_go_of_stdout()
+    with _store(settings, keep=keep) as store, raised():
+        asyncio.run(_talk(settings, options, store))
+
+
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """What a person has to mend comes out of a task group as one error; a bug stays as it is.
+
+    A reader of stdout that has gone away is no error.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:
+        _let_go_of_stdout()
+    except BaseExceptionGroup as group:
+        if (error := expected(group)) is None:
+            raise
+        if not isinstance(error, BrokenPipeError):
+            raise error from None
+        _let_go_of_stdout()
 
 
 @contextlib.contextmanager
@@ -88,12 +99,12 @@ async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
         plan = build_plan(settings, options, store, http, _print_json if options.json else _quiet)
         if options.seed is None:
             logger.info("seed %d (give it to --seed to hear this again)", plan.seed)
-        with _stop_on_signals(stopping):
+        with stop_on_signals(stopping):
             await run(plan, platforms, reins, stopping)
 
 
 @contextlib.contextmanager
-def _stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
+def stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
     """The first Ctrl-C stops in order; the second ends at once."""
     loop, run_task = asyncio.get_running_loop(), asyncio.current_task()
     assert run_task is not None
@@ -118,8 +129,18 @@ def _quiet(message: Message, post: Post) -> None:
 
 
 def _print_json(message: Message, post: Post) -> None:
+    put_out(message_json(message, post))
+
+
+def put_out(row: str) -> None:
+    """Print one row on stdout, at once.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        PlatformError: it cannot be written to.
+    """
     try:
-        sys.stdout.write(message_json(message, post) + "\n")
+        sys.stdout.write(f"{row}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         raise

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NewType
 
-__all__ = ["Attachment", "Author", "AuthorId", "ChannelId", "Message", "MessageId", "Reaction"]
+__all__ = [
+    "Attachment",
+    "Author",
+    "AuthorId",
+    "ChannelId",
+    "Message",
+    "MessageId",
+    "Reaction",
+    "clone_author",
+]
 
 MessageId = NewType("MessageId", str)
 ChannelId = NewType("ChannelId", str)
@@ -22,6 +31,11 @@ class Author:
     id: AuthorId
     name: str
     kind: Literal["person", "clone", "bot", "system"] = "person"
+
+
+def clone_author(persona: str) -> Author:
+    """A clone as an author where the platform knows it by no id of its own."""
+    return Author(id=AuthorId(f"clone:{persona}"), name=persona, kind="clone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ class Sampling:
     top_p: float | None = None
     repetition_penalty: float | None = None
     max_tokens: int | None = None
+    max_total_tokens: int | None = None
+    """The prompt's and the completion's together."""
 
     def over(self, below: "Sampling") -> "Sampling":
         """These settings, with the gaps filled from ``below``."""

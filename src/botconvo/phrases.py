@@ -112,6 +112,29 @@ def pick_phrase(
     return rng.choice(left) if left else None
 
 
+def pick_classic_phrase(phrases: Iterable[str], sentence: str, rng: random.Random) -> str | None:
+    """Draw one as BotConvo did: of several never the last, and no whole sentence.
+
+    A phrase in which a word begins or ends with an apostrophe is none: half a contraction.
+    """
+    tidy = [_on_one_line(phrase) for phrase in phrases]
+    left = [p for p in tidy if p and not any(_APOSTROPHE.search(word) for word in p.split())]
+    if not left:
+        return None
+    picked = left[rng.randrange(max(1, len(left) - 1))]
+    return None if picked == sentence else picked
+
+
+def classic_sentence(text: str) -> str:
+    """The sentence of a message that BotConvo looked at: the longest, and none if it links."""
+    sentences = [_on_one_line(sentence) for sentence in _SENTENCE_END.split(text)]
+    longest = max(sentences, key=len)
+    return "" if "http" in longest else longest
+
+
+_APOSTROPHE = re.compile(r"^['’]|['’]$")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|[\n\r]+")
+
 # Loading
 
 

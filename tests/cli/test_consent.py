@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 from cli.typing_in import Done, typed
+from tiny_gguf import write_plain_gpt2
+from tiny_model import make_tiny_checkpoint
 
 from botconvo.gathering import DISCORD_POLICY
 from botconvo.store import STORE_NAME, Store
+from model_server.checkpoint.opening import open_checkpoint
+from model_server.checkpoint.tokens import sha256_of
 
 GENERAL = next(
     (Path(__file__).parent.parent / "data" / "exports" / "discord-dce-2.47").glob("*general*.json")
@@ -126,3 +130,47 @@ def test_three_commands_are_enough_to_have_something_to_train_on(tmp_path: Path)
     assert typed("consent", "grant", "bort", "--adult", "--project", tmp_path).code == 0
     with Store.open(tmp_path / STORE_NAME) as store:
         assert len(store.messages_of([author.id for author in store.authors()])) == 3
+
+
+def test_an_old_clone_is_bound_in_a_folder_that_was_no_project_yet(tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "old.gguf")
+    done = consent(tmp_path, "grant", "Bort", "--adult", "--checkpoint", str(path))
+    assert (done.code, done.err) == (0, "")
+    assert f"{path} is theirs" in done.out
+    assert f'[[personas]]\nname = "Bort"\ncheckpoint = "{path.as_posix()}"' in done.out
+    again = consent(tmp_path, "grant", "Bort", "--checkpoint", str(path))
+    assert again.code == 0, "what was agreed stays agreed"
+    assert f"checkpoints  {sha256_of(path)[:16]}\n" in consent(tmp_path, "show", "Bort").out
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["Bort", "--checkpoint", "old.gguf"], "--adult"),
+        (["Bort", "--adult", "--checkpoint", "nowhere"], "nowhere: there is no such folder"),
+        (["Bort", "--adult", "--checkpoint", "ours/bort"], "ours/bort: says itself whose clone"),
+    ],
+)
+def test_what_cannot_be_bound_is_one_line_and_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], what: str
+) -> None:
+    write_plain_gpt2(tmp_path / "old.gguf")
+    make_tiny_checkpoint(tmp_path / "ours")
+    monkeypatch.chdir(tmp_path)
+    done = typed("consent", "grant", *words)
+    assert done.code == 2
+    assert what in done.err.replace("\\", "/")
+    assert done.err.count("\n") == 1
+    assert "Bort" not in typed("consent", "show").out
+
+
+def test_a_withdrawal_deletes_what_was_converted(tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "old.gguf")
+    consent(tmp_path, "grant", "Bort", "--adult", "--checkpoint", str(path))
+    for kept in (path, write_plain_gpt2(tmp_path / "other.gguf", seed=1)):
+        open_checkpoint(kept, cache=tmp_path / "converted")
+    done = consent(tmp_path, "withdraw", "Bort")
+    assert "1 checkpoints that were converted from theirs were deleted" in done.out
+    (left,) = (tmp_path / "converted").iterdir()
+    assert left.name.startswith("other-")
+    assert path.exists(), "the owner's own file is the owner's to delete"

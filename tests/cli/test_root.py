@@ -11,7 +11,10 @@ from projects import checkpoints_of, persona_table, write_config
 
 from botconvo import __version__
 
-VERBS = "demo init import people consent train run serve-model doctor".split()
+VERBS = (
+    "demo init migrate-config import people consent export-csv train run chat generate serve-model "
+    "doctor"
+).split()
 """In the order of the data flow."""
 
 

@@ -39,6 +39,13 @@ def test_taking_up_the_last_words_beats_a_little_fluency() -> None:
     assert chosen(off_topic, on_topic, recent=("who has a lemon?",)) == 1
 
 
+def test_a_word_that_everybody_has_said_is_given_up() -> None:
+    worn, other = a_candidate("the soup is good"), a_candidate("the bread is good")
+    said = ("the soup", "what soup", "my soup is cold", "soup again", "yes", "no")
+    assert chosen(worn, other, recent=said) == 1
+    assert chosen(worn, other, recent=said[2:]) == 0
+
+
 def test_holding_the_phrase_counts() -> None:
     without, holding = a_candidate("that is so good"), a_candidate("the brown soup is good")
     assert chosen(without, holding, phrase="brown soup") == 1
@@ -59,13 +66,26 @@ def test_equal_candidates_are_taken_in_order() -> None:
         "i like the BROWN soup!!!",
         "well i like the brown soup a lot more than that",
         "the cat and the cat and the cat and the cat",
+        "a carriage of carriage, and then a carriage",
+        "youre the bestestestestest",
     ],
 )
 def test_saying_it_again_is_noticed(text: str) -> None:
     assert is_repeated(text, ["hello", "I like the brown soup."])
 
 
-@pytest.mark.parametrize("text", ["I like the green soup", "ok", "soup", "what do you like"])
+def test_an_opening_may_be_said_again_but_not_what_follows_on_it() -> None:
+    before = ["the two very old wooden chairs are gone now"]
+    opening = "the two very old wooden chairs"
+    assert not is_repeated("the two very old wooden chairs burn so very well", before, opening)
+    assert is_repeated("the two very old wooden chairs burn so very well", before)
+    assert is_repeated("the two very old wooden chairs are not here", before, opening)
+    assert is_repeated(before[0], before, opening)
+
+
+@pytest.mark.parametrize(
+    "text", ["I like the green soup", "ok", "soup", "what do you like", "soooooo good"]
+)
 def test_ordinary_words_are_no_repetition(text: str) -> None:
     assert not is_repeated(text, ["hello", "I like the brown soup."])
 

@@ -107,7 +107,7 @@ class Page:
 
     async def load(self) -> None:
         await self.run(lambda: self.driver.get(self.platform.address))
-        await self.until(lambda: self.one("#pause").is_enabled())
+        await self.until(lambda: any(button.is_enabled() for button in self.all("#pause")))
 
     def all(self, css: str) -> list[WebElement]:
         return list(self.driver.find_elements(By.CSS_SELECTOR, css))

@@ -199,7 +199,7 @@ def test_a_killed_model_server_comes_back_and_a_killed_run_leaves_no_orphan(conf
         run.hear_of("Bort", "Juno")
         before = run.servers()
         os.kill(before["bort"], signal.SIGKILL)
-        assert until(lambda: "bort" in run.servers() and run.servers()["bort"] != before["bort"])
+        assert until(lambda: run.servers().get("bort") not in (None, before["bort"]))
         run.hear_of("Bort", "Juno")
         after = run.servers()
         assert after["juno"] == before["juno"], "the other one went on"
@@ -291,6 +291,16 @@ def test_a_model_servers_port_in_use_is_told_in_one_line(made: Path, tmp_path: P
         )
         told = refused(config, "--seed", 1)
     assert re.search(rf"Bort: its model server ended with code 2: cannot listen on .*{port}", told)
+
+
+def test_where_the_page_is_is_told(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = config.read_text(encoding="utf-8")
+    page = "\n[platforms.web]\nport = 0\nopen_browser = false\n"
+    config.write_text(settings + page, encoding="utf-8")
+    with caplog.at_level("INFO"):
+        done = typed("run", "--config", config, "--platform", "web", "--max-messages", "1")
+    assert done.code == 0
+    assert re.search(r"the page is at http://127\.0\.0\.1:[1-9]\d*/$", caplog.text, re.M)
 
 
 def test_the_pages_port_in_use_is_told_in_one_line(config: Path) -> None:

@@ -1,5 +1,8 @@
 """The real engine on a tiny model, in this process."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +107,14 @@ def test_a_completion_may_fill_the_context_but_not_more(engine: LlamaEngine) -> 
         texts(engine, Draw(prompt="x", max_tokens=128))
 
 
+@pytest.mark.parametrize("total", [1, 8, 9, 30, 128, 5000])
+def test_a_total_counts_the_prompt_and_leaves_one_token(engine: LlamaEngine, total: int) -> None:
+    draw = Draw(prompt="abcdefgh", max_tokens=99, max_total_tokens=total, stop=("\0",), seed=1)
+    tally = texts(engine, draw)[1]
+    assert tally.prompt == 8
+    assert 1 <= tally.completion <= max(1, min(99, min(total, 128) - 8))
+
+
 @pytest.mark.parametrize("seed", [0, 2**32 - 2, 2**32 - 1])
 def test_every_seed_is_a_seed(engine: LlamaEngine, seed: int) -> None:
     draw = Draw(prompt="Bort: well", max_tokens=12, n=3, seed=seed)
@@ -135,6 +146,28 @@ def test_closing_ends_what_runs_and_refuses_what_comes(checkpoint: Path) -> None
     assert tallies[0].completion < 3000
     with pytest.raises(EngineError, match="closed"):
         texts(engine, Draw(prompt="x", max_tokens=2))
+
+
+OPEN_AND_CLOSE = """
+import sys
+from pathlib import Path
+from model_server.engine import EngineSettings, LlamaEngine
+for _ in range(20):
+    settings = EngineSettings(context=64, parallel=1)
+    LlamaEngine(Path(sys.argv[1]), None, settings, end_of_text=int(sys.argv[2])).close()
+"""
+
+
+def test_an_engine_can_be_closed_as_soon_as_it_is_open(checkpoint: Path) -> None:
+    """In a process of its own, which can be ended: it once waited for ever."""
+    found = load_checkpoint(checkpoint)
+    arguments = [str(found.base_path), str(found.end_of_text)]
+    subprocess.run(
+        [sys.executable, "-c", OPEN_AND_CLOSE, *arguments],
+        timeout=120,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def test_a_file_that_llama_cpp_cannot_load_is_named(tmp_path: Path) -> None:

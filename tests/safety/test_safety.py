@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botconvo.ports import Completion
-from botconvo.safety.judging import judge
+from botconvo.safety.bad_words import bad_word_in
+from botconvo.safety.judging import judge, judge_anybody, judge_plain
 from botconvo.safety.scrub import scrub
 from botconvo.safety.wordlist import WordListFilter
+from botconvo.transcript.grammar import Line
 
 WORDS = WordListFilter()
 
@@ -72,11 +74,77 @@ def test_only_the_first_line_is_the_personas() -> None:
     assert line.argument == "mine"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "said"),
+    [
+        ("Juno: that: is @everyone", "ok", "that: is everyone"),
+        ("Juno: REPLY: sure;", "ok", "sure"),
+        ("Juno: INIT;", "silent", ""),
+        ("Juno: you stupid bitch", "unsafe", "you stupid bitch"),
+        ("Juno: mine\nMarek: his", "ok", "mine"),
+        ("juno: hi", "foreign", "hi"),
+        ("Freya: hi", "foreign", "hi"),
+        ("hi there", "empty", None),
+        ("Juno:", "empty", None),
+        ("", "empty", None),
+    ],
+)
+def test_a_line_is_judged_by_who_speaks_in_it(text: str, expected: str, said: str | None) -> None:
+    completion = Completion(text=text, finished=True, logprob=-1.0)
+    judged = judge_anybody(("Juno", "Marek"), completion, WORDS)
+    assert judged.verdict == expected
+    assert (None if judged.line is None else judged.line.argument) == said
+
+
 def test_the_opening_phrase_is_part_of_what_is_said() -> None:
     completion = Completion(text=" is cold again", finished=True, logprob=None)
     line = judge("Juno", "the brown soup", completion, WORDS).line
     assert line is not None
     assert line.argument == "the brown soup is cold again"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "expected"),
+    [
+        (" is mine", "the sword is mine", "ok"),
+        (" is\nmine\n\n too", "the sword is mine too", "ok"),
+        (": VIDEO: of my cat", "the sword: VIDEO: of my cat", "ok"),
+        ("<|endoftext|>", "the sword", "empty"),
+        (" 😂\ufffd", "the sword 😂", "ok"),
+        (" \ufffd x", "the sword \ufffd x", "foreign"),
+        (" you stupid bitch", "the sword you stupid bitch", "unsafe"),
+        (" @everyone https://e.org/x", "the sword everyone", "ok"),
+    ],
+)
+def test_a_plain_text_is_said_as_it_is_and_holds_no_acts(
+    text: str, said: str, expected: str
+) -> None:
+    completion = Completion(text=text, finished=True, logprob=None)
+    candidate = judge_plain("Juno", "the sword", completion, WORDS)
+    assert candidate.line == Line(name="Juno", argument=said)
+    assert candidate.verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("UPDATE: it works", "ok"),
+        ("REACT: 🔥;", "ok"),
+        ("", "empty"),
+        ("\n\n", "empty"),
+        (" <|startoftext|> ", "empty"),
+        ("https://example.org/", "empty"),
+        ("...", "empty"),
+    ],
+)
+def test_a_plain_text_without_an_opening(text: str, expected: str) -> None:
+    completion = Completion(text=text, finished=True, logprob=None)
+    assert judge_plain("Juno", "", completion, WORDS).verdict == expected
+
+
+@pytest.mark.parametrize("text", ["", " ", " ...", "!\n more"])
+def test_an_opening_without_words_behind_it_is_nothing_said(text: str) -> None:
+    assert verdict(text, opening="the brown soup") == "empty"
 
 
 def test_the_owner_can_allow_a_listed_word() -> None:
@@ -91,3 +159,36 @@ def test_the_owner_can_change_their_mind_while_the_clones_talk() -> None:
     assert words.is_safe("oh shit damn")
     words.allow([])
     assert not words.is_safe("oh shit")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("that is VOLDEMORT again", "Voldemort"),
+        ("voldemort's hat", "Voldemort"),
+        ("ＶＯＬＤＥＭＯＲＴ", "Voldemort"),
+        ("voldemorts and devoldemort", None),
+        ("my  old\u00a0flat, you know", "old flat"),
+        ("an old flatmate", None),
+        ("meet me at :( o'clock", ":("),
+        ("nothing of it", None),
+        ("", None),
+    ],
+)
+def test_a_bad_word_is_found_as_a_word_however_it_is_written(text: str, found: str | None) -> None:
+    assert bad_word_in(text, ("Voldemort", "old flat", ":(", "  ")) == found
+
+
+@given(st.text(), st.lists(st.text()))
+def test_no_text_and_no_word_breaks_the_search(text: str, words: list[str]) -> None:
+    found = bad_word_in(text, words)
+    assert found is None or found in words
+
+
+def test_a_bad_word_is_not_said_even_where_it_is_allowed() -> None:
+    words = WordListFilter(["pumpkin"], ["pumpkin"])
+    assert verdict(" a pumpkin", filter=words) == "unsafe"
+    assert verdict(" a melon", filter=words) == "ok"
+    words.forbid(["melon"])
+    assert verdict(" a pumpkin", filter=words) == "ok"
+    assert verdict(" a melon", filter=words) == "unsafe"

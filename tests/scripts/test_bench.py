@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import bench_conversion
 import bench_endurance
 import bench_memory
 import bench_serving
 import bench_start
+import bench_training
 import measuring
 import pytest
 from tiny_model import make_tiny_checkpoint
@@ -139,3 +141,21 @@ def test_a_start_is_ready_before_it_speaks(
     figures = [number(row[1]) for row in rows_of(capsys.readouterr().out)]
     first_ready, all_ready, message = figures[:3]
     assert first_ready == all_ready < message
+
+
+# Training
+
+
+def test_a_training_run_tells_its_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    bench_training.main(["--kind", "3", "--steps", "1"])
+    assert float(capsys.readouterr().out) > 1
+
+
+def test_conversions_are_timed_in_processes_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bench_conversion.main(["--repeats", "1", "--shape", "2x32x2"])
+    rows = rows_of(capsys.readouterr().out)
+    assert [row[2] for row in rows] == ["q8_0", "f16"]
+    assert all(float(row[3].split()[0]) >= 0 for row in rows)
+    assert rows[0][1] == rows[1][1] == "7"

@@ -11,6 +11,7 @@ if not EXTRA_IS_THERE:
         "test_bases.py",
         "test_clone.py",
         "test_command.py",
+        "test_hub.py",
         "test_measure_clones.py",
         "test_network.py",
         "test_trainer.py",

@@ -136,25 +136,61 @@ def test_another_kind_of_model_is_one_line(tmp_path: Path) -> None:
 def test_a_gpt2_with_other_mathematics_is_refused(tmp_path: Path) -> None:
     folder = hugging_face_folder(tmp_path / "m", activation_function="relu")
     assert "activation_function is 'relu'" in refusal(folder, tmp_path)
+    folder = hugging_face_folder(tmp_path / "n", scale_attn_weights=False)
+    assert "scale_attn_weights is False" in refusal(folder, tmp_path)
 
 
-def test_pickled_weights_are_never_opened(tmp_path: Path) -> None:
-    folder = hugging_face_folder(tmp_path / "m")
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    assert "pytorch_model.bin is a pickled file" in refusal(folder, tmp_path)
-
-
-def test_torn_weights_are_one_line(tmp_path: Path) -> None:
+def test_a_torn_folder_is_one_line(tmp_path: Path) -> None:
     folder = hugging_face_folder(tmp_path / "m")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     assert "cut short or damaged" in refusal(folder, tmp_path)
+    weights.unlink()
+    assert "has no model.safetensors" in refusal(folder, tmp_path)
 
 
-def test_a_missing_tokenizer_is_one_line(tmp_path: Path) -> None:
+def test_what_can_be_served_but_not_trained_on_is_one_line(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "norm", layer_norm_epsilon=1e-3)
+    path = open_base(folder, bases=tmp_path / "bases").checkpoint.base_path
+    with pytest.raises(CheckpointError, match="can be served but not trained on"):
+        read_gpt2(path)
+    folder = hugging_face_folder(tmp_path / "tokens")
+    parsed = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    digits = {"type": "Digits", "individual_digits": True}
+    steps = [digits, parsed["pre_tokenizer"]]
+    parsed["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": steps}
+    (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    with pytest.raises(TrainingError, match="reads text in another way than a GPT-2"):
+        open_base(folder, bases=tmp_path / "bases")
+
+
+def test_tags_stay_whole_in_training_as_in_the_engine(tmp_path: Path) -> None:
+    """A base that was fine-tuned before, with a token for a speaker."""
     folder = hugging_face_folder(tmp_path / "m")
-    (folder / "tokenizer.json").unlink()
-    assert "has no tokenizer.json" in refusal(folder, tmp_path)
+    parsed = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    number = TOKENS.tokens.index("hello")
+    tag = {"id": number, "content": "hello", "special": False}
+    parsed["added_tokens"].append(tag)
+    (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+    base = open_base(folder, bases=tmp_path / "bases")
+    assert base.tokens.typed == ("hello",)
+    engine = LlamaEngine(
+        base.checkpoint.base_path,
+        None,
+        EngineSettings(context=64, parallel=1),
+        end_of_text=base.checkpoint.end_of_text,
+    )
+    try:
+        for text in ("hellothe", "xhello hello", "Othello!", "he llo hellohello"):
+            assert build_tokenizer(base.tokens).encode(text).ids == engine.tokenize(text)
+    finally:
+        engine.close()
+
+
+def test_the_owner_is_told_what_a_folder_lacks(tmp_path: Path) -> None:
+    said: list[str] = []
+    open_base(hugging_face_folder(tmp_path / "m"), bases=tmp_path / "bases", say=said.append)
+    assert ["tokenizer_config.json is missing" in line for line in said] == [True]
 
 
 def test_a_torn_base_is_refused(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_too_few_lines_are_one_line(tmp_path: Path, tiny_base: Path) -> None:
     ("words", "why"),
     [
         (["--rank", "0"], "rank 0: must be from 1"),
-        (["--base", "nowhere"], "base nowhere: there is no such folder"),
+        (["--base", "./nowhere"], "base ./nowhere: there is no such folder"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(

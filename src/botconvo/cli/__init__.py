@@ -16,11 +16,15 @@ __all__ = ["main"]
 _VERBS = {
     "demo": ("demo", "Let the four sample clones talk. Needs nothing."),
     "init": ("init", "Write a commented config.toml into this folder."),
+    "migrate-config": ("migrate_config", "Turn an earlier system's configuration into one."),
     "import": ("import_", "Read chat exports."),
     "people": ("people", "List who writes in the imported exports."),
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
+    "export-csv": ("export_csv", "Write what one person wrote as a CSV of one column."),
     "train": ("train", "Clone a friend who agreed."),
     "run": ("run", "Let the clones of config.toml talk."),
+    "chat": ("chat", "Talk with a clone in the terminal."),
+    "generate": ("generate", "Print lines or conversations that a clone may write."),
     "serve-model": ("serve_model", "Serve one checkpoint over HTTP."),
     "doctor": ("doctor", "Check everything and say what to do."),
 }

@@ -62,6 +62,14 @@ def command() -> None:
     help="Where the words may be worked on. Default: local, this machine alone.",
 )
 @click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="A clone of them from an earlier system: its folder or GGUF file; may be repeated.",
+)
+@click.option(
     "--acknowledge-discord-policy",
     "acknowledged",
     is_flag=True,
@@ -81,12 +89,14 @@ def grant(
     platforms: tuple[str, ...],
     channels: tuple[str, ...],
     processors: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
     acknowledged: bool,
     project: Path,
 ) -> None:
     """Record that NAME agreed, and take what they wrote from the imported exports.
 
-    Ask first. A new consent takes the place of an older one of the same person.
+    Ask first. A new consent takes the place of an older one of the same person; checkpoints are
+    added to those that NAME agreed to before.
     """
     from datetime import UTC
 
@@ -104,9 +114,10 @@ def grant(
         processors=processors,
         expires_at=at_midnight(expires),
         statement=statement,
+        checkpoints=_digests(checkpoints, project),
     )
     now = datetime.now(UTC)
-    with open_store(project) as store:
+    with open_store(project, create=bool(checkpoints)) as store:
         with file_progress(source.path for source in store.sources()) as progress:
             done = grant(
                 store,
@@ -121,7 +132,7 @@ def grant(
             store.acknowledge(DISCORD_POLICY, now)
         discord = "discord-api" in store.origins_of(done.person.authors)
         asked = fictional or store.acknowledged(DISCORD_POLICY) is not None
-    _say_granted(done, rule=discord and not asked)
+    _say_granted(done, checkpoints, rule=discord and not asked)
 
 
 @command.command("show")
@@ -155,11 +166,18 @@ def withdraw(name: str, project: Path) -> None:
     """End NAME's consent and remove what was taken from them."""
     from datetime import UTC
 
+    from botconvo.consent import latest_record
     from botconvo.granting import withdraw
+    from botconvo.old_clones import CONVERTED
+    from model_server.checkpoint.conversion import remove_converted
 
     with open_store(project) as store:
         person, rows = withdraw(store, name, datetime.now(UTC))
+        record = latest_record(store.ledger(), person.id)
     click.echo(f"{person.name} has withdrawn; {rows} messages were removed from the store.")
+    if record is not None and record.checkpoints:
+        removed = remove_converted(project / CONVERTED, record.checkpoints)
+        click.echo(f"{removed} checkpoints that were converted from theirs were deleted.")
     click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
 
 
@@ -179,14 +197,25 @@ def verify_ledger(project: Path) -> None:
     click.echo(f"The ledger holds: {len(ledger)} entries, the last with the digest {head(ledger)}")
 
 
-def _say_granted(done: "Granted", *, rule: bool) -> None:
+def _digests(checkpoints: tuple[Path, ...], project: Path) -> tuple[str, ...]:
+    if not checkpoints:
+        return ()
+    from botconvo.build import checkpoint_digest
+
+    return tuple(checkpoint_digest(checkpoint, project) for checkpoint in checkpoints)
+
+
+def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], *, rule: bool) -> None:
     from botconvo.taking import DISCORD_RULE
 
     person = done.person
     click.echo(
-        f"Recorded: {person.name} agreed ({person.id}, {', '.join(sorted(person.authors))})."
+        f"Recorded: {person.name} agreed ({', '.join((person.id, *sorted(person.authors)))})."
     )
-    click.echo(f"{done.taken} of their messages were taken from the imported exports.")
+    for checkpoint in checkpoints:
+        click.echo(f"{checkpoint} is theirs, and may be served as their clone.")
+    if person.authors:
+        click.echo(f"{done.taken} of their messages were taken from the imported exports.")
     for sentence in done.trouble:
         click.echo(f"warning: {sentence}", err=True)
     if rule:
@@ -194,7 +223,13 @@ def _say_granted(done: "Granted", *, rule: bool) -> None:
         click.echo(
             "If it is yours to decide, add --acknowledge-discord-policy here or when training."
         )
-    click.echo(f'\nNext: botconvo train "{person.name}"')
+    if not checkpoints:
+        click.echo(f'\nNext: botconvo train "{person.name}"')
+        return
+    from botconvo.training.persona_table import persona_table
+
+    for checkpoint in checkpoints:
+        click.echo(f"\nFor config.toml:\n\n{persona_table(person.name, checkpoint.as_posix())}")
 
 
 def _say_record(record: "ConsentRecord") -> None:
@@ -213,8 +248,9 @@ def _say_record(record: "ConsentRecord") -> None:
         ("audience", record.audience),
         ("processors", ", ".join(record.processors)),
         ("statement", record.statement or "none"),
+        ("checkpoints", ", ".join(digest[:16] for digest in record.checkpoints) or "none"),
     ):
-        click.echo(f"  {label:10}  {value}")
+        click.echo(f"  {label:11}  {value}")
 
 
 def _channel(typed: str) -> "ChannelId":

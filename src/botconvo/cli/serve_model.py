@@ -13,6 +13,13 @@ __all__ = ["command"]
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--context", type=click.IntRange(64), help="Tokens of prompt and completion.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=5, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["q8_0", "f16"]),
+    default="q8_0",
+    show_default=True,
+    help="Of a checkpoint of another program, which is converted once.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Default: left to the engine.")
 @click.option(
     "--token-file",
@@ -27,7 +34,10 @@ __all__ = ["command"]
     help="Folder whose ledger knows the consent; default: this one.",
 )
 def command(checkpoint: Path, project: Path, **words: object) -> None:
-    """Serve CHECKPOINT, a folder with manifest.json, to any client of OpenAI's completions API."""
+    """Serve CHECKPOINT to any client of OpenAI's completions API.
+
+    It is a folder with manifest.json, a folder of gpt-2-simple or Hugging Face, or a GGUF file.
+    """
     from botconvo.build import serve_checkpoint
 
     raise SystemExit(serve_checkpoint(checkpoint, project, **words))

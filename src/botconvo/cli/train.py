@@ -27,9 +27,9 @@ _INTERRUPTED = 130
 @project_option
 @click.option(
     "--base",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="A base checkpoint or a GPT-2 in Hugging Face's form. Default: the one in BotConvo.",
+    metavar="FOLDER|ID",
+    help="A base checkpoint, or a GPT-2 in Hugging Face's form, as a folder or by its id on the "
+    "hub (gpt2, gpt2-medium). Default: the one in BotConvo.",
 )
 @click.option(
     "--epochs",
@@ -78,7 +78,7 @@ _INTERRUPTED = 130
 def command(
     name: str,
     project: Path,
-    base: Path | None,
+    base: str | None,
     device: str,
     output: Path | None,
     configure: bool,
@@ -130,15 +130,20 @@ def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":
         return gather(store, name, now)
 
 
-def _open_base(folder: Path | None, project: Path) -> "Base":
+def _open_base(text: str | None, project: Path) -> "Base":
+    import sys
+
     from botconvo.build import bundled_base
     from botconvo.training.bases import open_base
+    from botconvo.training.hub import resolve_base
 
-    return open_base(
-        bundled_base() if folder is None else folder,
-        bases=project / "bases",
-        bundled=folder is None,
-    )
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    if text is None:
+        return open_base(bundled_base(), bases=project / "bases", bundled=True)
+    source = resolve_base(text, say=say, bars=sys.stderr.isatty())
+    return open_base(source.folder, bases=project / "bases", name=source.name, say=say)
 
 
 def _say_corpus(prepared: "Prepared") -> None:

@@ -1,7 +1,8 @@
 """Which of several candidates is said.  Pure; a choice is a function of texts and numbers only."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -9,7 +10,7 @@ from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners
 from botconvo.transcript.grammar import Command
 
-__all__ = ["choose", "is_repeated", "words"]
+__all__ = ["RECENT", "choose", "is_repeated", "words"]
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SMALL_WORDS = frozenset(
@@ -29,6 +30,16 @@ _ALIKE = 0.85
 _FOLLOWS, _PICKS_UP, _CUT_OFF, _BARE, _REACTION = 0.5, 0.3, 0.6, 0.35, 0.7
 """Worth of: taking up the last messages' words; holding the phrase; being cut off; a single word;
 an emoji in place of words.  In nats of mean log-probability, found by reading talks."""
+RECENT = 10
+"""Messages that a choice looks back on."""
+_TAKEN_UP_FROM = 3
+"""Messages whose words are worth taking up."""
+_WORN, _WORN_FROM = 0.7, 3
+"""What each word costs that so many of the recent messages hold already: small models chew on one
+word for ever."""
+_LONG = 4
+"""Letters of a word that nobody says three times in one message."""
+_CHEWED = re.compile(r"(\w{2,6}?)\1{3}")
 
 
 def words(text: str) -> list[str]:
@@ -36,12 +47,15 @@ def words(text: str) -> list[str]:
     return [word.replace("'", "") for word in _WORD.findall(text.lower())]
 
 
-def is_repeated(text: str, said: Sequence[str]) -> bool:
-    """Whether a text says again what stands in ``said``: the same words or a long span of them."""
+def is_repeated(text: str, said: Sequence[str], opening: str = "") -> bool:
+    """Whether a text says again what stands in ``said``: the same words or a long span of them.
+
+    ``opening`` is a phrase that it had to begin with, and that may well stand there.
+    """
     mine = words(text)
     if not mine:
         return text.strip() in (other.strip() for other in said[-6:])
-    spans = _spans(mine)
+    spans = _spans(mine, known=len(words(opening)))
     for other in said:
         theirs = words(other)
         if mine == theirs or spans & _spans(theirs):
@@ -61,20 +75,27 @@ def choose(
 ) -> tuple[int | None, tuple[Candidate, ...]]:
     """The index of the candidate to say (None: say nothing) and all of them with scores.
 
-    ``recent`` are the last messages' texts, newest last.
+    ``recent`` are the last messages' texts (``RECENT`` of them), newest last.
     """
     if manners.choose == "longest":
         scored = tuple(replace(c, score=float(len(c.completion))) for c in candidates)
     else:
-        topic = [word for text in recent[-3:] for word in words(text)]
-        scored = tuple(replace(c, score=_fit(c, topic, phrase)) for c in candidates)
+        worn = _worn(recent)
+        topic = {word for text in recent[-_TAKEN_UP_FROM:] for word in words(text)} - worn
+        scored = tuple(replace(c, score=_fit(c, topic, worn, phrase)) for c in candidates)
     fit = [i for i, candidate in enumerate(scored) if candidate.verdict == "ok"]
     if not fit:
         return None, scored
     return max(fit, key=lambda i: (scored[i].score or 0.0, -i)), scored
 
 
-def _fit(candidate: Candidate, topic: Sequence[str], phrase: str | None) -> float:
+def _worn(recent: Sequence[str]) -> frozenset[str]:
+    """Words that several of the recent messages hold."""
+    counted = Counter(word for text in recent for word in set(words(text)) - _SMALL_WORDS)
+    return frozenset(word for word, count in counted.items() if count >= _WORN_FROM)
+
+
+def _fit(candidate: Candidate, topic: Set[str], worn: Set[str], phrase: str | None) -> float:
     """Mean log-probability, moved by how the words follow on from what was said."""
     score = candidate.logprob if candidate.logprob is not None else -2.0
     if candidate.line is None:
@@ -82,8 +103,9 @@ def _fit(candidate: Candidate, topic: Sequence[str], phrase: str | None) -> floa
     if candidate.line.command is Command.REACT:
         return score - _REACTION
     own = words(candidate.line.argument)
-    taken_up = (set(own) & set(topic)) - _SMALL_WORDS
+    taken_up = (set(own) & topic) - _SMALL_WORDS
     score += _FOLLOWS * min(len(taken_up), 2) / 2
+    score -= _WORN * len(set(own) & worn)
     if phrase is not None and phrase.lower() in candidate.line.argument.lower():
         score += _PICKS_UP
     if len(own) < 2:
@@ -91,11 +113,21 @@ def _fit(candidate: Candidate, topic: Sequence[str], phrase: str | None) -> floa
     return score - (_CUT_OFF if candidate.cut else 0.0)
 
 
-def _spans(mine: Sequence[str]) -> set[tuple[str, ...]]:
-    return {tuple(mine[i : i + _SPAN]) for i in range(len(mine) - _SPAN + 1)}
+def _spans(mine: Sequence[str], known: int = 0) -> set[tuple[str, ...]]:
+    """All spans but those within the first ``known`` words."""
+    first = max(0, known - _SPAN + 1)
+    return {tuple(mine[i : i + _SPAN]) for i in range(first, len(mine) - _SPAN + 1)}
 
 
 def _stutters(mine: Sequence[str]) -> bool:
-    """Whether one message repeats itself: "and the cat and the cat and the cat"."""
+    """Whether one message repeats itself: "the cat and the cat and the cat", "soup of soup soup".
+
+    Letters may be drawn out ("soooo"), longer pieces of a word may not ("bestestestest").
+    """
     triples = [tuple(mine[i : i + 3]) for i in range(len(mine) - 2)]
-    return len(triples) - len(set(triples)) >= 2
+    if len(triples) - len(set(triples)) >= 2:
+        return True
+    counted = Counter(word for word in mine if len(word) >= _LONG and word not in _SMALL_WORDS)
+    if any(count >= 3 for count in counted.values()):
+        return True
+    return any(len(set(piece)) > 1 for word in mine for piece in _CHEWED.findall(word))

@@ -15,7 +15,7 @@ from random import Random
 from typing import assert_never
 
 from botconvo.conversation import events as ev
-from botconvo.conversation.choice import choose, is_repeated
+from botconvo.conversation.choice import RECENT, choose, is_repeated
 from botconvo.conversation.events import Candidate, Event, OrderId
 from botconvo.conversation.history import History
 from botconvo.conversation.manners import Manners
@@ -33,7 +33,7 @@ from botconvo.conversation.orders import (
     Wait,
 )
 from botconvo.conversation.speakers import Turn, choose_speaker, named_in
-from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+from botconvo.messages import ChannelId, Message, MessageId, clone_author
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Command, Line
@@ -165,9 +165,10 @@ class Conversation:
         waited, self._pending = self._pending is not None, message.id
         self._typing_people = _START  # whoever typed has sent it
         busy = isinstance(self._phase, _Asking | _Typing)
-        if isinstance(self._phase, _Resting) and not waited:  # a flood must not put it off for ever
-            delay = self._draw("answer").uniform(*self._manners.answer_s)
-            self._rest(delay)
+        answer_s = self._manners.answer_s
+        if isinstance(self._phase, _Resting):
+            if answer_s is not None and not waited:  # a flood must not put it off for ever
+                self._rest(self._draw("answer").uniform(*answer_s))
         elif busy and not self._restarted and not self._answers_person():
             self._abandon()
             self._restarted = True
@@ -288,15 +289,12 @@ class Conversation:
         return kind, last
 
     def _choose_turn(self, source: PromptSource, target: Message | None) -> Turn | None:
-        last = self._history.last_clone()
+        uniform = self._manners.speakers == "uniform"
+        last = self._history.latest_clone() if uniform else self._history.last_clone()
         if target is not None and source is not PromptSource.FRESH:
             turn = self._spoken_to(target, last)
             if turn is not None:
                 return turn
-        others = [p for p in self._personas if p.name != last]
-        if self._manners.same_speaker == 0.0 and not others:
-            # One persona alone cannot hold a conversation; it still answers people.
-            return self._only_one() if source is PromptSource.PERSON or last is None else None
         return choose_speaker(
             self._personas,
             last=last,
@@ -304,9 +302,6 @@ class Conversation:
             manners=self._manners,
             rng=self._draw("speaker"),
         )
-
-    def _only_one(self) -> Turn:
-        return Turn(persona=self._personas[0], reason="the only one here")
 
     def _spoken_to(self, target: Message, last: PersonaName | None) -> Turn | None:
         by = target.author.name
@@ -323,9 +318,7 @@ class Conversation:
 
     def _make_ask(self, persona: Persona, source: PromptSource, target: Message | None) -> Ask:
         manners = self._manners
-        temperature = round(self._draw("temperature").uniform(*manners.temperature), 2)
-        tokens = self._draw("length").randint(*manners.max_tokens)
-        sampling = persona.sampling.over(manners.sampling(temperature, tokens))
+        sampling = manners.drawn(persona.sampling, self._draw)
         if self._temperature is not None:
             sampling = replace(sampling, temperature=self._temperature)
         fresh = source is PromptSource.FRESH
@@ -341,6 +334,7 @@ class Conversation:
             context=context,
             phrase_from=None if target is None else target.text,
             open_with_phrase=self._draw("opening").random() < manners.opening_share,
+            phrase_law=manners.phrase_law,
             avoid=self._phrases,
             n=manners.samples,
             sampling=sampling,
@@ -354,11 +348,12 @@ class Conversation:
         if not isinstance(phase, _Asking) or phase.ask.id != answer.ask:
             return  # a late answer to an ask that was given up
         said = self._history.texts(self._manners.repeat_window)
-        judged = tuple(_against(candidate, said) for candidate in answer.candidates)
+        opening = (answer.phrase or "") if phase.ask.open_with_phrase else ""
+        judged = tuple(_against(candidate, said, opening) for candidate in answer.candidates)
         chosen, scored = choose(
             judged,
             manners=self._manners,
-            recent=() if phase.ask.source is PromptSource.FRESH else self._history.texts(3),
+            recent=() if phase.ask.source is PromptSource.FRESH else self._history.texts(RECENT),
             phrase=answer.phrase,
         )
         if chosen is None:
@@ -426,12 +421,11 @@ class Conversation:
             self._remember_reaction(phase.post.persona, phase.post.act)
         self._failures = 0
         self._restarted = False
-        silence = self._manners.gap_s if self._pending is None else self._manners.answer_s
-        self._rest(self._draw("gap").uniform(*silence))
+        answer_s = self._manners.answer_s if self._pending is not None else None
+        self._rest(self._draw("gap").uniform(*(answer_s or self._manners.gap_s)))
 
     def _remember_reaction(self, persona: PersonaName, act: React) -> None:
-        author = Author(id=AuthorId(f"clone:{persona}"), name=persona, kind="clone")
-        self._history.react(act.message, act.emoji, author)
+        self._history.react(act.message, act.emoji, clone_author(persona))
 
     def _fail(self, order: OrderId) -> None:
         phase = self._phase
@@ -464,10 +458,10 @@ class Conversation:
         return Random(f"{self._seed}/{self._channel}/{self._turn}/{purpose}")
 
 
-def _against(candidate: Candidate, said: Sequence[str]) -> Candidate:
+def _against(candidate: Candidate, said: Sequence[str], opening: str) -> Candidate:
     """The repetition guard: only this conversation knows what was said before."""
     if candidate.verdict != "ok" or candidate.line is None:
         return candidate
-    if candidate.line.says and is_repeated(candidate.line.argument, said):
+    if candidate.line.says and is_repeated(candidate.line.argument, said, opening):
         return replace(candidate, verdict="repeated")
     return candidate

@@ -96,6 +96,12 @@ class History:
             return None
         return PersonaName(self.last.author.name)
 
+    def latest_clone(self) -> PersonaName | None:
+        """Which clone spoke last, whoever spoke since."""
+        clones = (m for m in reversed(self._messages.values()) if m.author.kind == "clone")
+        latest = next(clones, None)
+        return None if latest is None else PersonaName(latest.author.name)
+
     def silent_for(self) -> dict[PersonaName, int]:
         """Messages since each clone last spoke."""
         found: dict[PersonaName, int] = {}

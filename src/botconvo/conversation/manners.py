@@ -1,13 +1,18 @@
 """How a talk behaves: every number of a preset, in one table.
 
-``classic`` is BotConvo as it was: uniform speakers, a noun phrase of the last message in front,
-five samples, the longest wins.  ``group-chat`` is the default: the transcript as context, weighted
-turns, replies chosen for how they fit.  Any field can be overridden in ``config.toml``.
+``classic`` is BotConvo as it was (``docs/classic.md``): uniform speakers, a noun phrase of the last
+message in front, five samples, the longest wins.  ``group-chat`` is the default: the transcript as
+context, weighted turns, replies chosen for how they fit.  ``friend-simulator`` draws as
+FriendSimulator did, for its two modes, ``chat`` and ``generate``.  Any field can be overridden in
+``config.toml``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any, Literal
 
+from botconvo.conversation.orders import PhraseLaw
 from botconvo.errors import ConfigError
 from botconvo.personas import Sampling
 
@@ -34,21 +39,26 @@ class Manners:
     """Transcript lines in the prompt; 0 leaves them out."""
     opening_share: float = 0.1
     """Probability that a reply has to begin with a noun phrase of the message that it takes up."""
-    samples: int = 5
+    phrase_law: PhraseLaw = "any"
+    """Which noun phrase that is: any that was not used lately, or BotConvo's choice."""
+    samples: int = 8
     """Completions drawn for every turn."""
     choose: Literal["longest", "fitting"] = "fitting"
-    temperature: Range = (0.75, 0.75)
+    temperature: Range = (0.7, 0.7)
+    """Drawn in hundredths."""
     max_tokens: tuple[int, int] = (60, 60)
+    count_prompt: bool = False
+    """Whether those are the prompt's tokens and the completion's together."""
     top_k: int = 0
-    top_p: float = 0.95
+    top_p: float = 0.9
     repetition_penalty: float = 1.0
     gap_s: Range = (1.0, 3.0)
     """Silence after a post."""
     typing_per_s: float = 15.0
     """Characters typed in a second; 0 shows no typing at all."""
     typing_max_s: float = 6.0
-    answer_s: Range = (0.3, 1.2)
-    """Time until a person's message is taken up."""
+    answer_s: Range | None = (0.3, 1.2)
+    """Time until a person's message is taken up (None = when the silence after a post is over)."""
     hush_s: float = 6.0
     """Silence kept after a person was last seen typing."""
     turn_limit: int | None = None
@@ -67,6 +77,15 @@ class Manners:
             max_tokens=max_tokens,
         )
 
+    def drawn(self, own: Sampling, draw: Callable[[str], Random]) -> Sampling:
+        """How one ask is drawn: a persona's ``own`` settings, and for the rest these numbers."""
+        lowest, highest = (round(100 * temperature) for temperature in self.temperature)
+        temperature = draw("temperature").randint(lowest, highest) / 100
+        sampling = own.over(self.sampling(temperature, draw("length").randint(*self.max_tokens)))
+        if self.count_prompt:
+            return replace(sampling, max_total_tokens=sampling.max_tokens)
+        return sampling
+
 
 PRESETS: dict[str, Manners] = {
     "group-chat": Manners(),
@@ -78,17 +97,28 @@ PRESETS: dict[str, Manners] = {
         fresh_after=10**9,
         context_lines=0,
         opening_share=1.0,
+        phrase_law="classic",
         samples=5,
         choose="longest",
         temperature=(0.60, 0.79),
         max_tokens=(30, 99),
+        count_prompt=True,
         top_k=0,
         top_p=1.0,
         repetition_penalty=1.0,
         gap_s=(3.0, 6.999),
         typing_per_s=0.0,
-        answer_s=(0.0, 0.0),
+        answer_s=None,
         hush_s=0.0,
+    ),
+    "friend-simulator": Manners(
+        opening_share=0.0,
+        samples=2,
+        temperature=(0.4, 0.4),
+        max_tokens=(65, 65),  # of the 128 in all that were left when 63 were the context
+        top_k=50,
+        top_p=0.95,
+        repetition_penalty=1.15,
     ),
 }
 """The presets by the name that ``config.toml`` and ``--preset`` use."""

@@ -7,6 +7,7 @@ logs all show this one value.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from botconvo.conversation.events import Candidate, OrderId
 from botconvo.messages import MessageId
@@ -18,6 +19,7 @@ __all__ = [
     "Ask",
     "Cancel",
     "Order",
+    "PhraseLaw",
     "Post",
     "PromptSource",
     "React",
@@ -26,6 +28,10 @@ __all__ = [
     "Type",
     "Wait",
 ]
+
+
+PhraseLaw = Literal["any", "classic"]
+"""How a phrase is picked (``botconvo.phrases``)."""
 
 
 class PromptSource(StrEnum):
@@ -42,7 +48,8 @@ class Ask:
 
     ``context`` is the transcript so far, oldest first.  ``phrase_from`` is the text whose noun
     phrase the voice is to pick (None: none), ``open_with_phrase`` says whether the reply has to
-    begin with it.  ``avoid`` are phrases that were used lately.
+    begin with it.  ``phrase_law`` is the law by which it is picked, ``avoid`` are phrases that
+    were used lately.  ``opening`` are words that it has to begin with in any case.
     """
 
     id: OrderId
@@ -52,7 +59,9 @@ class Ask:
     context: tuple[Line, ...]
     phrase_from: str | None
     open_with_phrase: bool
+    phrase_law: PhraseLaw = "any"
     avoid: tuple[str, ...] = ()
+    opening: str = ""
     n: int
     sampling: Sampling
     seed: int

@@ -42,8 +42,11 @@ def choose_speaker(
 ) -> Turn | None:
     """A free turn.  None when nobody may take it.
 
-    ``silent_for`` counts the messages since each persona last spoke.
+    ``silent_for`` counts the messages since each persona last spoke.  That nobody speaks twice in a
+    row is a law for several: one persona alone goes on.
     """
+    if len(personas) == 1:
+        last = None
     weights = [_weight(persona, last, silent_for, manners) for persona in personas]
     total = sum(weights)
     if total <= 0.0:

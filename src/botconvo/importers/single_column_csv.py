@@ -1,4 +1,4 @@
-"""One column of one person's lines, as gpt-2-simple trains on it.
+"""One column of one person's lines, as gpt-2-simple trains on it: read, and written.
 
 Its rule: the first line is a header and is skipped whole, and of every further row column 0
 counts.  Nothing says who wrote, when, or to whom; the caller names the author, and every row gets
@@ -7,17 +7,19 @@ a time of its own, an hour after the one before, so that each stands alone.
 
 import csv
 import hashlib
+import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 
-__all__ = ["author_of", "looks_like", "parse"]
+__all__ = ["author_of", "looks_like", "parse", "print_rows"]
 
+_HEADER = "text"
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _STEP = timedelta(hours=1)
 """Longer than any silence that ends a session."""
@@ -73,6 +75,17 @@ def parse(stream: TextIO, author: Author) -> Iterator[Row]:
             text=text,
             at=_FIRST + place * _STEP,
         )
+
+
+def print_rows(texts: Iterable[str]) -> str:
+    """The file for these texts: a header, then a row for each that is not blank."""
+    out = io.StringIO(newline="")
+    out.write(f"{_HEADER}\n")
+    rows = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    # A NUL is no text to any reader of CSV, and a blank row would be no row at all.
+    plain = (text.replace("\0", "") for text in texts)
+    rows.writerows([text] for text in plain if text.strip())
+    return out.getvalue()
 
 
 def _id(channel: ChannelId, text: str, ordinal: int) -> MessageId:

@@ -17,7 +17,7 @@ from botconvo.conversation.events import Event, OrderId
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Ask, Cancel, Post, React, Trace, Type, Wait
 from botconvo.errors import PlatformError, VoiceError
-from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import ChannelId, Message, MessageId, Reaction, clone_author
 from botconvo.orchestrator.cast import Cast
 from botconvo.personas import PersonaName
 from botconvo.ports import (
@@ -216,8 +216,8 @@ class Talk:
             self._show(ShownMessage(message=message, trace=post.trace))
             return self._on_posted(message, post)
         if isinstance(post.act, React):
-            author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
-            self._react(post.act.message, Reaction(emoji=post.act.emoji, author=author))
+            reaction = Reaction(emoji=post.act.emoji, author=clone_author(post.persona))
+            self._react(post.act.message, reaction)
             self._show(
                 ShownReaction(
                     message=post.act.message,

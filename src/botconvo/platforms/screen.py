@@ -84,6 +84,26 @@ class Screen:
         for line in visible(text).split("\n"):
             self._print(Text(self._words(f"· {line}"), style="dim"))
 
+    def suggestion(self, number: int, name: str, text: str) -> None:
+        """One of several things that a clone might say."""
+        line = Text(self._words(f"  {number}  "), style="dim")
+        line.append_text(self._speaker(name, is_bot=True))
+        line.append(self._words(text).replace("\n", "\n    "))
+        self._print(line)
+
+    def prompt(self, text: str) -> None:
+        """What stands before the words that are typed; only on a terminal."""
+        if not self._shows_typing:
+            return
+        self.clear_typing()
+        self._console.print(Text(self._words(text), style="bold"), end=" ")
+        self._console.file.flush()
+
+    def new_line(self) -> None:
+        """Go on below a prompt behind which nobody pressed Enter."""
+        if self._shows_typing:
+            self._console.print()
+
     def typing(self, name: str) -> None:
         """A line that the next one replaces; only a terminal can do that."""
         if not self._shows_typing:

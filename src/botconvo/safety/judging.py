@@ -2,18 +2,22 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import replace
 
 from botconvo.conversation.events import Candidate, Verdict
 from botconvo.ports import Completion, TextFilter
 from botconvo.safety.scrub import scrub
 from botconvo.transcript.grammar import Command, Line, parse_line
+from model_server.prompt_format import END_OF_TEXT, START_OF_TEXT
 
-__all__ = ["judge"]
+__all__ = ["judge", "judge_anybody", "judge_plain"]
 
 _CUSTOM_EMOJI = re.compile(r":\w{2,32}:\Z")
 _HALF_COMMAND = re.compile(r"[A-Z]{3,}[:;]")
 """What a small model makes of the grammar at times: "REPT: so", or a command within a reply."""
+_HALF_CHARACTER = "\ufffd"
+"""What is left of a character that the token limit cut in two."""
 _LONGEST_EMOJI = 10
 """Code points: a family with skin tones has seven, flags of regions more."""
 
@@ -21,7 +25,7 @@ _LONGEST_EMOJI = 10
 def judge(speaker: str, opening: str, completion: Completion, text_filter: TextFilter) -> Candidate:
     """What the persona would say with this completion, and whether it may.
 
-    ``opening`` are the words that the prompt already put into its mouth.
+    ``opening`` are the words that the prompt already put into its mouth; alone they say nothing.
     """
     text = completion.text.split("\n", 1)[0]
     line = parse_line(f"{speaker}: {opening}{text}" if opening else f"{speaker}:{text}")
@@ -32,23 +36,64 @@ def judge(speaker: str, opening: str, completion: Completion, text_filter: TextF
         cut=not completion.finished,
         logprob=completion.logprob,
     )
+    if not _says_something(text):
+        return replace(candidate, verdict="empty")
     return replace(candidate, verdict=_verdict(candidate.line, speaker, text_filter))
+
+
+def judge_plain(
+    speaker: str, opening: str, completion: Completion, text_filter: TextFilter
+) -> Candidate:
+    """The same for a model that writes plain texts: it knows no acts, and may break lines."""
+    text = completion.text.replace(START_OF_TEXT, " ").replace(END_OF_TEXT, " ")
+    text = text.rstrip(_HALF_CHARACTER)
+    line = Line(name=speaker, argument=scrub(f"{opening}{text}"))
+    return Candidate(
+        completion=text,
+        line=line,
+        verdict=_verdict_of_words(line.argument, text_filter) if _says_something(text) else "empty",
+        cut=not completion.finished,
+        logprob=completion.logprob,
+    )
+
+
+def judge_anybody(
+    speakers: Collection[str], completion: Completion, text_filter: TextFilter
+) -> Candidate:
+    """The same where the model also said who speaks; nobody does who is not in ``speakers``."""
+    text = completion.text.split("\n", 1)[0]
+    line = parse_line(text)
+    if line is None or line.name not in speakers:
+        verdict: Verdict = "empty" if line is None else "foreign"
+        return Candidate(completion=text, line=line, verdict=verdict, cut=not completion.finished)
+    said = replace(completion, text=text.partition(":")[2])
+    return replace(judge(line.name, "", said, text_filter), completion=text)
 
 
 def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdict:
     if line is None:
         return "empty"
-    if line.name != speaker or "\ufffd" in line.argument:
-        return "foreign"  # not its line; a character that the token limit cut in two
+    if line.name != speaker or _HALF_CHARACTER in line.argument:
+        return "foreign"
     if line.command is Command.REACT:
         return "ok" if _is_emoji(line.argument) else "foreign"
     if line.command not in (None, Command.REPLY):
         return "silent"
-    if not any(character.isalnum() or ord(character) > 0x2000 for character in line.argument):
-        return "empty"
     if _HALF_COMMAND.match(line.argument):
         return "foreign"
-    return "ok" if text_filter.is_safe(line.argument) else "unsafe"
+    return _verdict_of_words(line.argument, text_filter)
+
+
+def _verdict_of_words(text: str, text_filter: TextFilter) -> Verdict:
+    if _HALF_CHARACTER in text:
+        return "foreign"
+    if not _says_something(text):
+        return "empty"
+    return "ok" if text_filter.is_safe(text) else "unsafe"
+
+
+def _says_something(text: str) -> bool:
+    return any(character.isalnum() or ord(character) > 0x2000 for character in text)
 
 
 def _is_emoji(text: str) -> bool:

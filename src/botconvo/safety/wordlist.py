@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from botconvo.safety.bad_words import bad_word_in
+
 __all__ = ["EVERYDAY_WORDS", "WordListFilter"]
 
 EVERYDAY_WORDS = frozenset(
@@ -25,15 +27,23 @@ EVERYDAY_WORDS = frozenset(
 
 
 class WordListFilter:
-    """Implements ``TextFilter``: False for a text that holds a listed word."""
+    """Implements ``TextFilter``: False for a text that holds a listed word, or a bad word.
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
+    ``bad_words`` are the owner's own; none of them is ever allowed.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), bad_words: Iterable[str] = ()) -> None:
         self.allow(allowed)
+        self.forbid(bad_words)
 
     def allow(self, words: Iterable[str]) -> None:
         """Let these words pass, and the everyday ones, in place of those so far."""
         self._allowed = sorted(EVERYDAY_WORDS | {word.lower() for word in words})
         self.__dict__.pop("_profanity", None)
+
+    def forbid(self, bad_words: Iterable[str]) -> None:
+        """Let none of these words pass, in place of those so far."""
+        self._bad_words = tuple(bad_words)
 
     @cached_property
     def _profanity(self) -> Any:
@@ -44,4 +54,6 @@ class WordListFilter:
         return profanity
 
     def is_safe(self, text: str) -> bool:
+        if bad_word_in(text, self._bad_words) is not None:
+            return False
         return not self._profanity.contains_profanity(text)

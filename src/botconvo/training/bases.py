@@ -1,18 +1,19 @@
 """The base that a clone is trained on: a base checkpoint, or a Hugging Face folder made into one.
 
 Training starts from the very numbers that are served: whatever the folder was, the weights are
-read back out of the GGUF file.  Nothing is downloaded, no code of a model is run, and no pickled
-file is opened.  It knows nothing of torch.
+read back out of the GGUF file.  Nothing is downloaded and no code of a model is run.  It knows
+nothing of torch.
 """
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botconvo.errors import TrainingError
-from botconvo.training.hugging_face import convert_hugging_face, is_hugging_face
+from botconvo.training.hugging_face import base_of_hugging_face, is_hugging_face
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.manifest import MANIFEST_NAME, BaseReference
@@ -41,8 +42,18 @@ class Base:
         )
 
 
-def open_base(folder: Path, *, bases: Path, bundled: bool = False) -> Base:
+def open_base(
+    folder: Path,
+    *,
+    bases: Path,
+    name: str | None = None,
+    bundled: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Base:
     """Open a base checkpoint, or a Hugging Face folder, which is converted into ``bases`` once.
+
+    ``name`` is what a converted one is called, where that is not the folder's name; ``say`` is
+    told what the folder's owner should know about it.
 
     Raises:
         TrainingError: the folder is neither, or not of a kind that can be trained on.
@@ -56,7 +67,8 @@ def open_base(folder: Path, *, bases: Path, bundled: bool = False) -> Base:
                 f"base {folder}: holds neither {MANIFEST_NAME} nor a Hugging Face model's "
                 "config.json; name a base with --base FOLDER"
             )
-        folder = convert_hugging_face(folder, bases)
+        called = name or folder.resolve().name
+        folder = base_of_hugging_face(folder, bases, name=called, say=say)
     checkpoint = load_checkpoint(folder, hash_large=True) if _is_whole(folder) else None
     if checkpoint is None:
         raise TrainingError(
@@ -68,9 +80,15 @@ def open_base(folder: Path, *, bases: Path, bundled: bool = False) -> Base:
             "so far clones are trained on GPT-2 models only"
         )
     header = read_header(checkpoint.base_path)
+    tokens = tokens_of(checkpoint.base_path, header)
+    if tokens.splitting != "gpt-2" or tokens.begin_of_text is not None:
+        raise TrainingError(
+            f"base {folder}: reads text in another way than a GPT-2 ({tokens.splitting}); "
+            "so far clones are trained on GPT-2's tokenizer only"
+        )
     return Base(
         checkpoint=checkpoint,
-        tokens=tokens_of(checkpoint.base_path, header),
+        tokens=tokens,
         name=header.text("general.name") or folder.resolve().name,
         bundled=bundled,
     )
@@ -96,13 +114,15 @@ def _path_from(folder: Path, base: Path) -> str:
 def build_tokenizer(tokens: Tokens) -> "Tokenizer":
     """The vocabulary as a tokenizer that splits text exactly as llama.cpp does.
 
-    Special tokens are plain text to it: somebody who types ``<|endoftext|>`` ends no text.
+    Special tokens are plain text to it: somebody who types ``<|endoftext|>`` ends no text.  Tags
+    that the base was trained with stay whole.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     vocabulary = {token: number for number, token in enumerate(tokens.tokens)}
     merges = [(left, right) for left, _, right in (m.partition(" ") for m in tokens.merges)]
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tokens.typed])
     return tokenizer

@@ -6,7 +6,7 @@ from botconvo.errors import TrainingError
 
 __all__ = ["require_extra"]
 
-_MODULES = ("torch", "safetensors", "tokenizers", "transformers", "peft")
+_MODULES = ("torch", "safetensors", "tokenizers", "transformers", "peft", "huggingface_hub")
 
 
 def require_extra() -> None:

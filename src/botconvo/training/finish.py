@@ -163,6 +163,7 @@ def _try_out(base: Base, adapter: Path, form: PromptFormat) -> None:
         adapter,
         EngineSettings(context=64, parallel=1, threads=1),
         end_of_text=base.checkpoint.end_of_text,
+        reading=base.checkpoint.reading,
     )
     try:
         engine.generate(Draw(prompt=form.render([]), max_tokens=4, seed=0), take)

@@ -57,6 +57,8 @@ def make_gpt2(weights: Mapping[str, Array], architecture: Architecture) -> Any:
         n_head=architecture.heads,
         n_inner=weights["transformer.h.0.mlp.c_fc.weight"].shape[1],
         layer_norm_epsilon=_LAYER_NORM_EPSILON,
+        # GPT-2's "gelu_new" in one fused step.
+        activation_function="gelu_pytorch_tanh",
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,

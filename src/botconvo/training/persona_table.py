@@ -10,12 +10,12 @@ from pathlib import Path
 
 from botconvo.errors import ConfigError
 
-__all__ = ["add_persona", "persona_table"]
+__all__ = ["add_persona", "persona_table", "quoted"]
 
 
 def persona_table(name: str, checkpoint: str) -> str:
     """The table as text.  ``checkpoint`` is a path as config.toml has it."""
-    return f"[[personas]]\nname = {_quoted(name)}\ncheckpoint = {_quoted(checkpoint)}\n"
+    return f"[[personas]]\nname = {quoted(name)}\ncheckpoint = {quoted(checkpoint)}\n"
 
 
 def add_persona(config: Path, name: str, checkpoint: str) -> bool:
@@ -67,6 +67,6 @@ def _write(path: Path, text: str) -> None:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML basic string; JSON's escapes are TOML's, but for the delete character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,76 +1,29 @@
-"""Vocabularies from Hugging Face's tokenizers file, and their digest."""
+"""Vocabularies in GGUF files, and their digest."""
 
 import dataclasses
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tiny_model import tiny_tokens
 
+from model_server.checkpoint.gguf_header import Header
 from model_server.checkpoint.tokens import (
-    END_OF_TEXT,
+    AS_IT_IS,
+    Kind,
+    Reading,
     Tokens,
-    read_tokenizer_json,
     sha256_of,
     tokenizer_digest,
+    tokens_of,
 )
 from model_server.errors import CheckpointError
 
-
-def tokenizer_file(tokens: Tokens, **changes: Any) -> dict[str, Any]:
-    """The parts of a tokenizers file that matter, as the library writes them."""
-    vocabulary = {token: number for number, token in enumerate(tokens.tokens)}
-    model = {"type": "BPE", "vocab": vocabulary, "merges": [m.split() for m in tokens.merges]}
-    added = [{"id": tokens.end_of_text, "content": END_OF_TEXT, "special": True}]
-    splitting = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-    return {"model": model, "pre_tokenizer": splitting, "added_tokens": added, **changes}
+GGML = "tokenizer.ggml."
 
 
-def written(folder: Path, content: object) -> Path:
-    path = folder / "tokenizer.json"
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
-
-
-def test_a_tokenizers_file_is_read_whole(tmp_path: Path) -> None:
-    tokens = tiny_tokens()
-    assert read_tokenizer_json(written(tmp_path, tokenizer_file(tokens))) == tokens
-
-
-def test_merges_may_be_texts_and_the_end_of_text_may_be_added_only(tmp_path: Path) -> None:
-    tokens = tiny_tokens()
-    content = tokenizer_file(tokens)
-    content["model"]["merges"] = list(tokens.merges)
-    del content["model"]["vocab"][END_OF_TEXT]
-    assert read_tokenizer_json(written(tmp_path, content)) == tokens
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        ([], "not a tokenizers file"),
-        ({"model": {}}, "not a tokenizers file"),
-        (tokenizer_file(tiny_tokens(), pre_tokenizer={"type": "Whitespace"}), "byte-level BPE"),
-        (
-            tokenizer_file(
-                tiny_tokens(), pre_tokenizer={"type": "ByteLevel", "add_prefix_space": True}
-            ),
-            "byte-level BPE",
-        ),
-        (tokenizer_file(tiny_tokens(), added_tokens=[{"id": 999, "content": "<x>"}]), "gaps"),
-    ],
-)
-def test_another_kind_of_tokenizer_is_refused(tmp_path: Path, content: object, word: str) -> None:
-    with pytest.raises(CheckpointError, match=word):
-        read_tokenizer_json(written(tmp_path, content))
-
-
-def test_a_vocabulary_without_end_of_text_is_refused(tmp_path: Path) -> None:
-    content = tokenizer_file(tiny_tokens(), added_tokens=[])
-    del content["model"]["vocab"][END_OF_TEXT]
-    with pytest.raises(CheckpointError, match="endoftext"):
-        read_tokenizer_json(written(tmp_path, content))
+def header(**metadata: object) -> Header:
+    """The head of a file whose metadata begin with ``tokenizer.ggml.``."""
+    return Header(metadata={f"{GGML}{k}": v for k, v in metadata.items()}, tensors={})  # type: ignore[misc]
 
 
 def test_the_digest_depends_on_every_token_every_merge_and_their_order() -> None:
@@ -81,8 +34,13 @@ def test_the_digest_depends_on_every_token_every_merge_and_their_order() -> None
         dataclasses.replace(tokens, merges=tokens.merges[::-1]),
         dataclasses.replace(tokens, merges=tokens.merges[:-1]),
     ]
+    others += [
+        dataclasses.replace(tokens, splitting="smollm"),
+        dataclasses.replace(tokens, begin_of_text=1),
+        dataclasses.replace(tokens, kinds=(int(Kind.USER_DEFINED),) * len(tokens.tokens)),
+    ]
     digests = {tokenizer_digest(each) for each in (tokens, *others)}
-    assert len(digests) == 4
+    assert len(digests) == 7
     assert tokenizer_digest(tokens) == tokenizer_digest(tiny_tokens())
 
 
@@ -92,6 +50,80 @@ def test_the_digest_never_changes_between_versions() -> None:
     assert tokenizer_digest(tokens) == (
         "a50871ba107b426bf1a069fef0d3ee38b6274e5249c5356891e1fe546ada8a77"
     )
+
+
+def test_a_vocabulary_of_pieces_is_read_from_a_file() -> None:
+    found = tokens_of(
+        Path("x.gguf"),
+        header(
+            model="llama",
+            tokens=["<unk>", "<s>", "</s>", "▁a"],
+            scores=[0.0, 0.0, 0.0, -1.0],
+            token_type=[2, 3, 3, 1],
+            bos_token_id=1,
+            eos_token_id=2,
+        ),
+    )
+    assert found.scores == (0.0, 0.0, 0.0, -1.0)
+    assert found.reading == Reading(begin_of_text=1)  # llama.cpp's default for this kind
+    assert found.space_first
+
+
+@pytest.mark.parametrize(
+    ("splitting", "reading"),
+    [
+        ("gpt-2", AS_IT_IS),
+        ("llama-bpe", Reading(begin_of_text=0)),
+        ("qwen2", Reading(composed=True)),
+        (None, AS_IT_IS),
+    ],
+)
+def test_what_a_file_leaves_out_is_what_llama_cpp_takes(
+    splitting: str | None, reading: Reading
+) -> None:
+    entries = {} if splitting is None else {"pre": splitting}
+    found = tokens_of(
+        Path("x.gguf"),
+        header(
+            model="gpt2", tokens=["a", "b"], merges=[], bos_token_id=0, eos_token_id=1, **entries
+        ),
+    )
+    assert found.reading == reading
+    assert found.splitting == (splitting or "default")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"model": "rwkv", "tokens": [], "eos_token_id": 0},
+        {"tokens": ["a"], "eos_token_id": 0},
+        {"model": "rwkv", "tokens": ["a"]},
+        {"model": "gpt2", "tokens": ["a"], "eos_token_id": 0},
+        {"model": "llama", "tokens": ["a"], "eos_token_id": 0},
+        {"model": "gpt2", "tokens": ["a"], "merges": []},
+        {"model": "gpt2", "tokens": ["a"], "merges": [], "eos_token_id": 1},
+    ],
+)
+def test_a_vocabulary_that_is_not_whole_is_one_line(metadata: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError, match=r"^x\.gguf: "):
+        tokens_of(Path("x.gguf"), header(**metadata))
+
+
+def test_a_vocabulary_of_another_kind_is_left_to_the_engine() -> None:
+    found = tokens_of(Path("x.gguf"), header(model="rwkv", tokens=["a", "b"], eos_token_id=1))
+    assert (found.splitting, found.end_of_text, found.reading) == ("rwkv", 1, AS_IT_IS)
+
+
+def test_sentencepieces_own_tokens_are_taken_where_the_file_names_none() -> None:
+    pieces = header(model="llama", tokens=["<unk>", "<s>", "</s>"], scores=[0.0, 0.0, 0.0])
+    found = tokens_of(Path("x.gguf"), pieces)
+    assert (found.begin_of_text, found.end_of_text) == (1, 2)
+
+
+def test_a_text_is_prepared_as_its_model_saw_texts() -> None:
+    assert AS_IT_IS.prepare(" cafe\u0301") == " cafe\u0301"
+    assert Reading(composed=True).prepare("cafe\u0301") == "café"
+    assert Reading(one_space=True).prepare("  two") == " two"
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:

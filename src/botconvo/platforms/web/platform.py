@@ -6,6 +6,7 @@ every channel through ``Controls``.  So ``post`` only makes the message: nothing
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 __all__ = ["WebPlatform"]
+
+logger = logging.getLogger(__name__)
 
 _MAX_WAITING = 256
 """Events that nobody has taken up; a visitor who writes on is told to wait."""
@@ -136,6 +139,7 @@ class WebPlatform:
         self._serving = asyncio.create_task(
             self._server.serve(sockets=[listener]), name="the page's server"
         )
+        logger.info("the page is at %s", self._address)
         if self._open_browser:
             # A thread of its own: some browsers only come back when their window is closed.
             open_page = self._browse or serving.browse

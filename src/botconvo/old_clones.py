@@ -1,0 +1,63 @@
+"""Clones of the earlier systems, which name nobody: how they speak, and who agreed to them.
+
+A checkpoint of our own says both itself.
+"""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botconvo.consent import PersonId
+from botconvo.errors import ConfigError, ConsentError
+from botconvo.granting import bound_person
+from botconvo.store import Store
+from model_server.checkpoint.manifest import Source
+from model_server.prompt_format import PromptFormat, PromptKind
+
+__all__ = ["CONVERTED", "person_behind", "speaking_as"]
+
+CONVERTED = "converted"
+"""The project's folder for what was converted from other programs' checkpoints."""
+
+
+def speaking_as(
+    name: str, form: PromptFormat, kind: PromptKind | None, checkpoint: Path
+) -> PromptFormat:
+    """The format of ``checkpoint`` with a persona's name; ``kind`` overrules what was recognised.
+
+    Raises:
+        ConfigError: the weights have learned to speak as others only.
+    """
+    form = replace(form, kind=kind or form.kind, speaker=name)
+    if not form.knows(name):
+        raise ConfigError(
+            f"{name}: {checkpoint} has learned to speak as {', '.join(form.speakers)}; "
+            "give the persona one of these names"
+        )
+    return form
+
+
+def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: Path) -> PersonId:
+    """Who agreed to the clone that ``form`` speaks as.
+
+    Raises:
+        ConsentError: nobody did, or no longer.
+    """
+    name = form.speaker
+    by_name = form.kind == "speaker_token"  # such weights hold several people
+    command = f"botconvo consent grant {_quoted(name)} --adult --checkpoint {_quoted(checkpoint)}"
+    try:
+        person = bound_person(store, source.sha256, name, datetime.now(UTC), by_name=by_name)
+    except ConsentError as error:
+        raise ConsentError(f"{error}; if they agree again: {command}") from None
+    if person is None:
+        raise ConsentError(
+            f"{name}: nobody is bound to {checkpoint}; ask, then record who agreed: {command}"
+        )
+    return person
+
+
+def _quoted(word: object) -> str:
+    """As a shell wants it, on Windows too."""
+    return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)

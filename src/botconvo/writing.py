@@ -1,0 +1,47 @@
+"""A file that somebody asked for: whole or not there, and never in place of another unasked."""
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from botconvo.errors import OutputError
+
+__all__ = ["refuse_existing", "write_whole"]
+
+
+def refuse_existing(path: Path, advice: str = "--force replaces it") -> None:
+    """
+    Raises:
+        OutputError: a file is there already.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path} is there already; {advice}")
+
+
+def write_whole(path: Path, text: str, *, force: bool, advice: str = "--force replaces it") -> None:
+    """Write ``text`` as UTF-8, readable for its owner alone; at the end it is there, all of it.
+
+    Raises:
+        OutputError: it is there already and ``force`` is False, or it cannot be written; what was
+            there is as it was.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    partial: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "wb", dir=path.parent, prefix=f"{path.name}.", suffix=".partial", delete=False
+        ) as file:
+            partial = Path(file.name)
+            file.write(text.encode("utf-8", "replace"))
+        if not force:
+            refuse_existing(path, advice)
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}; check the folder and the disk"
+        ) from None
+    finally:
+        if partial is not None:
+            with suppress(OSError):  # it has become the file
+                partial.unlink()

@@ -1,0 +1,172 @@
+"""Conversion into the cache: once, whole, and again when the source changed."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tiny_gguf import write_plain_gpt2
+from training.full_disk import full_disk
+
+from model_server.checkpoint import gguf_source
+from model_server.checkpoint.conversion import (
+    Converted,
+    Found,
+    Precision,
+    Progress,
+    Wish,
+    convert_once,
+)
+from model_server.checkpoint.folder import Checkpoint
+from model_server.errors import CheckpointError
+
+
+class Copying:
+    """Converts a folder with one GGUF file by copying that, and counts how often."""
+
+    def __init__(self, *, meet: threading.Barrier | None = None) -> None:
+        self.meet = meet
+        self.count = 0
+
+    def find(self, path: Path) -> Found:
+        return Found(name=path.name, files=(path / "weights.gguf",))
+
+    def convert(
+        self, path: Path, weights: Path, precision: Precision, progress: Progress
+    ) -> Converted:
+        self.count += 1
+        data = (path / "weights.gguf").read_bytes()
+        weights.write_bytes(data)
+        progress(1, 2)
+        if self.meet is not None:
+            self.meet.wait(20)
+        described = gguf_source.convert(weights, weights.with_suffix(".link"), precision, progress)
+        weights.with_suffix(".link").unlink()
+        return described
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "run1"
+    folder.mkdir()
+    write_plain_gpt2(folder / "weights.gguf")
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def convert(source: Path, cache: Path, with_: Copying, precision: Precision = "f16") -> Checkpoint:
+    wish = Wish(
+        path=source,
+        kind="gpt-2-simple",
+        converter=with_,
+        precision=precision,
+        progress=lambda done, total: None,
+    )
+    return convert_once(wish, cache)
+
+
+def inside(cache: Path) -> Iterator[str]:
+    return (path.name for path in sorted(cache.iterdir()) if path.name != "digests")
+
+
+def test_a_checkpoint_is_converted_once(source: Path, cache: Path) -> None:
+    converter = Copying()
+    first, second = convert(source, cache, converter), convert(source, cache, converter)
+    assert converter.count == 1
+    assert (first.digest, first.folder) == (second.digest, second.folder)
+    assert first.folder.name.startswith("run1-")
+    assert first.manifest.source is not None
+    assert first.manifest.source.name == "run1"
+    assert first.manifest.persona is None
+
+
+def test_each_precision_is_converted_for_itself(source: Path, cache: Path) -> None:
+    converter = Copying()
+    f16, q8_0 = (convert(source, cache, converter, precision) for precision in ("f16", "q8_0"))
+    assert converter.count == 2
+    assert f16.manifest.source == q8_0.manifest.source, "it is the same clone"
+
+
+def test_a_changed_checkpoint_is_converted_anew(source: Path, cache: Path) -> None:
+    converter = Copying()
+    before = convert(source, cache, converter)
+    write_plain_gpt2(source / "weights.gguf", seed=1)
+    after = convert(source, cache, converter)
+    assert converter.count == 2
+    assert before.manifest.source != after.manifest.source
+
+
+def test_the_same_checkpoint_elsewhere_is_the_same(source: Path, cache: Path) -> None:
+    converter = Copying()
+    before = convert(source, cache, converter)
+    moved = source.rename(source.with_name("bort"))
+    assert convert(moved, cache, converter).manifest.source == before.manifest.source.model_copy(  # type: ignore[union-attr]
+        update={"name": "bort"}
+    )
+
+
+def test_a_torn_entry_is_written_anew(source: Path, cache: Path) -> None:
+    converter = Copying()
+    entry = convert(source, cache, converter).folder
+    (entry / "model.gguf").write_bytes(b"GGUF")
+    assert convert(source, cache, converter).folder == entry
+    assert converter.count == 2
+    assert list(inside(cache)) == [entry.name]
+
+
+def test_two_that_convert_the_same_at_once_share_what_the_faster_made(
+    source: Path, cache: Path
+) -> None:
+    converter = Copying(meet=threading.Barrier(2))
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda _: convert(source, cache, converter), range(2)))
+    assert converter.count == 2
+    assert both[0].digest == both[1].digest
+    assert list(inside(cache)) == [both[0].folder.name]
+
+
+def test_a_full_disk_leaves_the_cache_as_it_was(source: Path, cache: Path) -> None:
+    converter = Copying()
+    convert(source, cache, converter)
+    before = list(inside(cache))
+    write_plain_gpt2(source / "weights.gguf", seed=1)
+    with full_disk(1000), pytest.raises(CheckpointError, match="free some space") as caught:
+        convert(source, cache, converter)
+    assert str(source) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(inside(cache)) == before
+
+
+def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
+    class Failing(Copying):
+        def convert(self, *_: object) -> Converted:
+            raise CheckpointError("it does not fit together")
+
+    with pytest.raises(CheckpointError, match="does not fit"):
+        convert(source, cache, Failing())
+    assert list(inside(cache)) == []
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(source: Path, cache: Path) -> None:
+    old, fresh = cache / "a-1.partial-x", cache / "a-1.partial-y"
+    old.mkdir(parents=True)
+    fresh.mkdir()
+    (old / "model.gguf").touch()
+    os.utime(old, (time.time() - 100_000,) * 2)
+    convert(source, cache, Copying())
+    assert not old.exists()
+    assert fresh.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(CheckpointError, match=r"cannot be converted into .*file"):
+        convert(source, blocked / "cache", Copying())
