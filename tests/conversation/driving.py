@@ -29,7 +29,10 @@ def words_of_their_own(ask: Ask) -> Sequence[str]:
 
 
 class Play:
-    """Drives one conversation and remembers all its orders and posts."""
+    """Drives one conversation and remembers all its orders and posts.
+
+    A preset's name stands for a channel without people other than the owner.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Play:
         self._heard = 0
         self.talk = Conversation(
             CHANNEL,
-            manners(preset) if isinstance(preset, str) else preset,
+            manners(preset).unattended() if isinstance(preset, str) else preset,
             personas or (JUNO, MAREK, TILLY),
             seed=seed,
             people=People(),
