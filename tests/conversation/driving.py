@@ -47,6 +47,7 @@ class Play:
         self.orders: list[Order] = []
         self.posts: list[Post] = []
         self.asks: list[Ask] = []
+        self.run = ""
         self._heard = 0
         self.talk = Conversation(
             CHANNEL,
@@ -120,7 +121,7 @@ class Play:
         if isinstance(post.act, Say):
             author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
             message = Message(
-                id=MessageId(f"{CHANNEL}/{post.id}"),
+                id=MessageId(f"{CHANNEL}/{self.run}{post.id}"),
                 channel=CHANNEL,
                 author=author,
                 text=post.act.text,

@@ -134,8 +134,11 @@ class Floor:
             self._alone, self._woken = False, None
             if self._goes_round(message):
                 self._history.start_topic(message.id)
-        if self._is_for_others(message, personas):
+        replied = self._replied(message)
+        if is_for_others(message, replied) and not spoken_to(message, replied, personas):
             self._has_ended = True
+            if replied is not None and not self.turns(replied, personas):
+                self._waiting.pop(replied.id, None)  # a person has taken it up
             return False
         self._waiting[message.id] = _Waiting()
         while len(self._waiting) > _MOST_WAITING:
@@ -291,12 +294,10 @@ class Floor:
 
     def turns(self, message: Message, personas: Sequence[Persona]) -> tuple[Turn, ...]:
         """Who is spoken to with a person's message."""
-        replied = self._history.find(message.reply_to) if message.reply_to is not None else None
-        return spoken_to(message, replied, personas)
+        return spoken_to(message, self._replied(message), personas)
 
-    def _is_for_others(self, message: Message, personas: Sequence[Persona]) -> bool:
-        replied = self._history.find(message.reply_to) if message.reply_to is not None else None
-        return not spoken_to(message, replied, personas) and is_for_others(message, replied)
+    def _replied(self, message: Message) -> Message | None:
+        return None if message.reply_to is None else self._history.find(message.reply_to)
 
     def _owed(self, personas: Sequence[Persona]) -> Occasion | None:
         """An answer by somebody who was spoken to, the oldest first."""
