@@ -521,7 +521,7 @@ def test_a_picture_is_sent_and_stands_in_the_transcript_as_one(
 
 
 def test_an_act_is_done_as_often_as_the_model_wants_it() -> None:
-    """One in five candidates is an act: it is done in one of five turns, not whenever it is there."""
+    """One in five candidates is an act: it is done in one of five turns, and not in every one."""
     done = 0
     for seed in range(300):
         play = a_talk(*SHY, seed=seed)

@@ -4,9 +4,9 @@ It never waits, sends, logs or rolls its own dice: every draw comes from a gener
 run's seed, the channel, the turn and the purpose, so that no draw depends on how many came before.
 
 A turn goes Resting -> Asking -> Typing -> Posting -> Resting; where the models say who speaks, it
-is Polling before Asking.  ``Floor`` knows whether somebody may speak.  What a person writes is taken
-up first; while a turn is under way it restarts that turn at most once, because a channel in which
-people write fast would otherwise never get an answer.
+is Polling before Asking.  ``Floor`` knows whether somebody may speak.  What a person writes is
+taken up first; while a turn is under way it restarts that turn at most once, because a channel in
+which people write fast would otherwise never get an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,6 +49,7 @@ __all__ = ["Conversation", "Saved"]
 
 _START = datetime.min.replace(tzinfo=UTC)
 _LONGEST_RETRY_S = 60.0
+_ALIVE = timedelta(hours=1)
 _FAILURES = 3
 """Turns in a row that came to nothing after which clones leave it, where people are."""
 _PHRASES_AVOIDED = 6
@@ -165,6 +166,11 @@ class Conversation:
     def asleep(self) -> Mapping[PersonaName, datetime]:
         """Who is away from this channel, and until when."""
         return self._floor.asleep
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether anything was said lately: whoever sleeps in a silent channel is not missed."""
+        last = self._history.last
+        return last is not None and now - last.at <= _ALIVE
 
     def saved(self) -> Saved:
         """What the next start has to know; everything else follows from the messages."""

@@ -218,19 +218,21 @@ class _Running:
                 logger.error("%s", "; ".join(failures) or "whoever had failed runs again")
 
     async def tell_who_is_away(self, platforms: Sequence[Platform]) -> None:
-        """Show on each platform who is away from all of its channels."""
+        """Show on each platform who is away from all of its channels in which there is a talk."""
         told: dict[tuple[str, PersonaName], bool] = {}
         while True:
             await self._rested.wait()
             self._rested.clear()
             for platform in platforms:
-                talks = [t for t in self._reins.talks if t.platform is platform]
-                talking = [(t.conversation.personas, t.conversation.asleep) for t in talks]
-                for persona, away in presences(talking).items():
-                    if told.get((platform.name, persona), False) != away:
-                        told[platform.name, persona] = away
+                talks = [t.conversation for t in self._reins.talks if t.platform is platform]
+                now = self._plan.clock.now()
+                away = presences((t.personas, t.asleep) for t in talks if t.is_alive(now))
+                for persona in {name for talk in talks for name in talk.personas}:
+                    is_away = away.get(persona, False)
+                    if told.get((platform.name, persona), False) != is_away:
+                        told[platform.name, persona] = is_away
                         with suppress(PlatformError):  # presence is news or nothing
-                            await platform.show_presence(persona, away=away)
+                            await platform.show_presence(persona, away=is_away)
 
     def _state(self) -> ShownState:
         return ShownState(
