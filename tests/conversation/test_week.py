@@ -224,11 +224,12 @@ def test_what_is_said_in_one_channel_is_in_no_prompt_of_another(week: Week) -> N
             assert all(other not in message.text for other in others)
 
 
-def test_everybody_is_away_at_times_and_back_within_an_hour(week: Week) -> None:
+def test_everybody_is_away_at_times_and_comes_back(week: Week) -> None:
     for changes in week[1].values():
         assert len(changes) >= 2
-        lasted = [back - left for left, back in zip(changes[::2], changes[1::2], strict=False)]
-        assert max(lasted) <= timedelta(hours=1)
+        away = [back - left for left, back in zip(changes[::2], changes[1::2], strict=False)]
+        assert max(away) <= timedelta(hours=2), "an hour, and two channels' sleeps may overlap"
+        assert sorted(away)[len(away) // 2] < timedelta(minutes=30)
 
 
 def test_a_week_takes_about_a_second_of_work() -> None:

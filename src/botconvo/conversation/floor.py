@@ -194,7 +194,7 @@ class Floor:
             return self._without_company(personas, forced=forced)
         self._wake(now)
         if not forced and (until := self._silent_until(now)) is not None:
-            return until
+            return min([until, *self._asleep.values()])
         found = self._owed(personas) or self._taken_up(now, personas, cool)
         if found is None:
             there = self._there(personas)
