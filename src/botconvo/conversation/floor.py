@@ -365,6 +365,8 @@ class Floor:
 
     def _wants(self, persona: Persona, message: Message) -> bool:
         key = f"{persona.name}/{message.id}"
+        if self.manners.speakers == "uniform":
+            return persona.name not in self._asleep
         hears = self._draw(f"hears/{key}").random() < self.manners.asleep_answer
         if persona.name in self._asleep and not hears:
             return False

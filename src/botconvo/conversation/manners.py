@@ -22,7 +22,7 @@ from botconvo.conversation.orders import PhraseLaw
 from botconvo.errors import ConfigError
 from botconvo.personas import Sampling
 
-__all__ = ["PRESETS", "Manners", "manners"]
+__all__ = ["PRESETS", "Manners", "manners", "settable"]
 
 Range = tuple[float, float]
 
@@ -204,6 +204,11 @@ PRESETS: dict[str, Manners] = {
 """The presets by the name that ``config.toml`` and ``--preset`` use."""
 
 
+def settable() -> frozenset[str]:
+    """The names of what an owner may set; who can be in a channel is its platform's word."""
+    return frozenset(Manners.__slots__) - {"company"}
+
+
 def manners(preset: str, overrides: dict[str, Any] | None = None) -> Manners:
     """A preset with some of its numbers replaced.
 
@@ -212,7 +217,7 @@ def manners(preset: str, overrides: dict[str, Any] | None = None) -> Manners:
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset {preset!r} does not exist; take one of {', '.join(PRESETS)}")
-    unknown = sorted(set(overrides or {}) - set(Manners.__slots__))
+    unknown = sorted(set(overrides or {}) - settable())
     if unknown:
         raise ConfigError(f"conversation.{unknown[0]} is not a setting of a conversation")
     changed = replace(PRESETS[preset], **(overrides or {}))
