@@ -250,9 +250,9 @@ async def urge(generator: FakeGenerator, prompt_format: PromptFormat) -> float |
     return await a_voice(generator, prompt_format=prompt_format).urge(POLL)
 
 
-async def test_an_urge_is_the_probability_of_the_personas_own_head() -> None:
-    generator = likeliest(Juno=0.6, Bort=0.3, B=0.05, x=0.05)
-    assert await urge(generator, TRANSCRIPT) == pytest.approx(0.35)
+async def test_an_urge_is_the_probability_of_the_personas_own_head_among_all_heads() -> None:
+    generator = likeliest(Juno=0.6, Bort=0.15, B=0.05, x=0.2)
+    assert await urge(generator, TRANSCRIPT) == pytest.approx(0.25)
     request = generator.history[0]
     assert request.prompt == "Juno: soup?\nJules: ok\n"
     assert (request.n, request.sampling.max_tokens, request.alternatives) == (1, 1, 20)
@@ -260,13 +260,18 @@ async def test_an_urge_is_the_probability_of_the_personas_own_head() -> None:
 
 async def test_a_token_with_which_several_names_begin_counts_for_each_of_them_alike() -> None:
     juno = PromptFormat(speaker="Juno")
-    assert await urge(likeliest(Ju=0.4, J=0.2, Jun=0.1), juno) == pytest.approx(0.4)
+    everybody = likeliest(Ju=0.4, J=0.2, Jun=0.1, Bort=0.3)
+    assert await urge(everybody, juno) == pytest.approx(0.4)
 
 
 async def test_a_speaker_token_is_a_head_too_and_plain_words_have_none() -> None:
     tokens = PromptFormat(kind="speaker_token", speaker="Bort", speakers=("Bort", "Juno"))
-    assert await urge(likeliest(**{"<Bort>": 0.25, "<Juno>": 0.5}), tokens) == pytest.approx(0.25)
+    assert await urge(likeliest(**{"<Bort>": 0.25, "<Juno>": 0.5}), tokens) == pytest.approx(1 / 3)
     assert await urge(FakeGenerator(), PromptFormat(kind="plain", speaker="Bort")) is None
+
+
+async def test_a_model_that_expects_nobody_who_is_here_cannot_tell() -> None:
+    assert await urge(likeliest(The=0.5, Bort=0.01), TRANSCRIPT) is None
 
 
 async def test_a_server_that_gives_no_alternatives_cannot_tell() -> None:

@@ -26,6 +26,8 @@ __all__ = ["CloneVoice", "CompanyVoice", "Draft", "Voice"]
 _ONE_TOKEN = Sampling(temperature=1.0, top_k=0, top_p=1.0, repetition_penalty=1.0, max_tokens=1)
 _ALTERNATIVES = 20
 """The most that OpenAI's completions API and our server give."""
+_LEAST = 0.02
+"""A model that gives less to all names together has not learned who speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,17 +149,20 @@ def _rows(asked: Ask | Poll) -> list[str]:
     return [print_line(line) for line in asked.context]
 
 
-def _share(head: str, others: Collection[str], first: Sequence[tuple[str, float]]) -> float:
-    """The probability that a line begins with ``head``, by the likeliest tokens of its first place.
+def _share(head: str, others: Collection[str], first: Sequence[tuple[str, float]]) -> float | None:
+    """The probability that a line begins with ``head`` if it begins with that or one of ``others``.
 
-    A token with which several heads begin counts for each of them alike.
+    It is read off the likeliest tokens of its first place.  A token with which several heads begin
+    counts for each of them alike.  None where the model expects nobody who is here.
     """
-    share = 0.0
+    own = anybody = 0.0
     for token, logprob in first:
         letters = token.strip()
-        if letters and head.startswith(letters):
-            share += math.exp(logprob) / (1 + sum(other.startswith(letters) for other in others))
-    return min(share, 1.0)
+        begun = sum(other.startswith(letters) for other in (head, *others)) if letters else 0
+        if begun:
+            anybody += math.exp(logprob)
+            own += math.exp(logprob) / begun if head.startswith(letters) else 0.0
+    return own / anybody if anybody >= _LEAST else None
 
 
 async def _complete(
