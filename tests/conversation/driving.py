@@ -8,7 +8,18 @@ from botconvo.conversation import events as ev
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners, manners
-from botconvo.conversation.orders import Ask, Cancel, Order, Post, React, Say, Type, Wait
+from botconvo.conversation.orders import (
+    Ask,
+    Cancel,
+    Keep,
+    Order,
+    Poll,
+    Post,
+    React,
+    Say,
+    Type,
+    Wait,
+)
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
@@ -18,7 +29,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-Wanted = TypeVar("Wanted", Ask, Cancel, Post, Type)
+Wanted = TypeVar("Wanted", Ask, Cancel, Keep, Poll, Post, Type)
 Says = Callable[[Ask], Sequence[str]]
 
 

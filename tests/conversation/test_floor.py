@@ -29,7 +29,7 @@ from botconvo.conversation.orders import (
 )
 from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
-from botconvo.personas import Persona
+from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Command, Line
 
 HOUR = timedelta(hours=1)
@@ -324,7 +324,7 @@ def test_whoever_has_spoken_rests_before_a_free_turn() -> None:
 def test_now_and_then_somebody_leaves_and_comes_back() -> None:
     play = a_talk(*EAGER, begun=False, go_on=0.5, endless=True)
     left: list[float] = []
-    asleep: dict[str, datetime] = {}
+    asleep: dict[PersonaName, datetime] = {}
     while len(left) < 40:
         decided = play.now
         play.obey(play.next())
@@ -460,7 +460,11 @@ def test_who_is_away_stays_away_over_a_restart() -> None:
 
 
 def test_after_a_restart_a_talk_begins_when_it_would_have_begun() -> None:
-    numbers = {"start_alone_s": (18_000.0, 72_000.0), "go_on": 0.0, "sleep_s": None}
+    numbers: dict[str, Any] = {
+        "start_alone_s": (18_000.0, 72_000.0),
+        "go_on": 0.0,
+        "sleep_s": None,
+    }
     play = a_talk(*EAGER, begun=False, **numbers)
     play.person_says("hi")
     play.posts_made(1)

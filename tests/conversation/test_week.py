@@ -14,7 +14,17 @@ from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.lifespan import day_of, presences, quiet_until
 from botconvo.conversation.manners import PRESETS
-from botconvo.conversation.orders import Ask, Cancel, Keep, Poll, Post, React, Type, Wait
+from botconvo.conversation.orders import (
+    Ask,
+    Cancel,
+    Keep,
+    Poll,
+    Post,
+    PromptSource,
+    React,
+    Type,
+    Wait,
+)
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId, clone_author
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
@@ -167,8 +177,8 @@ def test_the_clones_talk_in_every_channel_and_mostly_with_people(week: Week) -> 
     for channel in TALKING:
         sources = Counter(post.trace.source for post in rooms[channel].posts)
         assert 40 < sum(sources.values()) < 7 * 30
-        assert sources["person"] > 20
-        assert sources["clone"] > 5
+        assert sources[PromptSource.PERSON] > 20
+        assert sources[PromptSource.CLONE] > 5
 
 
 def test_nobody_speaks_more_often_than_the_turns_allow(week: Week) -> None:

@@ -476,7 +476,9 @@ class Conversation:
         said = self._history.texts(self._manners.repeat_window)
         opening = (answer.phrase or "") if phase.ask.open_with_phrase else ""
         manners = self._manners
-        given = self._emoji_given(phase.ask) if manners.company else frozenset()
+        reply_to, last = self._history.targets(self._channel, phase.ask.target)
+        given = self._history.emoji_of(phase.ask.persona, reply_to or last)
+        given = given if manners.company else frozenset()
         found = tuple(judged(each, manners, said, opening, given) for each in answer.candidates)
         wordless = picked_act(found, self._draw("act"))
         if wordless is not None:
@@ -494,7 +496,7 @@ class Conversation:
         if chosen is None:
             self._came_to_nothing(phase.ask)
             return
-        act = act_of(scored[chosen], *self._targets(phase.ask))
+        act = act_of(scored[chosen], reply_to, last)
         if act is None:
             self._came_to_nothing(phase.ask)
             return
@@ -515,27 +517,10 @@ class Conversation:
         post = Post(id=post_id, persona=phase.ask.persona, act=act, trace=trace)
         self._phase = _Typing(post, self._typing_s(act))
 
-    def _targets(self, ask: Ask) -> tuple[MessageId | None, MessageId | None]:
-        """What a turn can reply to, and the newest message here; what was overheard is neither."""
-        here = [m for m in self._history.messages if m.channel == self._channel]
-        last = here[-1].id if here else None
-        heard = self._history.find(ask.target) if ask.target is not None else None
-        elsewhere = heard is not None and heard.channel != self._channel
-        return None if elsewhere else ask.target, last
-
-    def _emoji_given(self, ask: Ask) -> frozenset[str]:
-        """What the persona would only give once more to the message that it reacts to."""
-        reply_to, last = self._targets(ask)
-        target = reply_to or last
-        about = None if target is None else self._history.find(target)
-        mine = clone_author(ask.persona)
-        given = about.reactions if about is not None else ()
-        return frozenset(reaction.emoji for reaction in given if reaction.author == mine)
-
     def _do(self, candidate: Candidate, ask: Ask) -> None:
         """An act that puts nothing into the channel: to keep a line, or to go away."""
         assert candidate.line is not None
-        target = self._targets(ask)[0]
+        target, _ = self._history.targets(self._channel, ask.target)
         if candidate.line.command is Command.SAVE and target is not None:
             self._keeps.append(Keep(persona=ask.persona, message=target))
             self._history.note(target, Line(name=ask.persona, command=Command.SAVE))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 
-from botconvo.messages import Author, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import Author, ChannelId, Message, MessageId, Reaction, clone_author
 from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.transcript.cleaning import clean_chat
@@ -103,6 +103,25 @@ class History:
             if after is None or after.message != item.message:
                 found += self._notes.get(item.message, ())
         return tuple(found)
+
+    def targets(
+        self, channel: ChannelId, target: MessageId | None
+    ) -> tuple[MessageId | None, MessageId | None]:
+        """What a turn about ``target`` can reply to, and the newest message of the channel.
+
+        What was overheard elsewhere is neither.
+        """
+        last = next((m.id for m in reversed(self.messages) if m.channel == channel), None)
+        found = None if target is None else self.find(target)
+        elsewhere = found is not None and found.channel != channel
+        return None if elsewhere else target, last
+
+    def emoji_of(self, persona: PersonaName, message: MessageId | None) -> frozenset[str]:
+        """The emoji that a clone gave to a message."""
+        found = None if message is None else self.find(message)
+        mine = clone_author(persona)
+        given = found.reactions if found is not None else ()
+        return frozenset(reaction.emoji for reaction in given if reaction.author == mine)
 
     def texts(self, count: int) -> tuple[str, ...]:
         """What the newest messages said, oldest first."""
