@@ -59,6 +59,7 @@ class Play:
         self.posts: list[Post] = []
         self.asks: list[Ask] = []
         self.run = ""
+        self.longest_run = self._clone_run = 0
         self._heard = 0
         self.talk = Conversation(
             CHANNEL,
@@ -128,6 +129,8 @@ class Play:
         )
 
     def out(self, post: Post) -> None:
+        self._clone_run += 1
+        self.longest_run = max(self.longest_run, self._clone_run)
         message = None
         if isinstance(post.act, Say):
             author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
@@ -144,6 +147,7 @@ class Play:
         self, text: str, name: str = "Ann", *, id: str | None = None, reply_to: str | None = None
     ) -> Message:
         self._heard += 1
+        self._clone_run = 0
         message = Message(
             id=MessageId(id or f"{CHANNEL}/heard{self._heard}"),
             channel=CHANNEL,

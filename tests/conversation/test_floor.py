@@ -657,3 +657,68 @@ def test_a_reaction_is_no_message() -> None:
     play.says = lambda ask: ["REACT: 🔥;"]
     post = play.until(Post)
     assert post.act == React(emoji="🔥", message=heard.id)
+
+
+# Whatever happens
+
+
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["says", "replies", "edits", "removes", "reacts", "types", "time", "fails"]
+        ),
+        st.integers(0, 999),
+    ),
+    max_size=60,
+)
+
+
+@given(seed=st.integers(0, 2**32), happenings=HAPPENINGS)
+@settings(max_examples=150, deadline=None)
+def test_whatever_people_do_the_manners_hold(seed: int, happenings: list[tuple[str, int]]) -> None:
+    """Turns are limited, nobody is talked over, nothing is answered that is gone."""
+    play = Play(JUNO, MAREK, preset=company(go_on=0.8, fresh_share=0.1), seed=seed)
+    typed: dict[str, datetime] = {}
+    gone: set[str] = set()
+    for what, number in happenings:
+        people = [m for m in play.talk.messages if m.author.kind == "person"]
+        name = ("Ann", "Bob", "Cleo")[number % 3]
+        some = people[number % len(people)] if people else None
+        match what:
+            case "says":
+                play.person_says(("juno?", "so then", "marek, juno!")[number % 7 % 3], name)
+                typed.pop(f"test:{name}", None)
+            case "replies" if play.talk.messages:
+                about = play.talk.messages[number % len(play.talk.messages)]
+                play.person_says("really", name, reply_to=about.id)
+                typed.pop(f"test:{name}", None)
+            case "edits" if some is not None:
+                edit = replace(some, text="marek, sorry", revision=some.revision + 1)
+                play.talk.receive(ev.Edited(message=edit))
+            case "removes" if some is not None:
+                gone.add(some.id)
+                play.talk.receive(ev.Removed(message=some.id))
+            case "reacts" if play.talk.messages:
+                about = play.talk.messages[-1]
+                author = replace(about.author, name="Ann", kind="person")
+                play.talk.receive(ev.Reacted(message=about.id, emoji="😂", author=author))
+            case "types":
+                typed[f"test:{name}"] = play.now
+                play.talk.receive(ev.TypingSeen(author=AuthorId(f"test:{name}"), at=play.now))
+            case "time":
+                play.wait(number)
+            case _:
+                pass
+        for _ in range(number % 9):
+            order = play.next()
+            if isinstance(order, Post):
+                assert all(play.now - at >= timedelta(seconds=10) for at in typed.values())
+                assert order.trace.target not in gone
+            if isinstance(order, Ask) and what == "fails":
+                play.talk.receive(ev.Failed(order=order.id, reason="", retryable=True))
+            elif isinstance(order, Wait):
+                break
+            else:
+                play.obey(order)
+    goes_on(play, 48)
+    assert play.longest_run <= 6
