@@ -15,7 +15,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from botconvo.errors import TrainingError
 from botconvo.training.bases import build_tokenizer, open_base
 from model_server.checkpoint.folder import load_checkpoint
-from model_server.checkpoint.gguf_files import read_gpt2, write_lora
+from model_server.checkpoint.gguf_adapter import write_lora
+from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2
 from model_server.engine import EngineSettings, LlamaEngine
 from model_server.errors import CheckpointError
 
@@ -129,8 +130,8 @@ def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_model_is_one_line(tmp_path: Path) -> None:
-    folder = hugging_face_folder(tmp_path / "m", model_type="llama")
-    assert "is a llama" in refusal(folder, tmp_path)
+    folder = hugging_face_folder(tmp_path / "m", model_type="opt")
+    assert "is a opt; models that can be served: gpt2, llama" in refusal(folder, tmp_path)
 
 
 def test_a_gpt2_with_other_mathematics_is_refused(tmp_path: Path) -> None:
@@ -149,19 +150,13 @@ def test_a_torn_folder_is_one_line(tmp_path: Path) -> None:
     assert "has no model.safetensors" in refusal(folder, tmp_path)
 
 
-def test_what_can_be_served_but_not_trained_on_is_one_line(tmp_path: Path) -> None:
+def test_a_base_without_what_it_was_converted_with_is_one_line(tmp_path: Path) -> None:
+    """As somebody's own GGUF file with a manifest is."""
     folder = hugging_face_folder(tmp_path / "norm", layer_norm_epsilon=1e-3)
-    path = open_base(folder, bases=tmp_path / "bases").checkpoint.base_path
+    base = open_base(folder, bases=tmp_path / "bases")
+    (base.checkpoint.folder / "config.json").unlink()
     with pytest.raises(CheckpointError, match="can be served but not trained on"):
-        read_gpt2(path)
-    folder = hugging_face_folder(tmp_path / "tokens")
-    parsed = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    digits = {"type": "Digits", "individual_digits": True}
-    steps = [digits, parsed["pre_tokenizer"]]
-    parsed["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": steps}
-    (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
-    with pytest.raises(TrainingError, match="reads text in another way than a GPT-2"):
-        open_base(folder, bases=tmp_path / "bases")
+        read_gpt2(base.checkpoint.base_path)
 
 
 def test_tags_stay_whole_in_training_as_in_the_engine(tmp_path: Path) -> None:
@@ -208,8 +203,8 @@ def test_a_clone_is_no_base(tmp_path: Path, tiny_base: Path) -> None:
             torch.zeros(3 * TINY.width, 2).numpy(),
         )
     }
-    write_lora(folder / "adapter.gguf", deltas, alpha=4, architecture=TINY)
+    write_lora(folder / "adapter.gguf", deltas, alpha=4, plan=plan_gpt2(TINY))
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     manifest["weights"] |= {"kind": "adapter", "file": "adapter.gguf"}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert "is a clone's adapter" in refusal(folder, tmp_path)
+    assert "is a clone; name the base" in refusal(folder, tmp_path)
