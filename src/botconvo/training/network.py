@@ -131,6 +131,11 @@ class Network:
         self._model.to(device)
 
     @property
+    def module(self) -> Any:
+        """The model itself, with its adapter if it has one."""
+        return self._model
+
+    @property
     def is_fp16(self) -> bool:
         """Whether small gradients are lost unless they are scaled up."""
         return self._dtype == torch.float16
