@@ -1,4 +1,4 @@
-"""The whole way of a clone: corpus, windows, training, checkpoint.
+"""The whole way of a clone by transformers: corpus, windows, training, checkpoint.
 
 It knows nothing of the command line or of config.toml.
 """
@@ -6,11 +6,11 @@ It knows nothing of the command line or of config.toml.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from botconvo.corpus import Corpus, Session, build_corpus
+from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, encoder_of
@@ -18,19 +18,18 @@ from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import Made, Written, check_target, write_clone
 from botconvo.training.memory import keep_freed_memory
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
+from botconvo.training.preparing import build_corpus_of, consent_of
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
-from botconvo.transcript.cleaning import PROFILES
 from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import write_model
-from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "build_corpus_of", "consent_of", "make_examples", "prepare", "train_clone"]
+__all__ = ["Prepared", "make_examples", "prepare", "train_clone"]
 
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 _CLEANING = "chat"
@@ -71,21 +70,6 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
         form=form,
         settings=settings,
         examples=make_examples(corpus, form, base, settings),
-    )
-
-
-def build_corpus_of(gathered: Gathered, form: PromptFormat) -> Corpus:
-    """What ``form.speaker`` is trained and measured on.
-
-    Raises:
-        CorpusError: there is too little to train on.
-    """
-    return build_corpus(
-        gathered.messages,
-        gathered.people,
-        form.speaker,
-        cleaning=PROFILES[form.cleaning],
-        init_after=timedelta(seconds=form.init_after_s),
     )
 
 
@@ -206,18 +190,13 @@ def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
     )
 
 
-def consent_of(gathered: Gathered) -> Consent:
-    """What a manifest tells of the record that allows the clone."""
-    record = gathered.record
-    return Consent(person=record.person, record=record.id, fictional=record.fictional)
-
-
 def _made(prepared: Prepared, trained: Trained) -> Made:
     return Made(
         form=prepared.form,
         consent=consent_of(prepared.gathered),
         corpus_sha256=prepared.corpus.digest(),
         training={
+            "engine": "transformers",
             **asdict(prepared.settings),
             "base": prepared.base.name,
             "held_out_loss_of_base": round(trained.base_loss, 4),
