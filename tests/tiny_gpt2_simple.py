@@ -6,7 +6,7 @@ from pathlib import Path
 from gpt2_simple_runs import greedy, write_run
 from tiny_model import tiny_architecture, tiny_tokens, tiny_weights
 
-__all__ = ["TENSORFLOW_IS_THERE", "greedy", "make_run", "write_run"]
+__all__ = ["TENSORFLOW_IS_THERE", "greedy", "make_run"]
 
 TENSORFLOW_IS_THERE = all(find_spec(name) for name in ("tensorflow", "gpt_2_simple"))
 

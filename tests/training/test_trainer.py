@@ -190,7 +190,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_state(
     }
     made = Network(make_gpt2(broken, TINY), RUN, torch.device("cpu"))
     with pytest.raises(
-        TrainingError, match=r"no number any more at step 5.*lower --rate"
+        TrainingError, match=r"no number any more at step 5.*lower --learning-rate"
     ) as caught:
         train(made, examples, RUN, StateFile(state, DIGEST), Watcher(), never)
     assert "\n" not in str(caught.value)
