@@ -5,39 +5,37 @@ It knows nothing of the command line or of config.toml.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-from botconvo.corpus import Corpus, Session, build_corpus
+from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError
 from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, build_tokenizer
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import Losses, Made, check_target, write_clone
+from botconvo.training.material import Material, material_of
 from botconvo.training.memory import keep_freed_memory
 from botconvo.training.network import Network, choose_device, make_gpt2
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
-from botconvo.transcript.cleaning import PROFILES
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "make_examples", "prepare", "train_clone"]
-
-_CLEANING = "chat"
+__all__ = ["Prepared", "make_examples", "prepare", "prepare_material", "train_clone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A run that can begin."""
 
-    gathered: Gathered
     corpus: Corpus
     base: Base
     form: PromptFormat
+    consent: Consent
     settings: TrainingSettings
     examples: Examples
 
@@ -55,24 +53,25 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
     Raises:
         CorpusError: there is too little to train on, or to measure on.
     """
-    form = PromptFormat(speaker=gathered.person.name, cleaning=_CLEANING)
-    corpus = build_corpus(
-        gathered.messages,
-        gathered.people,
-        form.speaker,
-        cleaning=PROFILES[form.cleaning],
-        init_after=timedelta(seconds=form.init_after_s),
-    )
+    return prepare_material(material_of(gathered), base, settings)
+
+
+def prepare_material(material: Material, base: Base, settings: TrainingSettings) -> Prepared:
+    """Build windows of what was gathered here or elsewhere.
+
+    Raises:
+        CorpusError: there is too little to measure on.
+    """
     context = base.checkpoint.manifest.architecture.context
     if settings.block > context:
         settings = replace(settings, block=context)
     return Prepared(
-        gathered=gathered,
-        corpus=corpus,
+        corpus=material.corpus,
         base=base,
-        form=form,
+        form=material.form,
+        consent=material.consent,
         settings=settings,
-        examples=make_examples(corpus, form, base, settings),
+        examples=make_examples(material.corpus, material.form, base, settings),
     )
 
 
@@ -150,10 +149,9 @@ def train_clone(
 
 
 def _made(prepared: Prepared, trained: Trained) -> Made:
-    record = prepared.gathered.record
     return Made(
         form=prepared.form,
-        consent=Consent(person=record.person, record=record.id, fictional=record.fictional),
+        consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         settings=prepared.settings,
         losses=Losses(base=trained.base_loss, clone=trained.best_loss, epoch=trained.best_epoch),

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from botconvo.errors import TrainingError
 from botconvo.training.bases import Base
 from botconvo.training.settings import TrainingSettings
+from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import (
     Checkpoint,
     describe_weights,
@@ -22,7 +23,6 @@ from model_server.checkpoint.folder import (
 )
 from model_server.checkpoint.gguf_files import Array, write_lora
 from model_server.checkpoint.manifest import MANIFEST_NAME, Consent, Manifest
-from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
@@ -115,7 +115,13 @@ def write_clone(
                 architecture=base.checkpoint.manifest.architecture,
                 name=made.form.speaker,
             )
-            _try_out(base, path, made.form)
+            try_out(
+                base.checkpoint.base_path,
+                path,
+                made.form,
+                end_of_text=base.checkpoint.end_of_text,
+                reading=base.checkpoint.reading,
+            )
             write_checkpoint(folder, _manifest(folder, path, base, made, now), path)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror or error}") from None
@@ -148,26 +154,3 @@ def _training(made: Made) -> dict[str, str | int | float | bool | None]:
         "held_out_perplexity": round(losses.perplexity, 2),
         "best_epoch": round(losses.epoch, 2),
     }
-
-
-def _try_out(base: Base, adapter: Path, form: PromptFormat) -> None:
-    """Draw a few tokens: a clone that cannot speak must not take an older one's place."""
-    pieces: list[str] = []
-
-    def take(piece: Piece) -> bool:
-        pieces.append(piece.text)
-        return True
-
-    engine = LlamaEngine(
-        base.checkpoint.base_path,
-        adapter,
-        EngineSettings(context=64, parallel=1, threads=1),
-        end_of_text=base.checkpoint.end_of_text,
-        reading=base.checkpoint.reading,
-    )
-    try:
-        engine.generate(Draw(prompt=form.render([]), max_tokens=4, seed=0), take)
-    finally:
-        engine.close()
-    if not pieces:
-        raise TrainingError(f"the clone of {form.speaker} says nothing; train it again")
