@@ -16,9 +16,9 @@ from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, encoder_of
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import Made, Written, check_target, write_clone
+from botconvo.training.material import Material, material_of
 from botconvo.training.memory import keep_freed_memory
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
-from botconvo.training.preparing import build_corpus_of, consent_of
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
@@ -27,22 +27,22 @@ from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import write_model
+from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "make_examples", "prepare", "train_clone"]
+__all__ = ["Prepared", "make_examples", "prepare", "prepare_material", "train_clone"]
 
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
-_CLEANING = "chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A run that can begin."""
 
-    gathered: Gathered
     corpus: Corpus
     base: Base
     form: PromptFormat
+    consent: Consent
     settings: TrainingSettings
     examples: Examples
 
@@ -60,16 +60,23 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
     Raises:
         CorpusError: there is too little to train on, or to measure on.
     """
-    form = PromptFormat(speaker=gathered.person.name, cleaning=_CLEANING)
-    corpus = build_corpus_of(gathered, form)
+    return prepare_material(material_of(gathered), base, settings)
+
+
+def prepare_material(material: Material, base: Base, settings: TrainingSettings) -> Prepared:
+    """Build windows of what was gathered here or elsewhere.
+
+    Raises:
+        CorpusError: there is too little to measure on.
+    """
     settings = settings.for_base(base.parameters, base.plan.architecture.context)
     return Prepared(
-        gathered=gathered,
-        corpus=corpus,
+        corpus=material.corpus,
         base=base,
-        form=form,
+        form=material.form,
+        consent=material.consent,
         settings=settings,
-        examples=make_examples(corpus, form, base, settings),
+        examples=make_examples(material.corpus, material.form, base, settings),
     )
 
 
@@ -193,7 +200,7 @@ def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
 def _made(prepared: Prepared, trained: Trained) -> Made:
     return Made(
         form=prepared.form,
-        consent=consent_of(prepared.gathered),
+        consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         training={
             "engine": "transformers",

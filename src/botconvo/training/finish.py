@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from botconvo.errors import TrainingError
 from botconvo.training.bases import Base
+from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import (
     Checkpoint,
     describe_weights,
@@ -21,7 +22,6 @@ from model_server.checkpoint.folder import (
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.manifest import MANIFEST_NAME, Architecture, Consent, Manifest
 from model_server.checkpoint.tokens import tokens_of
-from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
@@ -130,27 +130,8 @@ def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Mani
 
 
 def _try_out(written: Written, form: PromptFormat) -> None:
-    """Draw a few tokens: a clone that cannot speak must not take an older one's place."""
     model, adapter = written.weights, None
     if written.base is not None:
         model, adapter = written.base.checkpoint.base_path, written.weights
     tokens = tokens_of(model, read_header(model))
-    pieces: list[str] = []
-
-    def take(piece: Piece) -> bool:
-        pieces.append(piece.text)
-        return True
-
-    engine = LlamaEngine(
-        model,
-        adapter,
-        EngineSettings(context=64, parallel=1, threads=1),
-        end_of_text=tokens.end_of_text,
-        reading=tokens.reading,
-    )
-    try:
-        engine.generate(Draw(prompt=form.render([]), max_tokens=4, seed=0), take)
-    finally:
-        engine.close()
-    if not pieces:
-        raise TrainingError(f"the clone of {form.speaker} says nothing; train it again")
+    try_out(model, adapter, form, end_of_text=tokens.end_of_text, reading=tokens.reading)

@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,8 +25,9 @@ from botconvo.training.gpt2_simple.child import Report, run_child
 from botconvo.training.gpt2_simple.model import Model
 from botconvo.training.gpt2_simple.progress import Watch, watch_for
 from botconvo.training.gpt2_simple.settings import SimpleSettings
-from botconvo.training.preparing import build_corpus_of, consent_of
+from botconvo.training.material import material_of
 from model_server.checkpoint.gpt2_simple import convert, find_run
+from model_server.checkpoint.manifest import Consent
 from model_server.errors import CheckpointError
 from model_server.prompt_format import START_OF_TEXT, PromptFormat
 
@@ -42,10 +43,10 @@ _COUNTER = "counter"
 class Prepared:
     """A run that can begin.  ``rows`` are the CSV."""
 
-    gathered: Gathered
     corpus: Corpus
     model: Model
     form: PromptFormat
+    consent: Consent
     settings: SimpleSettings
     rows: str
 
@@ -74,15 +75,16 @@ def prepare(gathered: Gathered, model: Model, settings: SimpleSettings) -> Prepa
     Raises:
         CorpusError: there is too little to train on.
     """
-    form = PromptFormat(kind="plain", speaker=gathered.person.name, start=START_OF_TEXT)
-    corpus = build_corpus_of(gathered, form)
+    material = material_of(gathered)
+    corpus, name = material.corpus, material.form.speaker
+    form = replace(material.form, kind="plain", start=START_OF_TEXT)
     said = (line for session in corpus.train for line in session.lines if line.says)
-    own = [line.argument for line in said if line.name == form.speaker]
+    own = [line.argument for line in said if line.name == name]
     return Prepared(
-        gathered=gathered,
         corpus=corpus,
         model=model,
         form=form,
+        consent=material.consent,
         settings=settings,
         rows=print_rows(own),
     )
@@ -208,7 +210,7 @@ def _write(scratch: Path, run: Path) -> Written:
 def _made(prepared: Prepared, trained: Trained) -> Made:
     return Made(
         form=prepared.form,
-        consent=consent_of(prepared.gathered),
+        consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         training={
             "engine": "gpt-2-simple",
