@@ -137,7 +137,7 @@ def test_whole_weights_are_served_as_transformers_computes_them(base: Base, tmp_
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in network.parameters.values():
-            parameter *= 1 + 0.1 * torch.randn(parameter.shape, generator=generator)
+            parameter.mul_(1 + 0.1 * torch.randn(parameter.shape, generator=generator))
     path = tmp_path / "model.gguf"
     write_model(path, base.plan, network.weights(), base.tokens, quantization="f16", name="x")
     with engine_of(path, None, base) as engine:

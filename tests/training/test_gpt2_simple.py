@@ -224,9 +224,10 @@ def test_what_is_written_in_its_form_is_what_the_hub_has(
     from transformers import AutoModelForCausalLM
 
     (answer,) = greedy(model, ["hello"], 8)
+    torch_model: Any = AutoModelForCausalLM.from_pretrained(source)
     ids = torch.tensor([answer["prompt"] + answer["said"]])
     with torch.no_grad():
-        logits: Any = AutoModelForCausalLM.from_pretrained(source).eval()(ids).logits[0]
+        logits = torch_model(ids).logits[0]
     expected = logits[len(answer["prompt"]) - 1 : -1]
     assert torch.allclose(torch.tensor(answer["logits"]), expected, atol=1e-4)
     again = find_model(str(source), trained[0], say=lambda line: None)

@@ -26,6 +26,8 @@ __all__ = ["Network", "choose_device", "make_gpt2", "make_model"]
 
 _LAYER_NORM_EPSILON = 1e-5  # of every published GPT-2 configuration, and of our GGUF files
 _DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout")
+_NO_TOKENS: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+"""Nothing is generated here, and a padding token would be left out of what is learned."""
 _EAGER = ("gemma2",)
 """Kinds whose attention caps its scores, which torch's fused attention leaves out."""
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -66,6 +68,7 @@ def make_gpt2(weights: Mapping[str, Array], architecture: Architecture) -> Any:
         n_head=architecture.heads,
         n_inner=weights["transformer.h.0.mlp.c_fc.weight"].shape[1],
         layer_norm_epsilon=_LAYER_NORM_EPSILON,
+        **_NO_TOKENS,
     )
     return _make(config, weights.items())
 
@@ -78,7 +81,7 @@ def make_model(settings: Mapping[str, Any], weights: Iterable[tuple[str, Array]]
     Raises:
         TrainingError: the weights do not fit.
     """
-    config = CONFIG_MAPPING[settings["model_type"]].from_dict(dict(settings))
+    config = CONFIG_MAPPING[settings["model_type"]].from_dict({**settings, **_NO_TOKENS})
     return _make(config, weights)
 
 
@@ -88,13 +91,11 @@ def _make(config: Any, weights: Iterable[tuple[str, Array]]) -> Any:
             setattr(config, name, 0.0)
     if config.model_type == "gpt2":
         config.activation_function = "gelu_pytorch_tanh"  # "gelu_new" in one fused step
-    config.bos_token_id = config.eos_token_id = config.pad_token_id = None
     config.use_cache = False
     attention = "eager" if config.model_type in _EAGER else "sdpa"
+    make: Any = AutoModelForCausalLM.from_config
     with no_init_weights():
-        model: Any = AutoModelForCausalLM.from_config(
-            config, dtype=torch.float32, attn_implementation=attention
-        )
+        model = make(config, dtype=torch.float32, attn_implementation=attention)
     model.tie_weights()
     _fill(model, weights, config.model_type)
     return model
@@ -251,9 +252,10 @@ def _store_in(dtype: torch.dtype, model: Any) -> None:
     """Frozen matrices are multiplied in this type anyway; so they take half the memory."""
     embedding = model.get_input_embeddings().weight
     for module in model.modules():
-        weight = getattr(module, "weight", None)
-        frozen = weight is not None and weight is not embedding and not weight.requires_grad
-        if frozen and isinstance(module, torch.nn.Linear | Conv1D):
+        if not isinstance(module, torch.nn.Linear | Conv1D):
+            continue
+        weight = module.weight
+        if weight is not embedding and not weight.requires_grad:
             weight.data = weight.data.to(dtype)
 
 
