@@ -22,7 +22,7 @@ from botconvo.errors import TrainingError
 __all__ = ["require_tensorflow", "run_child"]
 
 _MODULE = "botconvo.training.gpt2_simple.side"
-_NEEDED = ("tensorflow", "gpt_2_simple")
+_NEEDED = ("tensorflow", "gpt_2_simple", "huggingface_hub")
 _FAILED = 2
 _LOOK_S = 0.2
 """How often it is looked whether somebody wants a stop."""
@@ -33,7 +33,7 @@ Report = Mapping[str, Any]
 def require_tensorflow() -> None:
     """
     Raises:
-        TrainingError: TensorFlow or gpt-2-simple is missing.
+        TrainingError: one of the libraries is missing.
     """
     for name in _NEEDED:
         if not _is_installed(name):
