@@ -130,6 +130,8 @@ def test_no_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     assert "--base FOLDER" in refusal(tmp_path, tmp_path)
+    (tmp_path / "hparams.json").write_text("{}", encoding="utf-8")
+    assert "train on it with --engine gpt-2-simple" in refusal(tmp_path, tmp_path)
 
 
 def test_another_kind_of_model_is_one_line(tmp_path: Path) -> None:

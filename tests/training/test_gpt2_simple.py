@@ -152,14 +152,19 @@ def test_the_checkpoint_says_whose_it_is_and_how_it_came_about(
 def test_the_run_is_kept_and_the_server_says_what_gpt2_simple_says(
     trained: tuple[Path, str, str], model: Path
 ) -> None:
-    """Greedy, at q8_0: the first tokens; the numbers are proven elsewhere."""
+    """Greedy, at q8_0, up to where two tokens are almost alike; more is proven elsewhere."""
     folder = trained[0] / "checkpoints" / "bort"
     assert find_run(folder).state == "model-3"
-    prompt = "<|startoftext|>"
-    (there,) = greedy(folder, [prompt], 6)
-    (before,) = greedy(model, [prompt], 6)
-    assert said(folder, prompt, 6).startswith("".join(there["pieces"])[:3])
-    assert there["said"] != before["said"]
+    (there,) = greedy(folder, ["<|startoftext|>"], 6)
+    ours = said(folder, "<|startoftext|>", 6)
+    for place, logits in enumerate(there["logits"]):
+        if not ours.startswith("".join(there["pieces"][: place + 1])):
+            second, first = sorted(logits)[-2:]
+            assert first - second < 0.3, (place, ours, there["pieces"])
+            break
+    (before,) = greedy(model, ["<|startoftext|>"], 1)
+    learned, base = there["logits"][0], before["logits"][0]
+    assert max(abs(one - other) for one, other in zip(learned, base, strict=True)) > 1.0
 
 
 def prepared(project: Path, model: Path) -> Prepared:
@@ -248,11 +253,11 @@ def refusal(text: str | None, project: Path) -> str:
 def test_without_tensorflow_it_is_one_line(tmp_path: Path) -> None:
     project = a_project(tmp_path / "p")
     words = ("train", "Bort", "--project", project, "--engine", "gpt-2-simple")
-    for name in ("tensorflow", "gpt_2_simple"):
+    for name in ("tensorflow", "gpt_2_simple", "huggingface_hub"):
         code, _, err = botconvo(*words, without=name)
         assert code == 2
         assert err == (
-            f"error: the engine gpt-2-simple needs {name}, which is not installed; "
+            f"botconvo: the engine gpt-2-simple needs {name}, which is not installed; "
             "pip install 'botconvo[tensorflow]'\n"
         )
 

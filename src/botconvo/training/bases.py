@@ -84,10 +84,7 @@ def open_base(
         raise TrainingError(f"base {folder}: there is no such folder; name one with --base FOLDER")
     if not (folder / MANIFEST_NAME).exists():
         if not is_hugging_face(folder):
-            raise TrainingError(
-                f"base {folder}: holds neither {MANIFEST_NAME} nor a Hugging Face model's "
-                "config.json; name a base with --base FOLDER"
-            )
+            raise _no_base(folder)
         called = name or folder.resolve().name
         folder = base_of_hugging_face(folder, bases, name=called, weights=weights, say=say)
     refuse_clone(folder)
@@ -103,6 +100,17 @@ def open_base(
         plan=plan,
         config=config,
         tokenizer=_tokenizer(folder, tokens),
+    )
+
+
+def _no_base(folder: Path) -> TrainingError:
+    if (folder / "hparams.json").is_file():
+        return TrainingError(
+            f"base {folder}: is a folder of gpt-2-simple; train on it with --engine gpt-2-simple"
+        )
+    return TrainingError(
+        f"base {folder}: holds neither {MANIFEST_NAME} nor a Hugging Face model's {CONFIG_NAME}; "
+        "name a base with --base FOLDER"
     )
 
 

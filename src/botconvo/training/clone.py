@@ -140,9 +140,10 @@ def train_clone(
         EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
+    chosen = choose_device(device)
     keep_freed_memory()
     try:
-        network = Network(_model(prepared.base), prepared.settings, choose_device(device))
+        network = Network(_model(prepared.base), prepared.settings, chosen)
         kept = StateFile(state, prepared.digest)
         with reporter:
             trained = train(network, prepared.examples, prepared.settings, kept, reporter, stopped)

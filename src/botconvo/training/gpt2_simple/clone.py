@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +123,8 @@ def train_clone(
         made = _made(prepared, trained)
         write_clone(folder, lambda scratch: _write(scratch, run), made, now)
         shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # another engine's run is kept there
+            work.parent.rmdir()
     return trained
 
 

@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, stream: TextIO, *, total: int, done: int, tokens: int) -> None:
         self.total, self.done, self._tokens = total, done, tokens
         self._stream, self._first = stream, done
-        self._began: float | None = None
+        self._began, self._is_first = time.monotonic(), True
         self.average: float | None = None
         """gpt-2-simple's own running mean of the loss, in nats a token."""
 
@@ -53,8 +53,10 @@ class Watch:
     def stepped(self, step: int, loss: float, average: float) -> None:
         """A step is done."""
         self.done, self.average = step, average
-        seconds = time.monotonic() - (self._began or 0.0)
-        per_step = seconds / max(1, step - self._first)
+        now_s = time.monotonic()
+        per_step = (now_s - self._began) / max(1, step - self._first)
+        if self._is_first:  # TensorFlow makes itself ready in it, and later ones are faster
+            self._is_first, self._began, self._first = False, now_s, step
         now = _Now(
             step=step,
             loss=loss,
@@ -66,7 +68,7 @@ class Watch:
 
     def show(self, now: _Now) -> None:
         every = max(1, self.total // _ROWS)
-        if now.step % every == 0 or now.step in (self._first + 1, self.total):
+        if now.step % every == 0 or now.step in (self._first, self.total):
             self.say(
                 f"step {now.step} of {self.total}: loss {now.loss:.2f} (mean {now.average:.2f}), "
                 f"{now.tokens_per_s:.0f} tokens/s, {minutes(now.seconds_left)} left"
