@@ -9,7 +9,7 @@ from datetime import datetime
 
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ConsentError, CorpusError
-from botconvo.granting import find_person
+from botconvo.granting import find_person, grant_command
 from botconvo.messages import AuthorId, Message
 from botconvo.people import People, Person
 from botconvo.store import KnownPerson, Store
@@ -49,16 +49,18 @@ def gather(
         CorpusError: nothing of the person was taken.
     """
     person = find_person(store.people(), name)
+    live = store.live_records(now)
     records = {
         author: record
-        for author, record in store.live_records(now).items()
+        for author, record in live.items()
         if allows(record, processor=processor) and (context or author in person.authors)
     }
     own = next((records[author] for author in person.authors if author in records), None)
     if own is None:
+        there = next((live[author] for author in person.authors if author in live), None)
         raise ConsentError(
             f"{person.name} has no live consent for {processor!r} work; ask, then: "
-            f'botconvo consent grant "{person.name}" --adult'
+            f"{grant_command(person.name, there, processor=processor)}"
         )
     _check_origin(store, records)
     messages = tuple(
