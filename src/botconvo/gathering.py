@@ -4,7 +4,7 @@ The last gate in front of training: consent is looked at again, because it may h
 rows were taken, and so is the platform's rule.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, allows
@@ -64,7 +64,9 @@ def gather(
         )
     _check_origin(store, records)
     messages = tuple(
-        message for message in store.messages_of(records) if _covered(message, records)
+        _agreed(message, records)
+        for message in store.messages_of(records)
+        if _covered(message, records)
     )
     if not any(message.author.id in person.authors for message in messages):
         raise CorpusError(f"nothing that {person.name} wrote was taken; import their exports again")
@@ -80,6 +82,12 @@ def gather(
 def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
     record = records[message.author.id]
     return allows(record, author=message.author.id, channel=message.channel, at=message.at)
+
+
+def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message:
+    """Without reactions of those whose own messages would be left out."""
+    kept = (r for r in message.reactions if r.author is None or r.author.id in records)
+    return replace(message, reactions=tuple(kept))
 
 
 def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:

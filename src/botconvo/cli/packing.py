@@ -98,6 +98,6 @@ def _say(packed: "Packed") -> None:
         f"\nOpen {packed.notebook} in a hosted notebook with a GPU (Colab, Kaggle), upload the\n"
         "archive there and run all cells. With what you download at the end:\n\n"
         f"    botconvo adopt {pack.name}-trained.zip\n\n"
-        f"The archive holds people's words: keep it to yourself and to {pack.processor!r}. Once the\n"
+        f"The archive holds people's words: keep it to yourself and {pack.processor!r}. Once the\n"
         "clone is here, delete it here and there: a withdrawn consent does not reach it."
     )

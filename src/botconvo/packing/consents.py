@@ -51,10 +51,10 @@ def check_consents(store: Store, record: PackRecord, now: datetime) -> None:
         live = live_record(store.ledger(person), person, now)
         name = names.get(person, "somebody who is not known here any more")
         if live is None or not allows(live, processor=pack.processor):
+            again = "" if person == pack.consent.person else ", and pack again"
             raise ConsentError(
                 f"{name} does not agree any more that their words go to {pack.processor!r}, and "
-                f"the clone of {pack.speaker} was trained on them; delete it here and there, and "
-                "pack again"
+                f"the clone of {pack.speaker} was trained on them; delete it here and there{again}"
             )
         changed |= live.id != agreed
     if changed and not _same_corpus(store, record, now):
