@@ -59,7 +59,8 @@ def command() -> None:
     multiple=True,
     default=("local",),
     metavar="HOST",
-    help="Where the words may be worked on. Default: local, this machine alone.",
+    help="Where the words may be worked on; may be repeated (local, hosted-notebook). Default: "
+    "local, this machine alone.",
 )
 @click.option(
     "--checkpoint",
