@@ -5,10 +5,11 @@ drops that person's rows.  It also finds whose a clone is that names nobody itse
 """
 
 import base64
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botconvo.consent import (
     ConsentRecord,
@@ -34,6 +35,8 @@ __all__ = [
     "find_author",
     "find_person",
     "grant",
+    "grant_command",
+    "shell_word",
     "withdraw",
 ]
 
@@ -121,6 +124,34 @@ def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
             raise ConsentError(f"{person.name} has no consent that could be withdrawn")
         store.append_ledger(withdrawn(entries, person.id, now))
         return person, store.drop_messages(person.authors)
+
+
+def grant_command(name: str, record: ConsentRecord | None, *, processor: str) -> str:
+    """What to type once ``name`` agreed to ``processor`` too, with all other terms as they are.
+
+    ``record`` is the live one; None: they have agreed to nothing yet.  What they said before, the
+    statement, was said of something else and is left out.
+    """
+    words = ["botconvo consent grant", f'"{name}"']
+    words.append("--fictional" if record is not None and record.fictional else "--adult")
+    before = ("local",) if record is None else record.processors
+    processors = tuple(dict.fromkeys((*before, processor)))
+    options: list[tuple[str, str]] = []
+    if processors != ("local",):
+        options += [("processor", host) for host in processors]
+    if record is not None:
+        options += [("channel", channel) for channel in record.channels or ()]
+        options += [("platform", platform) for platform in record.platforms or ()]
+        # "--until" takes the last day, and the record holds the moment after it.
+        last = None if record.until is None else record.until - timedelta(microseconds=1)
+        days = (("since", record.since), ("until", last), ("expires", record.expires_at))
+        options += [(option, f"{day:%Y-%m-%d}") for option, day in days if day is not None]
+    return " ".join([*words, *(f"--{option} {shell_word(value)}" for option, value in options)])
+
+
+def shell_word(word: object) -> str:
+    """As a shell wants it, on Windows too."""
+    return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)
 
 
 def bound_person(

@@ -3,14 +3,13 @@
 A checkpoint of our own says both itself.
 """
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botconvo.consent import PersonId
 from botconvo.errors import ConfigError, ConsentError
-from botconvo.granting import bound_person
+from botconvo.granting import bound_person, shell_word
 from botconvo.store import Store
 from model_server.checkpoint.manifest import Source
 from model_server.prompt_format import PromptFormat, PromptKind
@@ -46,7 +45,9 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
     """
     name = form.speaker
     by_name = form.kind == "speaker_token"  # such weights hold several people
-    command = f"botconvo consent grant {_quoted(name)} --adult --checkpoint {_quoted(checkpoint)}"
+    command = (
+        f"botconvo consent grant {shell_word(name)} --adult --checkpoint {shell_word(checkpoint)}"
+    )
     try:
         person = bound_person(store, source.sha256, name, datetime.now(UTC), by_name=by_name)
     except ConsentError as error:
@@ -56,8 +57,3 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
             f"{name}: nobody is bound to {checkpoint}; ask, then record who agreed: {command}"
         )
     return person
-
-
-def _quoted(word: object) -> str:
-    """As a shell wants it, on Windows too."""
-    return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)

@@ -59,7 +59,8 @@ def command() -> None:
     multiple=True,
     default=("local",),
     metavar="HOST",
-    help="Where the words may be worked on. Default: local, this machine alone.",
+    help="Where the words may be worked on; may be repeated (local, hosted-notebook). Default: "
+    "local, this machine alone.",
 )
 @click.option(
     "--checkpoint",
@@ -169,6 +170,7 @@ def withdraw(name: str, project: Path) -> None:
     from botconvo.consent import latest_record
     from botconvo.granting import withdraw
     from botconvo.old_clones import CONVERTED
+    from botconvo.packing.records import packs_with
     from model_server.checkpoint.conversion import remove_converted
 
     with open_store(project) as store:
@@ -178,6 +180,11 @@ def withdraw(name: str, project: Path) -> None:
     if record is not None and record.checkpoints:
         removed = remove_converted(project / CONVERTED, record.checkpoints)
         click.echo(f"{removed} checkpoints that were converted from theirs were deleted.")
+    for out in packs_with(project, person.id):
+        click.echo(
+            f"{out.archive} holds words of theirs too, packed for {out.pack.processor!r}; delete "
+            "it here and there, and what came of it."
+        )
     click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
 
 
