@@ -14,7 +14,6 @@ from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, build_tokenizer
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import Losses, Made, check_target, write_clone
-from botconvo.training.memory import keep_freed_memory
 from botconvo.training.network import Network, choose_device, make_gpt2
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
@@ -137,7 +136,6 @@ def train_clone(
         EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
-    keep_freed_memory()
     weights, architecture, _ = read_gpt2(prepared.base.checkpoint.base_path)
     network = Network(make_gpt2(weights, architecture), prepared.settings, choose_device(device))
     kept = StateFile(state, prepared.digest)
