@@ -10,12 +10,12 @@ from pathlib import Path
 
 from botconvo.consent import PersonId
 from botconvo.errors import ConfigError, ConsentError
-from botconvo.granting import bound_person
+from botconvo.granting import bound_people, bound_person
 from botconvo.store import Store
 from model_server.checkpoint.manifest import Source
 from model_server.prompt_format import PromptFormat, PromptKind
 
-__all__ = ["CONVERTED", "person_behind", "speaking_as"]
+__all__ = ["CONVERTED", "person_behind", "speaking_as", "whose_clone"]
 
 CONVERTED = "converted"
 """The project's folder for what was converted from other programs' checkpoints."""
@@ -56,6 +56,28 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
             f"{name}: nobody is bound to {checkpoint}; ask, then record who agreed: {command}"
         )
     return person
+
+
+def whose_clone(source: Source, form: PromptFormat, store: Store, checkpoint: Path) -> str:
+    """The name of whoever is bound to a checkpoint that names nobody.
+
+    Raises:
+        ConfigError: nobody is, or several who could be meant.
+    """
+    people = bound_people(store, source.sha256, datetime.now(UTC))
+    names = [person.name for person in people if form.knows(person.name)]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise ConfigError(
+            f"{checkpoint} is a clone of {', '.join(names)}; say whom you mean in a [[personas]] "
+            "table of config.toml"
+        )
+    known = f" (it has learned to speak as {', '.join(form.speakers)})" if form.speakers else ""
+    raise ConfigError(
+        f"{checkpoint} names nobody{known}; ask, then record whose clone it is: "
+        f"botconvo consent grant NAME --adult --checkpoint {_quoted(checkpoint)}"
+    )
 
 
 def _quoted(word: object) -> str:

@@ -14,6 +14,7 @@ from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_writing import Array, Plan, Wanted
 from model_server.checkpoint.hugging_face.settings import Settings
 from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.sizes import MOST_LAYERS
 from model_server.errors import CheckpointError
 
 __all__ = ["Family", "family_of"]
@@ -28,6 +29,7 @@ _GEMMA3_TEXT = {
     "max_position_embeddings": 131_072,
 }
 """What a Gemma 3 with eyes leaves out of its ``text_config``."""
+_WIDEST_HEAD = 1 << 16
 _NORM_SHIFT = 1.0
 """Gemma's norms multiply by one more than their weights."""
 
@@ -46,7 +48,7 @@ def family_of(settings: Settings) -> tuple[Family, Settings]:
     Raises:
         CheckpointError: it cannot be converted.
     """
-    kind = settings.get("model_type", "model of an unnamed kind")
+    kind = str(settings.get("model_type", "model of an unnamed kind"))
     _refuse_quantized(settings)
     heads = settings.get("architectures", [])
     if not isinstance(heads, list) or any(not _speaks(str(head)) for head in heads):
@@ -84,7 +86,7 @@ def _gpt2(settings: Settings) -> Plan:
     settings.expect("add_cross_attention", False, False)
     architecture = Architecture(
         name="gpt2",
-        layers=settings.count("n_layer"),
+        layers=settings.count("n_layer", most=MOST_LAYERS),
         width=settings.count("n_embd"),
         heads=settings.count("n_head"),
         vocabulary=settings.count("vocab_size"),
@@ -114,7 +116,7 @@ class _Shape:
 
 def _shape(settings: Settings) -> _Shape:
     width, heads = settings.count("hidden_size"), settings.count("num_attention_heads")
-    head = settings.count("head_dim", max(1, width // heads))
+    head = settings.count("head_dim", max(1, width // heads), most=_WIDEST_HEAD)
     key_heads = settings.count("num_key_value_heads", heads)
     if heads % key_heads or head % 2:
         raise CheckpointError(
@@ -122,7 +124,7 @@ def _shape(settings: Settings) -> _Shape:
             "fetch the model again"
         )
     return _Shape(
-        layers=settings.count("num_hidden_layers"),
+        layers=settings.count("num_hidden_layers", most=MOST_LAYERS),
         width=width,
         inner=settings.count("intermediate_size"),
         heads=heads,

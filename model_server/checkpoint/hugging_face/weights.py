@@ -194,6 +194,6 @@ def _torch(path: Path) -> Any:
     except ImportError:
         raise CheckpointError(
             f"{path}: is a pickled file, and only torch can read it; "
-            "pip install 'botconvo[train]', or take the model as safetensors"
+            'pip install "botconvo[train]", or take the model as safetensors'
         ) from None
     return torch

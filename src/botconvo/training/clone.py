@@ -20,6 +20,7 @@ from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
 from botconvo.transcript.cleaning import PROFILES
+from model_server.checkpoint.formats import reserved_of
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
@@ -54,7 +55,11 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
     Raises:
         CorpusError: there is too little to train on, or to measure on.
     """
-    form = PromptFormat(speaker=gathered.person.name, cleaning=_CLEANING)
+    form = PromptFormat(
+        speaker=gathered.person.name,
+        cleaning=_CLEANING,
+        reserved=reserved_of(base.tokens.typed),
+    )
     corpus = build_corpus(
         gathered.messages,
         gathered.people,

@@ -78,7 +78,7 @@ def encode_lines(lines: Iterable[Line], form: PromptFormat, encode: Encode) -> t
 
 
 def _piece(line: Line, form: PromptFormat, encode: Encode) -> Piece:
-    text, head = form.render([print_line(line)], open=False), f"{line.name}:"
+    text, head = form.render([print_line(line)], open=False), form.head(line.name)
     first = tuple(encode(head))
     said = line.command in _LEARNED
     return Piece(

@@ -1,9 +1,9 @@
 """Conversion into the cache: once, whole, and again when the source changed."""
 
-import os
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,14 +21,19 @@ from model_server.checkpoint.conversion import (
     convert_once,
 )
 from model_server.checkpoint.folder import Checkpoint
+from model_server.checkpoint.placing import LOCK_NAME
 from model_server.errors import CheckpointError
 
 
 class Copying:
-    """Converts a folder with one GGUF file by copying that, and counts how often."""
+    """Converts a folder with one GGUF file by copying that, and counts how often.
 
-    def __init__(self, *, meet: threading.Barrier | None = None) -> None:
-        self.meet = meet
+    ``until`` holds it up in the middle.
+    """
+
+    def __init__(self, *, until: threading.Event | None = None) -> None:
+        self.until = until
+        self.started = threading.Event()
         self.count = 0
 
     def find(self, path: Path) -> Found:
@@ -41,8 +46,9 @@ class Copying:
         data = (path / "weights.gguf").read_bytes()
         weights.write_bytes(data)
         progress(1, 2)
-        if self.meet is not None:
-            self.meet.wait(20)
+        self.started.set()
+        if self.until is not None:
+            assert self.until.wait(20)
         described = gguf_source.convert(weights, weights.with_suffix(".link"), precision, progress)
         weights.with_suffix(".link").unlink()
         return described
@@ -61,19 +67,27 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def convert(source: Path, cache: Path, with_: Copying, precision: Precision = "f16") -> Checkpoint:
+def convert(
+    source: Path,
+    cache: Path,
+    with_: Copying,
+    precision: Precision = "f16",
+    waiting: Callable[[], None] = lambda: None,
+) -> Checkpoint:
     wish = Wish(
         path=source,
         kind="gpt-2-simple",
         converter=with_,
         precision=precision,
         progress=lambda done, total: None,
+        waiting=waiting,
     )
     return convert_once(wish, cache)
 
 
 def inside(cache: Path) -> Iterator[str]:
-    return (path.name for path in sorted(cache.iterdir()) if path.name != "digests")
+    kept = ("digests", LOCK_NAME)
+    return (path.name for path in sorted(cache.iterdir()) if path.name not in kept)
 
 
 def test_a_checkpoint_is_converted_once(source: Path, cache: Path) -> None:
@@ -121,15 +135,16 @@ def test_a_torn_entry_is_written_anew(source: Path, cache: Path) -> None:
     assert list(inside(cache)) == [entry.name]
 
 
-def test_two_that_convert_the_same_at_once_share_what_the_faster_made(
-    source: Path, cache: Path
-) -> None:
-    converter = Copying(meet=threading.Barrier(2))
+def test_whoever_comes_second_waits_and_takes_what_was_made(source: Path, cache: Path) -> None:
+    go_on = threading.Event()
+    slow, second = Copying(until=go_on), Copying()
     with ThreadPoolExecutor(2) as threads:
-        both = list(threads.map(lambda _: convert(source, cache, converter), range(2)))
-    assert converter.count == 2
-    assert both[0].digest == both[1].digest
-    assert list(inside(cache)) == [both[0].folder.name]
+        first = threads.submit(convert, source, cache, slow)
+        assert slow.started.wait(20)
+        other = threads.submit(convert, source, cache, second, waiting=go_on.set)
+        assert first.result().digest == other.result().digest
+    assert (slow.count, second.count) == (1, 0)
+    assert list(inside(cache)) == [first.result().folder.name]
 
 
 def test_a_full_disk_leaves_the_cache_as_it_was(source: Path, cache: Path) -> None:
@@ -154,15 +169,36 @@ def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
     assert list(inside(cache)) == []
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(source: Path, cache: Path) -> None:
-    old, fresh = cache / "a-1.partial-x", cache / "a-1.partial-y"
-    old.mkdir(parents=True)
-    fresh.mkdir()
-    (old / "model.gguf").touch()
-    os.utime(old, (time.time() - 100_000,) * 2)
-    convert(source, cache, Copying())
-    assert not old.exists()
-    assert fresh.exists()
+CONVERTING = """
+import sys, threading
+from pathlib import Path
+from model_server.checkpoint.conversion import Found, Wish, convert_once
+
+class Forever:
+    def find(self, path):
+        return Found(name=path.name, files=(path / "weights.gguf",))
+
+    def convert(self, path, weights, precision, progress):
+        weights.write_bytes(b"half")
+        print(flush=True)
+        threading.Event().wait()
+
+source, cache = map(Path, sys.argv[1:])
+wish = Wish(path=source, kind="gpt-2-simple", converter=Forever(), precision="f16", progress=print)
+convert_once(wish, cache)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(source: Path, cache: Path) -> None:
+    words = [sys.executable, "-c", CONVERTING, str(source), str(cache)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        [left] = inside(cache)
+        process.kill()
+    assert list(inside(cache)) == [left]
+    made = convert(source, cache, Copying())
+    assert list(inside(cache)) == [made.folder.name]
 
 
 def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:

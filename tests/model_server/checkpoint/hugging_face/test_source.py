@@ -97,8 +97,9 @@ def test_it_is_converted_once(
 
 def test_tokens_of_other_models_are_no_names(folders: dict[str, Path], tmp_path: Path) -> None:
     for name in ("qwen2", "gemma3", "llama2"):
-        opened = open_checkpoint(folders[name], cache=tmp_path / "cache")
-        assert opened.manifest.prompt_format == PromptFormat(kind="plain", speaker="")
+        form = open_checkpoint(folders[name], cache=tmp_path / "cache").manifest.prompt_format
+        assert form is not None
+        assert (form.kind, form.start, form.speakers) == ("plain", "", ())
 
 
 def test_two_at_once_come_to_one(copy: Callable[[str], Path], tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(
         line = refused(folder, tmp_path / "cache")
     assert "free some space" in line
     assert line.count("free some space") == 1
-    assert str(tmp_path / "cache") in line
+    assert line.startswith(f"{folder}: cannot be converted into {tmp_path / 'cache'}: ")
 
 
 def test_what_is_served_are_the_words_of_transformers(
