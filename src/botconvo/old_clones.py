@@ -15,7 +15,7 @@ from botconvo.store import Store
 from model_server.checkpoint.manifest import Source
 from model_server.prompt_format import PromptFormat, PromptKind
 
-__all__ = ["CONVERTED", "person_behind", "speaking_as", "whose_clone"]
+__all__ = ["CONVERTED", "binding_command", "person_behind", "speaking_as", "whose_clone"]
 
 CONVERTED = "converted"
 """The project's folder for what was converted from other programs' checkpoints."""
@@ -46,7 +46,7 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
     """
     name = form.speaker
     by_name = form.kind == "speaker_token"  # such weights hold several people
-    command = f"botconvo consent grant {_quoted(name)} --adult --checkpoint {_quoted(checkpoint)}"
+    command = binding_command(name, checkpoint)
     try:
         person = bound_person(store, source.sha256, name, datetime.now(UTC), by_name=by_name)
     except ConsentError as error:
@@ -76,10 +76,17 @@ def whose_clone(source: Source, form: PromptFormat, store: Store, checkpoint: Pa
     known = f" (it has learned to speak as {', '.join(form.speakers)})" if form.speakers else ""
     raise ConfigError(
         f"{checkpoint} names nobody{known}; ask, then record whose clone it is: "
-        f"botconvo consent grant NAME --adult --checkpoint {_quoted(checkpoint)}"
+        f"{binding_command('NAME', checkpoint)}"
     )
 
 
-def _quoted(word: object) -> str:
+def binding_command(name: str, checkpoint: object, project: object = None) -> str:
+    """What the owner types, once they have asked, to say whose clone a checkpoint is."""
+    words = ["botconvo", "consent", "grant", name, "--adult", "--checkpoint", checkpoint]
+    words += [] if project is None else ["--project", project]
+    return " ".join(map(_shell_word, words))
+
+
+def _shell_word(word: object) -> str:
     """As a shell wants it, on Windows too."""
     return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)
