@@ -256,7 +256,7 @@ def test_a_clone_that_names_nobody_is_whose_it_is_bound_to(store: Store, tmp_pat
         grant(store, name, terms, datetime.now(UTC))
     assert playing(store, name=str(path)).member.persona.name == "Juno", "Milly has no token"
     grant(store, "Bort", terms, datetime.now(UTC))
-    with pytest.raises(ConfigError, match=r"is a clone of Juno, Bort; say whom you mean"):
+    with pytest.raises(ConfigError, match=r"is a clone of Bort, Juno; say whom you mean"):
         playing(store, name=str(path))
 
 

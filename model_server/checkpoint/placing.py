@@ -12,10 +12,11 @@ from tempfile import mkdtemp
 
 from model_server.checkpoint.folder import sync
 
-__all__ = ["LOCK_NAME", "alone_in", "unfinished"]
+__all__ = ["LOCK_NAME", "UNFINISHED", "alone_in", "unfinished"]
 
 LOCK_NAME = ".lock"
-_MARK = ".partial-"
+UNFINISHED = ".partial-"
+"""Stands in the name of whatever is being made: the next one to be alone there removes it."""
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def alone_in(cache: Path, waiting: Callable[[], None]) -> Iterator[None]:
         waiting()
         lock.acquire()
     try:
-        for path in cache.glob(f"*{_MARK}*"):
+        for path in cache.glob(f"*{UNFINISHED}*"):
             shutil.rmtree(path, ignore_errors=True)
         yield
     finally:
@@ -53,7 +54,7 @@ def unfinished(place: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk refuses; ``place`` is as it was.
     """
-    partial = Path(mkdtemp(prefix=f"{place.name}{_MARK}", dir=place.parent))
+    partial = Path(mkdtemp(prefix=f"{place.name}{UNFINISHED}", dir=place.parent))
     try:
         yield partial
         sync(partial)

@@ -372,7 +372,7 @@ def _persona_to_play(settings: Settings, name: str | None, store: Store) -> Pers
     form, source = manifest.prompt_format, manifest.source
     if form is None:
         raise ConfigError(f"{path} is a base, not a clone; train one with 'botconvo train NAME'")
-    speaker = form.speaker if source is None else whose_clone(source, form, store, path)
+    speaker = form.speaker if source is None else whose_clone(source, form, store, Path(name))
     if not speaker:
         raise ConfigError(f"{path} names nobody; say whose clone it is in a [[personas]] table")
     return PersonaSettings(name=speaker, checkpoint=path)

@@ -65,7 +65,7 @@ def whose_clone(source: Source, form: PromptFormat, store: Store, checkpoint: Pa
         ConfigError: nobody is, or several who could be meant.
     """
     people = bound_people(store, source.sha256, datetime.now(UTC))
-    names = [person.name for person in people if form.knows(person.name)]
+    names = sorted(person.name for person in people if form.knows(person.name))
     if len(names) == 1:
         return names[0]
     if names:

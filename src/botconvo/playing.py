@@ -190,7 +190,7 @@ def _needs_context(playing: Playing) -> None:
     member = playing.member
     if member.prompt_format.kind == "plain":
         raise ConfigError(
-            f"{member.persona.name}: {member.spec.checkpoint} was trained on single texts and "
+            f"{member.persona.name}: was trained on single texts and "
             "hears nothing of what was said before; leave --context out"
         )
 
@@ -199,8 +199,8 @@ def _needs_speakers(playing: Playing, option: str) -> None:
     member = playing.member
     if member.prompt_format.kind not in CONVERSING:
         raise ConfigError(
-            f"{member.persona.name}: {member.spec.checkpoint} was trained on texts without the "
-            f"names of those who speak, and cannot speak as others; leave {option} out"
+            f"{member.persona.name}: was trained on texts without the names of those who speak, "
+            f"and cannot speak as others; leave {option} out"
         )
 
 

@@ -316,9 +316,10 @@ def _factors(rope: Settings, theta: float, head: int) -> Array:
     """By how much Llama 3 slows each of a head's rotations down: fast ones not at all."""
     factor, original = rope.real("factor"), rope.count("original_max_position_embeddings")
     low, high = rope.real("low_freq_factor"), rope.real("high_freq_factor")
-    lengths = 2 * math.pi * theta ** (np.arange(0, head, 2) / head)
-    share = np.clip((original / lengths - low) / (high - low), 0.0, 1.0)
-    factors: Array = (1 / ((1 - share) / factor + share)).astype(np.float32)
+    with np.errstate(all="raise"):  # of numbers that make no sense
+        lengths = 2 * math.pi * theta ** (np.arange(0, head, 2) / head)
+        share = np.clip((original / lengths - low) / (high - low), 0.0, 1.0)
+        factors: Array = (1 / ((1 - share) / factor + share)).astype(np.float32)
     return factors
 
 

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from caches import inside
 from tiny_gguf import write_plain_gpt2
 from training.full_disk import full_disk
 
@@ -21,7 +22,6 @@ from model_server.checkpoint.conversion import (
     convert_once,
 )
 from model_server.checkpoint.folder import Checkpoint
-from model_server.checkpoint.placing import LOCK_NAME
 from model_server.errors import CheckpointError
 
 
@@ -85,11 +85,6 @@ def convert(
     return convert_once(wish, cache)
 
 
-def inside(cache: Path) -> Iterator[str]:
-    kept = ("digests", LOCK_NAME)
-    return (path.name for path in sorted(cache.iterdir()) if path.name not in kept)
-
-
 def test_a_checkpoint_is_converted_once(source: Path, cache: Path) -> None:
     converter = Copying()
     first, second = convert(source, cache, converter), convert(source, cache, converter)
@@ -132,7 +127,7 @@ def test_a_torn_entry_is_written_anew(source: Path, cache: Path) -> None:
     (entry / "model.gguf").write_bytes(b"GGUF")
     assert convert(source, cache, converter).folder == entry
     assert converter.count == 2
-    assert list(inside(cache)) == [entry.name]
+    assert inside(cache) == [entry.name]
 
 
 def test_whoever_comes_second_waits_and_takes_what_was_made(source: Path, cache: Path) -> None:
@@ -144,19 +139,19 @@ def test_whoever_comes_second_waits_and_takes_what_was_made(source: Path, cache:
         other = threads.submit(convert, source, cache, second, waiting=go_on.set)
         assert first.result().digest == other.result().digest
     assert (slow.count, second.count) == (1, 0)
-    assert list(inside(cache)) == [first.result().folder.name]
+    assert inside(cache) == [first.result().folder.name]
 
 
 def test_a_full_disk_leaves_the_cache_as_it_was(source: Path, cache: Path) -> None:
     converter = Copying()
     convert(source, cache, converter)
-    before = list(inside(cache))
+    before = inside(cache)
     write_plain_gpt2(source / "weights.gguf", seed=1)
     with full_disk(1000), pytest.raises(CheckpointError, match="free some space") as caught:
         convert(source, cache, converter)
     assert str(source) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert list(inside(cache)) == before
+    assert inside(cache) == before
 
 
 def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
@@ -166,7 +161,7 @@ def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
 
     with pytest.raises(CheckpointError, match="does not fit"):
         convert(source, cache, Failing())
-    assert list(inside(cache)) == []
+    assert inside(cache) == []
 
 
 CONVERTING = """
@@ -196,9 +191,9 @@ def test_what_a_killed_process_left_is_removed_by_the_next(source: Path, cache: 
         process.stdout.readline()
         [left] = inside(cache)
         process.kill()
-    assert list(inside(cache)) == [left]
+    assert inside(cache) == [left]
     made = convert(source, cache, Copying())
-    assert list(inside(cache)) == [made.folder.name]
+    assert inside(cache) == [made.folder.name]
 
 
 def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
