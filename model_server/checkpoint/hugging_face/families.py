@@ -92,6 +92,11 @@ def _gpt2(settings: Settings) -> Plan:
         vocabulary=settings.count("vocab_size"),
         context=settings.count("n_positions"),
     )
+    if architecture.width % architecture.heads:
+        raise CheckpointError(
+            f"{settings.path}: n_embd {architecture.width} cannot be shared by n_head "
+            f"{architecture.heads}; fetch the model again"
+        )
     return plan_gpt2(
         architecture,
         inner=settings.count("n_inner", 4 * architecture.width),

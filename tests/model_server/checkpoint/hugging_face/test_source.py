@@ -15,6 +15,7 @@ from training.full_disk import full_disk
 
 from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.opening import open_checkpoint
+from model_server.engine import EngineSettings, LlamaEngine
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
@@ -68,6 +69,35 @@ def test_names_that_are_tokens_are_its_speakers(
     prompt = "<juno> hello there\n<bort#1234>"
     usage = served.complete(prompt=prompt, max_tokens=1).json()["usage"]
     assert usage["prompt_tokens"] == len(tokenizer.encode(prompt))
+
+
+def test_a_start_of_text_that_is_a_token_stands_in_front(tmp_path: Path) -> None:
+    """As tutorials fine-tune a GPT-2; people's words hold none of the tokens that were added."""
+    folder = make_folder(tmp_path / "run", "gpt2")
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens(
+        {"bos_token": "<|startoftext|>", "additional_special_tokens": ["[SEP]"]}
+    )
+    model: Any = transformers.GPT2LMHeadModel.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    opened = open_checkpoint(folder, cache=tmp_path / "cache")
+    form = opened.manifest.prompt_format
+    assert form is not None
+    prompt = form.render([], opening="hello [SEP]<|startoftext|> there")
+    assert prompt == "<|startoftext|>hello  there"
+    engine = LlamaEngine(
+        opened.base_path,
+        None,
+        EngineSettings(context=64, parallel=1),
+        end_of_text=opened.end_of_text,
+    )
+    try:
+        assert engine.tokenize(prompt) == tokenizer.encode(prompt)
+        assert engine.tokenize(prompt)[0] == tokenizer.bos_token_id
+    finally:
+        engine.close()
 
 
 @pytest.fixture
