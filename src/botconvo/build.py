@@ -362,7 +362,7 @@ def _persona_to_play(settings: Settings, name: str | None, store: Store) -> Pers
         if persona.name.casefold() == name.casefold():
             return persona
     path = Path(name).absolute()
-    if not path.exists():
+    if not _exists(path):
         there = f"there are {known}" if known else "there is none"
         raise ConfigError(
             f"{name!r} is neither a persona of config.toml ({there}) nor the path of a checkpoint"
@@ -376,6 +376,13 @@ def _persona_to_play(settings: Settings, name: str | None, store: Store) -> Pers
     if not speaker:
         raise ConfigError(f"{path} names nobody; say whose clone it is in a [[personas]] table")
     return PersonaSettings(name=speaker, checkpoint=path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have such a name
+        return False
 
 
 def _play_manners(settings: Settings, options: PlayOptions, member: CastMember) -> Manners:
