@@ -106,7 +106,7 @@ def test_without_a_name_the_only_persona_is_meant(made: Path, store: Store) -> N
 def test_who_is_not_there_is_told_with_who_is(made: Path, store: Store) -> None:
     with pytest.raises(ConfigError, match=r"'Tilly' is neither .*\(there are Bort, Juno\)"):
         playing(store, *TWO, name="Tilly")
-    with pytest.raises(ConfigError, match="'x+' is neither"):
+    with pytest.raises(ConfigError, match=r"'x+' is neither"):
         playing(store, *TWO, name="x" * 300)
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         playing(store, name=str(made))
