@@ -31,6 +31,7 @@ from botconvo.taking import Accounting, Progress, take_again
 __all__ = [
     "Granted",
     "Terms",
+    "bound_people",
     "bound_person",
     "find_author",
     "find_person",
@@ -164,9 +165,7 @@ def bound_person(
     Raises:
         ConsentError: whoever was bound has withdrawn, or the consent has expired.
     """
-    entries = store.ledger()
-    latest = ((person, latest_record(entries, person.id)) for person in store.people())
-    bound = [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
+    bound = _bound(store, checkpoint)
     live = [person for person, record in bound if is_live(record, now)]
     named = [person for person in live if _letters(person.name) == _letters(name)]
     if named:
@@ -174,6 +173,17 @@ def bound_person(
     if len(live) < len(bound):
         raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
     return live[0].id if len(live) == 1 and not by_name else None
+
+
+def bound_people(store: Store, checkpoint: str, now: datetime) -> tuple[KnownPerson, ...]:
+    """Everybody who agrees to the clone that the weights of that digest are."""
+    return tuple(person for person, record in _bound(store, checkpoint) if is_live(record, now))
+
+
+def _bound(store: Store, checkpoint: str) -> Sequence[tuple[KnownPerson, ConsentRecord]]:
+    entries = store.ledger()
+    latest = ((person, latest_record(entries, person.id)) for person in store.people())
+    return [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
 
 
 def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:

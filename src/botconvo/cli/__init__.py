@@ -83,7 +83,8 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (BotConvoError, ModelServerError) as error:
-        print(f"botconvo: {error}", file=sys.stderr)
+        told = " ".join(str(error).splitlines())  # a name may hold a line break
+        print(f"botconvo: {told}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         print("botconvo: interrupted", file=sys.stderr)

@@ -244,9 +244,11 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
+    from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
 
+    keep_freed_memory()
     with stop_on_signals() as stopped:
         return train_clone(
             prepared,

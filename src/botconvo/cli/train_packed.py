@@ -39,11 +39,13 @@ def command(folder: Path, output: Path | None, device: str) -> None:
     require_extra()
 
     from botconvo.packing.away import train_pack
+    from botconvo.training.memory import keep_freed_memory
     from botconvo.training.network import choose_device
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
 
     click.echo(f"{pack.speaker}: {material.corpus.own_train} own lines, on {choose_device(device)}")
+    keep_freed_memory()
     with stop_on_signals() as stopped:
         trained = train_pack(
             folder,

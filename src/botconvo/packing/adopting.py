@@ -6,7 +6,7 @@ now, and with the base that is here; then the clone is tried out, and only then 
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +26,7 @@ from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint, write_checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.errors import CheckpointError
+from model_server.prompt_format import PromptFormat
 
 __all__ = ["Adopted", "Places", "adopt"]
 
@@ -125,7 +126,7 @@ def _check_described(path: Path, manifest: Manifest, pack: Pack) -> None:
     for what, is_so in (
         ("person", manifest.persona == pack.speaker and manifest.consent == pack.consent),
         ("corpus", manifest.corpus_sha256 == pack.corpus_sha256),
-        ("prompt format", manifest.prompt_format == pack.prompt_format),
+        ("prompt format", _same_format(manifest.prompt_format, pack.prompt_format)),
         ("source", manifest.source is None),
     ):
         if not is_so:
@@ -135,6 +136,11 @@ def _check_described(path: Path, manifest: Manifest, pack: Pack) -> None:
             )
     if manifest.base is not None and pack.base.sha256 not in (None, manifest.base.sha256):
         raise PackError(f"{path}: was trained on another base than {pack.base.name} in its pack")
+
+
+def _same_format(made: PromptFormat | None, packed: PromptFormat) -> bool:
+    """Whether they differ in nothing but the tokens that the base alone knows of."""
+    return made is not None and replace(made, reserved=()) == packed
 
 
 def _find_base(
