@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
@@ -197,7 +198,8 @@ def test_a_clone_of_something_else_is_refused(
     project: Path, record: PackRecord, base: Path, tmp_path: Path, field: str
 ) -> None:
     value, what = OTHER[field]
-    archive = a_result(tmp_path / "x.zip", record, base, **{field: value})
+    changes: dict[str, Any] = {field: value}
+    archive = a_result(tmp_path / "x.zip", record, base, **changes)
     refused(project, archive, f"names another {what} than the pack of ")
 
 
