@@ -26,6 +26,7 @@ __all__ = [
     "Quantization",
     "Tensor",
     "Wanted",
+    "in_turns",
     "write_model",
     "written_whole",
 ]
@@ -218,7 +219,7 @@ def _blocks(tensor: Tensor, wanted: Wanted, kind: Quantization, source: str) -> 
         if wanted.transposed:
             part = part.T
         if wanted.heads:
-            part = part[_in_turns(rows, wanted.heads)]
+            part = part[in_turns(rows, wanted.heads)]
         part = np.ascontiguousarray(part, dtype=np.float32)
         if wanted.plus:
             part = part + np.float32(wanted.plus)
@@ -231,7 +232,7 @@ def _blocks(tensor: Tensor, wanted: Wanted, kind: Quantization, source: str) -> 
         yield gguf.quants.quantize(part, _TYPES[kind][0])
 
 
-def _in_turns(rows: int, heads: int) -> Array:
+def in_turns(rows: int, heads: int) -> Array:
     """Row numbers: first of a head's first half, first of its second half, second of the first."""
     order = np.arange(rows).reshape(heads, 2, rows // heads // 2)
     return order.swapaxes(1, 2).reshape(-1)

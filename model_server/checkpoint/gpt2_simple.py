@@ -23,11 +23,29 @@ from model_server.checkpoint.tokens import END_OF_TEXT, Tokens, tokenizer_digest
 from model_server.errors import CheckpointError
 from model_server.prompt_format import START_OF_TEXT, PromptFormat
 
-__all__ = ["Run", "convert", "find", "find_run", "read_sizes", "read_tokens"]
+__all__ = [
+    "Run",
+    "convert",
+    "find",
+    "find_run",
+    "read_sizes",
+    "read_tokens",
+    "variables_of",
+    "write_names",
+]
 
 _STATE, _SIZES, _ENCODER, _MERGES = "checkpoint", "hparams.json", "encoder.json", "vocab.bpe"
 _DEFAULTS = {"n_vocab": 0, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12}
 """What gpt-2-simple takes for a size that hparams.json leaves out."""
+_OUTER = {
+    "transformer.wte.weight": "wte",
+    "transformer.wpe.weight": "wpe",
+    "transformer.ln_f.weight": "ln_f/g",
+    "transformer.ln_f.bias": "ln_f/b",
+}
+_LAYERS = {"attn.c_attn": "w", "attn.c_proj": "w", "mlp.c_fc": "w", "mlp.c_proj": "w"}
+_NORMS = {"ln_1": "g", "ln_2": "g"}
+"""Modules of a block by their names in transformers, and what TensorFlow's weight is called."""
 _SHARD = re.compile(r"\.data-(?P<number>\d{5})-of-(?P<count>\d{5})\Z")
 
 
@@ -43,13 +61,17 @@ class Run:
     def index(self) -> Path:
         return self.folder / f"{self.state}.index"
 
+    @property
+    def named(self) -> tuple[Path, ...]:
+        """Sizes and vocabulary."""
+        return tuple(self.folder / name for name in (_SIZES, _ENCODER, _MERGES))
+
 
 def find(path: Path) -> Found:
     """See ``Converter``."""
     run = find_run(path)
-    named = [path / name for name in (_SIZES, _ENCODER, _MERGES)]
     name = f"{path.resolve().name}/{run.state}"
-    return Found(name=name, files=(*named, run.index, *run.shards))
+    return Found(name=name, files=(*run.named, run.index, *run.shards))
 
 
 def find_run(folder: Path) -> Run:
@@ -180,6 +202,48 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise CheckpointError(f"{path}: is torn or no JSON; copy the file again")
     return parsed
+
+
+def write_names(folder: Path, architecture: Architecture, tokens: Tokens) -> None:
+    """Write ``hparams.json``, ``encoder.json`` and ``vocab.bpe``: a run but for its weights."""
+    a = architecture
+    sizes = (a.vocabulary, a.context, a.width, a.heads, a.layers)
+    hparams = dict(zip(_DEFAULTS, sizes, strict=True))
+    encoder = {token: number for number, token in enumerate(tokens.tokens)}
+    merges = "\n".join(["#version: 0.2", *tokens.merges, ""])
+    for name, text in (
+        (_SIZES, json.dumps(hparams)),
+        (_ENCODER, json.dumps(encoder)),
+        (_MERGES, merges),
+    ):
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def variables_of(architecture: Architecture) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """By the name in transformers, TensorFlow's name and shape; a block's matrix has a 1 in front.
+
+    It is a convolution over one position.
+    """
+    a = architecture
+    shapes: dict[str, tuple[int, ...]] = {
+        "wte": (a.vocabulary, a.width),
+        "wpe": (a.context, a.width),
+        "attn.c_attn": (1, a.width, 3 * a.width),
+        "attn.c_proj": (1, a.width, a.width),
+        "mlp.c_fc": (1, a.width, 4 * a.width),
+        "mlp.c_proj": (1, 4 * a.width, a.width),
+    }
+    variables = {
+        theirs: (f"model/{name}", shapes.get(name, (a.width,))) for theirs, name in _OUTER.items()
+    }
+    for layer in range(a.layers):
+        for module, letter in (_LAYERS | _NORMS).items():
+            shape = shapes.get(module, (a.width,))
+            ours = f"model/h{layer}/{module.replace('.', '/')}"
+            theirs = f"transformer.h.{layer}.{module}"
+            variables[f"{theirs}.weight"] = (f"{ours}/{letter}", shape)
+            variables[f"{theirs}.bias"] = (f"{ours}/b", shape[-1:])
+    return variables
 
 
 def convert(path: Path, weights: Path, precision: Precision, progress: Progress) -> Converted:

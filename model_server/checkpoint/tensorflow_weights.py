@@ -15,22 +15,13 @@ from typing import Any, cast
 from model_server.checkpoint.conversion import Precision
 from model_server.checkpoint.gguf_files import write_gpt2
 from model_server.checkpoint.gguf_writing import Array, Tensor
-from model_server.checkpoint.gpt2_simple import Run, find_run, read_sizes, read_tokens
+from model_server.checkpoint.gpt2_simple import Run, find_run, read_sizes, read_tokens, variables_of
 from model_server.checkpoint.manifest import Architecture
 from model_server.errors import CheckpointError
 
 __all__ = ["main"]
 
 _FAILED = 2
-_OUTER = {
-    "transformer.wte.weight": "wte",
-    "transformer.wpe.weight": "wpe",
-    "transformer.ln_f.weight": "ln_f/g",
-    "transformer.ln_f.bias": "ln_f/b",
-}
-_LAYERS = {"attn.c_attn": "w", "attn.c_proj": "w", "mlp.c_fc": "w", "mlp.c_proj": "w"}
-_NORMS = {"ln_1": "g", "ln_2": "g"}
-"""Modules of a block by their names in transformers, and what TensorFlow's weight is called."""
 
 
 def main() -> int:
@@ -74,29 +65,6 @@ class _Percent:
             _report(done=done, total=total)
 
 
-def _wanted(a: Architecture) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """By the name in transformers, TensorFlow's name and the shape; a matrix has a 1 in front."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "wte": (a.vocabulary, a.width),
-        "wpe": (a.context, a.width),
-        "attn.c_attn": (1, a.width, 3 * a.width),
-        "attn.c_proj": (1, a.width, a.width),
-        "mlp.c_fc": (1, a.width, 4 * a.width),
-        "mlp.c_proj": (1, 4 * a.width, a.width),
-    }
-    wanted = {
-        theirs: (f"model/{name}", shapes.get(name, (a.width,))) for theirs, name in _OUTER.items()
-    }
-    for layer in range(a.layers):
-        for module, letter in (_LAYERS | _NORMS).items():
-            shape = shapes.get(module, (a.width,))
-            ours = f"model/h{layer}/{module.replace('.', '/')}"
-            theirs = f"transformer.h.{layer}.{module}"
-            wanted[f"{theirs}.weight"] = (f"{ours}/{letter}", shape)
-            wanted[f"{theirs}.bias"] = (f"{ours}/b", shape[-1:])
-    return wanted
-
-
 @dataclass(frozen=True, slots=True)
 class _Variable:
     """A tensor of TensorFlow's, read when its rows are asked for."""
@@ -115,7 +83,7 @@ class _Stored(Mapping[str, Tensor]):
     def __init__(self, run: Run, architecture: Architecture) -> None:
         self._run = run
         self._reader = _open(run)
-        self._wanted = _wanted(architecture)
+        self._wanted = variables_of(architecture)
         self._last: tuple[str, Array] | None = None
         self._check(architecture.layers)
 

@@ -21,6 +21,7 @@ __all__ = ["Family", "family_of"]
 _TANH_GELU = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 """One function under three names."""
 _GEMMA3_TEXT = {
+    "model_type": "gemma3_text",
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
     "head_dim": 256,
@@ -56,7 +57,7 @@ def family_of(settings: Settings) -> tuple[Family, Settings]:
         )
     if kind == "gemma3" and "text_config" in settings:  # its eyes are left out
         settings = settings.part("text_config").over(_GEMMA3_TEXT)
-        kind = "gemma3_text"
+        kind = settings.get("model_type")
     family = _FAMILIES.get(kind)
     if family is None:
         raise CheckpointError(

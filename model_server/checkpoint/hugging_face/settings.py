@@ -24,6 +24,11 @@ class Settings:
     def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
         self.path, self._values = path, values
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """All values, as the file has them."""
+        return self._values
+
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
 

@@ -11,7 +11,7 @@ from botconvo.cli.project import open_store
 if TYPE_CHECKING:
     from botconvo.packing.writing import Packed
     from botconvo.training.bases import Base
-    from botconvo.training.settings import TrainingSettings
+    from botconvo.training.settings import TrainingSettings, Weights
 
 __all__ = ["pack_options", "write"]
 
@@ -57,7 +57,7 @@ def write(
             store,
             name,
             settings,
-            lambda: _base(base, project),
+            lambda: _base(base, project, settings.base_weights),
             processor=processor,
             project=project,
             folder=output or project / "packs",
@@ -66,7 +66,7 @@ def write(
     _say(packed)
 
 
-def _base(text: str | None, project: Path) -> "Base | str":
+def _base(text: str | None, project: Path, weights: "Weights") -> "Base | str":
     """A base that goes along, or the id of a model that is fetched where it is trained."""
     from botconvo.build import bundled_base
     from botconvo.training.bases import open_base
@@ -78,7 +78,9 @@ def _base(text: str | None, project: Path) -> "Base | str":
     folder = named_folder(text)
     if folder is None:
         return text
-    return open_base(folder, bases=bases, say=lambda line: click.echo(line, err=True))
+    return open_base(
+        folder, bases=bases, weights=weights, say=lambda line: click.echo(line, err=True)
+    )
 
 
 def _say(packed: "Packed") -> None:

@@ -138,6 +138,7 @@ class Conversation:
         self._phrases: tuple[str, ...] = ()
         self._cancelled: OrderId | None = None
         self._keeps: list[Keep] = []
+        self._announced: tuple[MessageId, PersonaName] | None = None
         self._fresh_turn = False
 
     @property
@@ -340,7 +341,10 @@ class Conversation:
         )
         if not isinstance(occasion, Occasion):
             return Wait(until=occasion)
-        until = max(rested, self._hush_until())
+        hushed = self._hush_until()
+        if self._now >= hushed and (typing := self._announce(occasion)) is not None:
+            return typing
+        until = max(rested, hushed)
         if self._now < until:
             return Wait(until=until)
         source, target = self._choose_source(occasion)
@@ -350,6 +354,17 @@ class Conversation:
         if self._is_polled(source, occasion):
             return self._poll(occasion, source, target)
         return self._ask_free(occasion, source, target)
+
+    def _announce(self, occasion: Occasion) -> Type | None:
+        """Whoever was spoken to is seen typing at once, long before it has found words."""
+        turn, target = occasion.turn, occasion.target
+        if not occasion.owed or turn is None or target is None or not self._manners.typing_per_s:
+            return None
+        announced = (target.id, turn.persona.name)
+        if self._announced == announced:
+            return None
+        self._announced = announced
+        return Type(persona=turn.persona.name)
 
     def _ask(
         self, turn: Turn, occasion: Occasion, source: PromptSource, target: Message | None

@@ -195,6 +195,8 @@ class Floor:
         self._wake(now)
         if not forced and (until := self._silent_until(now)) is not None:
             return min([until, *self._asleep.values()])
+        if not forced and self.is_over_the_limit(alone=True):
+            self._waiting.clear()  # nobody gets answers without end for what was said at once
         found = self._owed(personas) or self._taken_up(now, personas, cool)
         if found is None:
             there = self._there(personas)

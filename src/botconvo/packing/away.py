@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from botconvo.errors import OutputError
-from botconvo.packing.pack import BASE_FOLDER, Pack, PackedBase
+from botconvo.packing.pack import BASE_FOLDER, Pack
 from botconvo.packing.result import write_result
 from botconvo.training.bases import Base, open_base
 from botconvo.training.clone import prepare_material, train_clone
@@ -45,7 +45,7 @@ def train_pack(
         OutputError: the disk refuses the result.
     """
     work = output.with_suffix(".work")
-    base = _open(pack.base, folder, work, say, bars)
+    base = _open(pack, folder, work, say, bars)
     prepared = prepare_material(material, base, pack.settings)
     trained = train_clone(
         prepared,
@@ -67,11 +67,9 @@ def train_pack(
     return trained
 
 
-def _open(
-    packed: PackedBase, folder: Path, work: Path, say: Callable[[str], None], bars: bool
-) -> Base:
-    bases = work / "bases"
+def _open(pack: Pack, folder: Path, work: Path, say: Callable[[str], None], bars: bool) -> Base:
+    bases, packed, weights = work / "bases", pack.base, pack.settings.base_weights
     if packed.hub is None:
-        return open_base(folder / BASE_FOLDER, bases=bases, bundled=packed.bundled)
+        return open_base(folder / BASE_FOLDER, bases=bases, bundled=packed.bundled, weights=weights)
     source = resolve_base(packed.hub, say=say, bars=bars)
-    return open_base(source.folder, bases=bases, name=source.name, say=say)
+    return open_base(source.folder, bases=bases, name=source.name, weights=weights, say=say)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpt2_simple_runs import write_vocabulary
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from served import Serve
@@ -23,7 +22,13 @@ from training.full_disk import full_disk
 from botconvo.build import bundled_base
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_header import read_header
-from model_server.checkpoint.gpt2_simple import find, find_run, read_sizes, read_tokens
+from model_server.checkpoint.gpt2_simple import (
+    find,
+    find_run,
+    read_sizes,
+    read_tokens,
+    write_names,
+)
 from model_server.checkpoint.opening import open_checkpoint
 from model_server.checkpoint.tokens import tokens_of
 from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece, TokenScore
@@ -40,9 +45,7 @@ def a_run(folder: Path) -> Path:
     """A run by its names and small files; nothing in TensorFlow's."""
     folder.mkdir(parents=True)
     tokens = tiny_tokens()
-    hparams = {"n_vocab": len(tokens.tokens), "n_embd": 32, "n_head": 2, "n_layer": 2, "n_ctx": 256}
-    (folder / "hparams.json").write_text(json.dumps(hparams), encoding="utf-8")
-    write_vocabulary(folder, tokens)
+    write_names(folder, tiny_architecture(tokens), tokens)
     (folder / "checkpoint").write_text(
         'model_checkpoint_path: "model-10"\nall_model_checkpoint_paths: "model-5"\n'
         'all_model_checkpoint_paths: "model-10"\n',
@@ -277,8 +280,9 @@ def base() -> Iterator[LlamaEngine]:
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """gpt-2-simple's own, which needs no TensorFlow, with that vocabulary."""
     folder = tmp_path_factory.mktemp("encoder")
-    path = load_checkpoint(bundled_base()).base_path
-    write_vocabulary(folder, tokens_of(path, read_header(path)))
+    opened = load_checkpoint(bundled_base())
+    tokens = tokens_of(opened.base_path, read_header(opened.base_path))
+    write_names(folder, opened.manifest.architecture, tokens)
     return import_module("gpt_2_simple.src.encoder").get_encoder(str(folder))
 
 
