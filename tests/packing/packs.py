@@ -13,7 +13,8 @@ from botconvo.packing.records import PackRecord
 from botconvo.packing.result import write_result
 from botconvo.store import STORE_NAME, Source, Store
 from model_server.checkpoint.folder import describe_weights, load_checkpoint, write_checkpoint
-from model_server.checkpoint.gguf_files import write_lora
+from model_server.checkpoint.gguf_adapter import write_lora
+from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.manifest import BaseReference, Manifest
 
 __all__ = ["AWAY", "a_checkpoint", "a_project", "a_result", "agree", "pack", "the_record"]
@@ -71,7 +72,8 @@ def a_checkpoint(
     folder.mkdir(parents=True)
     adapter = folder / "adapter.gguf"
     architecture = whole.manifest.architecture
-    write_lora(adapter, tiny_deltas(architecture, seed=seed), alpha=8.0, architecture=architecture)
+    deltas, plan = tiny_deltas(architecture, seed=seed), plan_gpt2(architecture)
+    write_lora(adapter, deltas, alpha=8.0, plan=plan)
     manifest = Manifest(
         persona=packed.speaker,
         created=datetime.now(UTC),

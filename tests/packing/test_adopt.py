@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
@@ -26,7 +27,7 @@ from botconvo.packing.adopting import Places
 from botconvo.packing.records import PackRecord
 from botconvo.packing.result import read_result, write_result
 from botconvo.store import STORE_NAME, Store
-from model_server.checkpoint.folder import load_checkpoint
+from model_server.checkpoint.folder import describe_weights, load_checkpoint, write_checkpoint
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
@@ -197,8 +198,22 @@ def test_a_clone_of_something_else_is_refused(
     project: Path, record: PackRecord, base: Path, tmp_path: Path, field: str
 ) -> None:
     value, what = OTHER[field]
-    archive = a_result(tmp_path / "x.zip", record, base, **{field: value})
+    changes: dict[str, Any] = {field: value}
+    archive = a_result(tmp_path / "x.zip", record, base, **changes)
     refused(project, archive, f"names another {what} than the pack of ")
+
+
+def test_whole_weights_in_place_of_an_adapter_are_refused(
+    project: Path, record: PackRecord, base: Path, tmp_path: Path
+) -> None:
+    checkpoint = a_checkpoint(tmp_path / "made", record, base)
+    weights = shutil.copy(load_checkpoint(base).base_path, tmp_path / "model.gguf")
+    manifest = load_checkpoint(checkpoint, base=base).manifest.model_copy(
+        update={"weights": describe_weights(Path(weights), "full"), "base": None}
+    )
+    write_checkpoint(tmp_path / "whole", manifest, Path(weights))
+    write_result(tmp_path / "x.zip", record.pack.id, tmp_path / "whole")
+    refused(project, tmp_path / "x.zip", "names another method than the pack of ")
 
 
 def test_a_clone_of_another_base_is_refused(

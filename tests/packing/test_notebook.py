@@ -82,7 +82,7 @@ def test_its_cells_train_a_clone_that_comes_home_and_talks(
     """With only the archive uploaded, and stopped once on the way."""
     project = a_project(tmp_path / "p")
     (project / "config.toml").write_text("[model_server]\nthreads = 1\n", encoding="utf-8")
-    assert pack(project, "--rank", 2, "--epochs", 20, "--rate", 1e-4, base=base).code == 0
+    assert pack(project, "--rank", 2, "--epochs", 20, "--learning-rate", 1e-4, base=base).code == 0
     record = the_record(project)
     away = tmp_path / "content"
     away.mkdir()
@@ -129,12 +129,14 @@ def test_its_cells_train_a_clone_that_comes_home_and_talks(
     assert talk.out.startswith("the potato")
 
 
-def test_a_base_of_the_hub_is_fetched_where_it_is_trained_and_where_it_is_adopted(
-    tmp_path: Path,
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_base_of_the_hub_is_fetched_where_it_is_trained_and_where_an_adapter_needs_it(
+    tmp_path: Path, method: str
 ) -> None:
-    """Both convert it to the same bytes."""
+    """Both convert it to the same bytes; whole weights need no base any more."""
     project = a_project(tmp_path / "p")
-    assert pack(project, "--epochs", 0.1, "--rank", 2, base="somebody/gpt").code == 0
+    words = ["--epochs", 0.1, "--method", method]
+    assert pack(project, *words, base="somebody/gpt").code == 0
     record = the_record(project)
     folder = make_folder(tmp_path / "model", "gpt2")
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -166,10 +168,11 @@ def test_a_base_of_the_hub_is_fetched_where_it_is_trained_and_where_it_is_adopte
         asked = len(hub.asked)
         assert asked
         botconvo("home", "adopt", "x.zip", "--project", project)
-        assert len(hub.asked) > asked
+        assert (len(hub.asked) > asked) == (method == "lora")
     manifest = load_checkpoint(project / "checkpoints" / "bort").manifest
-    assert manifest.base is not None
-    assert manifest.base.path == "../../bases/somebody-gpt"
+    paths = {"lora": "../../bases/somebody-gpt", "full": None}
+    assert (manifest.base.path if manifest.base else None) == paths[method]
+    assert manifest.training["method"] == method
 
 
 class Layouts:

@@ -22,6 +22,7 @@ from botconvo.errors import PackError
 from botconvo.granting import grant_command
 from botconvo.packing.pack import print_sessions, read_pack, read_sessions
 from botconvo.store import STORE_NAME, Store
+from botconvo.training.bases import open_base
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.grammar import Command, Line
 
@@ -96,6 +97,19 @@ def test_packing_needs_no_torch(tmp_path: Path, base: Path) -> None:
     )
     words = ["train", "Bort", "--pack", "--project", str(project), "--base", str(base)]
     subprocess.run([sys.executable, "-c", script, *words], check=True, timeout=120)
+
+
+def test_a_base_that_is_no_gpt2_takes_along_what_training_needs_of_it(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from tiny_hugging_face import make_folder
+
+    project = a_project(tmp_path / "p")
+    done = pack(project, base=make_folder(tmp_path / "model", "smollm"))
+    assert done.code == 0, done.err
+    folder = unpack(Path(the_record(project).archive), tmp_path / "away")
+    there = open_base(folder / "base", bases=tmp_path / "bases")
+    assert there.checkpoint.manifest.weights.sha256 == read_pack(folder)[0].base.sha256
+    assert there.config is not None
 
 
 def test_a_base_of_the_hub_is_named_and_not_fetched(tmp_path: Path) -> None:

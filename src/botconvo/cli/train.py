@@ -91,8 +91,8 @@ def command(
     """Train a clone of NAME on what was taken from the imported exports.
 
     Stopped with Ctrl-C, the same command goes on where it was. Defaults stand in brackets. With
-        --pack nothing is trained here: the archive goes to another computer, and comes back by
-        'botconvo adopt'.
+    --pack nothing is trained here: the archive goes to another computer, and comes back by
+    'botconvo adopt'.
     """
     if pack:
         if engine != "transformers":

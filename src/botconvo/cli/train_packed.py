@@ -18,7 +18,11 @@ _INTERRUPTED = 130
     help="The archive to write. Default: NAME-trained.zip in the current folder.",
 )
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="auto is an NVIDIA GPU where there is one; mps is Apple's.",
 )
 def command(folder: Path, output: Path | None, device: str) -> None:
     """Train what 'botconvo train NAME --pack' wrote, unpacked into FOLDER.

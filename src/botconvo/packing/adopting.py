@@ -128,6 +128,7 @@ def _check_described(path: Path, manifest: Manifest, pack: Pack) -> None:
         ("corpus", manifest.corpus_sha256 == pack.corpus_sha256),
         ("prompt format", _same_format(manifest.prompt_format, pack.prompt_format)),
         ("source", manifest.source is None),
+        ("method", (manifest.weights.kind == "full") == (pack.settings.method == "full")),
     ):
         if not is_so:
             raise PackError(

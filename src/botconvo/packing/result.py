@@ -55,17 +55,18 @@ class Result:
 
 
 def write_result(path: Path, pack: str, checkpoint: Path) -> None:
-    """Write the archive of a whole checkpoint folder.
+    """Write the archive of a whole checkpoint folder; what stands beside its two files stays.
 
     Raises:
         OSError: the disk refuses; nothing is left.
     """
+    manifest = Manifest.model_validate_json((checkpoint / MANIFEST_NAME).read_bytes())
     partial = path.with_name(f"{path.name}.partial")
     try:
         with ZipFile(partial, "w", ZIP_STORED) as archive:
             archive.writestr(_RESULT_NAME, _Description(pack=pack).model_dump_json() + "\n")
-            for file in sorted(checkpoint.iterdir()):
-                archive.write(file, file.name)
+            for name in (MANIFEST_NAME, manifest.weights.file):
+                archive.write(checkpoint / name, name)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

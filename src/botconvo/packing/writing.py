@@ -30,9 +30,11 @@ from botconvo.packing.records import PackRecord, keep_record
 from botconvo.packing.wheel import build_wheel
 from botconvo.store import Store
 from botconvo.training.bases import Base
+from botconvo.training.hugging_face import TOKENIZER_NAME
 from botconvo.training.material import Material, material_of
 from botconvo.training.settings import TrainingSettings
 from botconvo.writing import write_whole
+from model_server.checkpoint.hugging_face.settings import CONFIG_NAME
 from model_server.checkpoint.manifest import MANIFEST_NAME
 
 __all__ = ["Packed", "write_pack"]
@@ -171,7 +173,10 @@ def _write_archive(path: Path, texts: dict[str, str], base: Base | None) -> None
 
 
 def _files_of(base: Base | None) -> Iterable[Path]:
+    """The checkpoint, and what training needs beside it of a model that is no GPT-2."""
     if base is None:
         return ()
     checkpoint = base.checkpoint
-    return (checkpoint.folder / MANIFEST_NAME, checkpoint.base_path)
+    beside = (checkpoint.folder / name for name in (CONFIG_NAME, TOKENIZER_NAME))
+    there = (path for path in beside if path.is_file())
+    return (checkpoint.folder / MANIFEST_NAME, checkpoint.base_path, *there)
