@@ -96,7 +96,7 @@ class Conversation:
         self._history = History(people, init_after, kept)
         self._phase: _Phase = _Resting(0.0)
         self._now = _START
-        self._opened = self._paused = self._restarted = False
+        self._opened = self._paused = self._restarted = self._hindered = False
         self._steps = self._turn = self._failures = 0
         self._speed = 1.0
         self._temperature: float | None = None
@@ -134,8 +134,12 @@ class Conversation:
         match event:
             case ev.Opened():
                 self._opened = True
+            case ev.Heard(message=message, late=True):
+                self._history.add(message)
             case ev.Heard(message=message):
                 self._hear(message)
+            case ev.Hindered(reason=reason):
+                self._hindered = reason is not None
             case ev.Edited(message=message):
                 self._history.edit(message)
                 self._redo_if_about(message.id)
@@ -235,6 +239,8 @@ class Conversation:
         if self._cancelled is not None:
             ask, self._cancelled = self._cancelled, None
             return Cancel(ask=ask.id)
+        if self._hindered:
+            return Wait()
         match self._phase:
             case _Resting(seconds=seconds, until=until):
                 until = until or self._now + self._scaled(seconds)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from botconvo.errors import VoiceError
 from botconvo.model_process import ModelProcess, ModelSpec
-from botconvo.orchestrator.backoff import Backoff
+from botconvo.backoff import Backoff
 from botconvo.ports import PersonaState
 
 __all__ = ["Supervisor"]
