@@ -25,9 +25,9 @@ PIECES = (
     "[x](https://y.z) discord.gg/abc https://discord.com/invite/q dis\u200bcord.gg/w @\u200ceveryone "
     "\u202eevil\u202c # > >>> -# - * + 1. \\ < \u200b :pog: a b é 👩‍👩‍👧 🇨🇿 שלום every one :// http www.x.y"
 )
-TRICKY = st.lists(
-    st.sampled_from([*PIECES.split(" "), *" @\n\r\u2028\u00a0"]), max_size=30
-).map("".join)
+TRICKY = st.lists(st.sampled_from([*PIECES.split(" "), *" @\n\r\u2028\u00a0"]), max_size=30).map(
+    "".join
+)
 ANYTHING = st.one_of(st.text(max_size=300), TRICKY)
 
 
