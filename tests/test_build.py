@@ -354,7 +354,7 @@ def test_a_bad_edit_is_told_as_an_error_of_the_config(
 
 def names(config: Path, *asked: str) -> list[str]:
     options = RunOptions(config=config, platforms=asked)
-    built = build_platforms(load_settings(config), options, Reins(), lambda: None)
+    built = build_platforms(load_settings(config), options, Reins(), store, lambda: None)
     return [platform.name for platform in built]
 
 

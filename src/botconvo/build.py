@@ -152,7 +152,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     cache = store.path.parent / CONVERTED
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
-    if persona.avatar is not None and not persona.avatar.is_file():
+    if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
     spec = ModelSpec(
         persona=persona.name,
@@ -430,12 +430,16 @@ def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListF
 
 
 def build_platforms(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Sequence[Platform]:
     """The platforms that were asked for, else the configured ones, else the page.
 
     Raises:
-        ConfigError: a platform does not exist.
+        ConfigError: a platform does not exist, or lacks what it needs.
     """
     configured = [name for name in _PLATFORMS if getattr(settings.platforms, name, None)]
     names = options.platforms or tuple(configured) or ("web",)
@@ -444,11 +448,17 @@ def build_platforms(
         raise ConfigError(
             f"platform {unknown[0]!r} does not exist; take one of {', '.join(_PLATFORMS)}"
         )
-    return [_PLATFORMS[name](settings, options, reins, stop) for name in dict.fromkeys(names)]
+    return [
+        _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
+    ]
 
 
 def _web(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.web.platform import WebPlatform
 
@@ -457,7 +467,9 @@ def _web(
         reins,
         host=web.host,
         port=web.port,
-        avatars={PersonaName(p.name): p.avatar for p in settings.personas if p.avatar},
+        avatars={
+            PersonaName(p.name): p.avatar for p in settings.personas if isinstance(p.avatar, Path)
+        },
         personas=[PersonaName(p.name) for p in settings.personas],
         open_browser=web.open_browser,
         channel_name=web.channel,
@@ -466,7 +478,11 @@ def _web(
 
 
 def _console(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.console import ConsolePlatform
 
@@ -480,9 +496,25 @@ def _console(
     )
 
 
-_PLATFORMS: dict[str, Callable[[Settings, RunOptions, Reins, Callable[[], None]], Platform]] = {
+def _discord(
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
+) -> Platform:
+    from botconvo.build_discord import build_discord
+
+    # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
+    return build_discord(settings, options.preset, store if options.seed is None else None)
+
+
+_PLATFORMS: dict[
+    str, Callable[[Settings, RunOptions, Reins, Store, Callable[[], None]], Platform]
+] = {
     "web": _web,
     "console": _console,
+    "discord": _discord,
 }
 
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, assert_never
@@ -31,7 +31,7 @@ from botconvo.conversation.orders import Act, React, Say
 from botconvo.errors import PlatformError
 from botconvo.messages import Author, ChannelId, Message, MessageId, clone_author
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.account import REQUEST_S, UNREACHABLE, Account
+from botconvo.platforms.discord.account import REQUEST_S, UNREACHABLE, Account, Ears
 from botconvo.platforms.discord.ids import (
     author_id,
     channel_id,
@@ -49,7 +49,7 @@ from botconvo.platforms.discord.text import LIMIT, fitted, named, plain, quote, 
 from botconvo.platforms.discord.webhooks import Parent, Webhooks
 from botconvo.ports import Limits
 
-__all__ = ["DiscordPlatform"]
+__all__ = ["DiscordPlatform", "Parts"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,30 +71,39 @@ _FORBIDDEN_S = 60.0
 """After so long it is tried again whether something is allowed by now."""
 
 
-class DiscordPlatform:
-    """Talks in the channels that ``rules`` name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """``listener`` hears the servers; ``owned`` are personas' own accounts."""
 
-    ``listener`` is one of ``accounts``; ``owners`` says whose account each is, where personas have
-    their own.  ``remembered`` gives the messages of a channel that earlier runs heard, oldest
-    first: what was said since then is read when the channel is opened.
+    listener: Account
+    speech: Speech
+    owned: Mapping[PersonaName, Account] = field(default_factory=dict)
+    webhooks: Webhooks | None = None
+
+
+class DiscordPlatform:
+    """Talks in the channels that ``rules`` name.  ``parts`` makes the accounts that it hears with.
+
+    ``remembered`` gives the messages of a channel that earlier runs heard, oldest first: what was
+    said since then is read when the channel is opened.
     """
 
     def __init__(
         self,
+        parts: Callable[[Ears], Parts],
         *,
         rules: Sequence[ChannelRules],
         direct_messages: bool,
         personas: Collection[PersonaName],
-        make_account: Callable[[Self], tuple[Account, Mapping[PersonaName, Account], Speech]],
-        webhooks: Webhooks | None,
         remembered: Callable[[ChannelId], Sequence[Message]] = lambda _: (),
     ) -> None:
         self._rules = {rule.id: rule for rule in rules}
         self._direct = direct_messages
         self._personas = set(personas)
         self._remembered = remembered
-        self._webhooks = webhooks
-        self._listener, self._owned, self._speech = make_account(self)
+        made = parts(self)
+        self._listener, self._owned = made.listener, made.owned
+        self._speech, self._webhooks = made.speech, made.webhooks
         self._places: dict[int, Place] = {}
         self._direct_accounts: dict[int, Account] = {}
         self._inbox: asyncio.Queue[tuple[ChannelId, Event] | None] = asyncio.Queue()
