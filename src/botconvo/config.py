@@ -137,7 +137,8 @@ class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manne
 
     def _numbers(self) -> dict[str, Any]:
         without = {"preset", "allowed_words", "bad_words"}
-        return self.model_dump(exclude_none=True, exclude=without)
+        numbers: dict[str, Any] = self.model_dump(exclude_none=True, exclude=without)
+        return numbers
 
 
 class WebSettings(_Table):
