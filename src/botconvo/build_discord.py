@@ -19,8 +19,9 @@ from botconvo.errors import ConfigError
 from botconvo.messages import ChannelId, Message
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, intents, use_addresses
+from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.places import ChannelRules
-from botconvo.platforms.discord.platform import DiscordPlatform, Parts
+from botconvo.platforms.discord.platform import DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.store import Store

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
@@ -24,19 +25,37 @@ from botconvo.backoff import Backoff
 from botconvo.errors import PlatformError
 from botconvo.platforms.discord.permissions import token_trouble
 
-__all__ = ["REQUEST_S", "UNREACHABLE", "Account", "Ears", "intents", "told", "use_addresses"]
+__all__ = ["UNREACHABLE", "Account", "Ears", "Patience", "intents", "told", "use_addresses"]
 
 logger = logging.getLogger(__name__)
 
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 """What a request to Discord may raise."""
-REQUEST_S = 30.0
-"""How long Discord may take for one request, with discord.py's own repetitions."""
-_LOST_S = 90.0
-"""After so long without a connection a new client is made: discord.py waits longer and longer."""
 _LOOK_S = 5.0
 _GUILDS_S = 0.5
 """How long after a server the next one is waited for at the start; later ones come in as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long Discord is waited for, in seconds."""
+
+    request_s: float = 30.0
+    """For one request, with discord.py's own repetitions."""
+    answer_s: float = 15.0
+    """For the answer to one post through a webhook."""
+    typing_s: float = 5.0
+    echo_s: float = 1.5
+    """For words that may be out to be heard of."""
+    retry_s: tuple[float, float] = (0.5, 60.0)
+    """Before a new client is made: the first time, and at most."""
+    lost_s: float = 90.0
+    """Without a connection, before a new client is made: discord.py waits longer and longer."""
+    read_tries_s: tuple[float, ...] = (0.5, 2.0, 5.0, 10.0)
+    """After each try to read a channel that failed."""
+    read_again_s: float = 30.0
+    forbidden_s: float = 60.0
+    """Before it is tried again whether something is allowed by now."""
 
 
 class Ears(Protocol):
@@ -178,11 +197,13 @@ class Account:
         wanted: discord.Intents,
         *,
         prepare: Callable[[discord.Client], Awaitable[None]] | None = None,
-        retry_s: tuple[float, float] = (0.5, 60.0),
+        patience: Patience | None = None,
     ) -> None:
         self.variable, self.ears = variable, ears
         self._token, self._intents, self._prepare = token, wanted, prepare
-        self._backoff = Backoff(first_s=retry_s[0], most_s=retry_s[1], rng=Random())
+        self.patience = patience or Patience()
+        first_s, most_s = self.patience.retry_s
+        self._backoff = Backoff(first_s=first_s, most_s=most_s, rng=Random())
         self._client = self._make()
         self._logged_in = False
         self._down_since: float | None = time.monotonic()
@@ -268,7 +289,7 @@ class Account:
 
     async def _log_in(self) -> None:
         if not self._logged_in:
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(self.patience.request_s):
                 await self._client.login(self._token.get_secret_value())
             self._logged_in = True
 
@@ -278,8 +299,8 @@ class Account:
         connecting = asyncio.create_task(self._client.connect())
         try:
             while not connecting.done():
-                await asyncio.wait({connecting}, timeout=_LOOK_S)
-                if self._down_since and time.monotonic() - self._down_since > _LOST_S:
+                await asyncio.wait({connecting}, timeout=min(_LOOK_S, self.patience.lost_s))
+                if self._down_since and time.monotonic() - self._down_since > self.patience.lost_s:
                     return
             connecting.result()
         finally:

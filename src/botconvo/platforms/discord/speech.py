@@ -13,7 +13,7 @@ import discord
 
 from botconvo.errors import PlatformError
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.account import REQUEST_S, UNREACHABLE, Account
+from botconvo.platforms.discord.account import UNREACHABLE, Account
 from botconvo.platforms.discord.outcome import Uncertain, refusal
 from botconvo.platforms.discord.text import named
 from botconvo.platforms.discord.webhooks import Gone, Hook, Parent, Webhooks
@@ -133,7 +133,7 @@ async def send(
     doubt: Uncertain | None = None
     for _ in range(_TRIES):
         try:
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(account.patience.request_s):
                 there = account.client.get_partial_messageable(place)
                 if reference is None:
                     sent = await there.send(content, nonce=short, suppress_embeds=True)

@@ -22,7 +22,7 @@ import discord
 
 from botconvo.errors import PlatformError
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.account import REQUEST_S, UNREACHABLE
+from botconvo.platforms.discord.account import UNREACHABLE, Patience
 from botconvo.platforms.discord.outcome import Forbidden, Uncertain
 
 __all__ = ["Gone", "Hook", "Parent", "Webhooks"]
@@ -35,7 +35,6 @@ Parent = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | dis
 _SHARED = "BotConvo"
 _AGAIN_S = 600.0
 """After so long a channel without webhooks is tried again."""
-_ANSWER_S = 15.0
 _MOST_WAITING_S = 60.0
 _TRIES = 5
 _SUPPRESS_EMBEDS = 1 << 2
@@ -54,7 +53,13 @@ class Hook:
 class Webhooks:
     """Those of one bot, in all channels.  ``pictures`` are files or https addresses."""
 
-    def __init__(self, api: str, pictures: Mapping[PersonaName, Path | str]) -> None:
+    def __init__(
+        self,
+        api: str,
+        pictures: Mapping[PersonaName, Path | str],
+        patience: Patience | None = None,
+    ) -> None:
+        self._patience = patience or Patience()
         self._api = api.rstrip("/")
         self._pictures = dict(pictures)
         self._found: dict[int, dict[str, discord.Webhook]] = {}
@@ -98,7 +103,7 @@ class Webhooks:
             return None
         async with self._looking.setdefault(channel.id, asyncio.Lock()):
             try:
-                async with asyncio.timeout(REQUEST_S):
+                async with asyncio.timeout(self._patience.request_s):
                     return await self._find(channel, persona)
             except discord.Forbidden:
                 why = "the permission 'Manage Webhooks' is missing"
@@ -218,7 +223,9 @@ class Webhooks:
     ) -> dict[str, Any] | None:
         """One request; None when it has to wait (``_free_at``) and be made again."""
         if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_S))
+            self._http = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._patience.answer_s)
+            )
         try:
             async with self._http.post(url, params=params, json=body) as response:
                 status, remaining = response.status, response.headers.get("X-RateLimit-Remaining")
