@@ -29,8 +29,8 @@ __all__ = ["UNREACHABLE", "Account", "Ears", "Patience", "intents", "told", "use
 
 logger = logging.getLogger(__name__)
 
-UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
-"""What a request to Discord may raise."""
+UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
+"""What a request to Discord may raise; the last where its client was closed meanwhile."""
 _LOOK_S = 5.0
 _GUILDS_S = 0.5
 """How long after a server the next one is waited for at the start; later ones come in as well."""
