@@ -4,7 +4,6 @@ import pytest
 from platforms.discord.theatre import (
     JUNO,
     MAREK,
-    Theatre,
     a_house,
     id_of,
     playing,
@@ -265,8 +264,3 @@ async def test_a_channel_that_is_not_one_is_refused() -> None:
             await theatre.says("hi", channel=forum)
         with pytest.raises(PlatformError, match="is not an id of Discord"):
             await theatre.reacts("🔥", MessageId("console:main/1"), by=MAREK)
-
-
-async def hears_after(theatre: Theatre, text: str) -> None:
-    theatre.house.bort.says(theatre.house.general, text)
-    await theatre.hears(text)

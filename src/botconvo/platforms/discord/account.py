@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
 """What a request to Discord may raise; the last where its client was closed meanwhile."""
 _LOOK_S = 5.0
+_CANCEL_S = 0.5
 _GUILDS_S = 0.5
 """How long after a server the next one is waited for at the start; later ones come in as well."""
 
@@ -91,6 +92,7 @@ def intents(*, hears: bool, direct: bool) -> discord.Intents:
 
 def use_addresses(api: str, gateway: str) -> None:
     """Talk to a server at these addresses; discord.py has no setting for it, only two constants."""
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody speaks aloud
     Route.BASE = api.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
 
@@ -304,10 +306,14 @@ class Account:
                     return
             connecting.result()
         finally:
+            await self._end(connecting)
+
+    async def _end(self, connecting: asyncio.Task[None]) -> None:
+        while not connecting.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
             connecting.cancel()
-            await asyncio.wait({connecting})
-            if not connecting.cancelled():
-                connecting.exception()  # told by ``result`` above
+            await asyncio.wait({connecting}, timeout=_CANCEL_S)
+        if not connecting.cancelled():
+            connecting.exception()  # told already, or of no interest any more
 
     async def _close(self) -> None:
         with suppress(*UNREACHABLE):

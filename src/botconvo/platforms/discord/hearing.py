@@ -239,6 +239,7 @@ class Hearing:
         reader = Reader(
             application=self._listener.client.application_id or 0,
             account=self._listener.id if self._listener.id not in self.owners() else 0,
+            webhooks=self._webhooks.known if self._webhooks else frozenset(),
             personas=self.personas,
             accounts=self.owners(),
         )
@@ -299,6 +300,8 @@ class Hearing:
         return f"{who.name if who else 'the bot'} may not: {', '.join(missing)}"
 
     def _miss(self, number: int) -> None:
+        if self._trouble is not None:
+            return  # it may be there
         if (place := self._places.get(number)) is not None:
             self.hinder(place, "the channel was deleted, or the bot may not see it any more")
         elif number not in self._unseen:

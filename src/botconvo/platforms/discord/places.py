@@ -95,10 +95,11 @@ class Place:
     def _pass(self, event: Event) -> None:
         match event:
             case Heard(message=message):
-                if self._lands(message) or message.id in self.known:
-                    self.remember(self.known.get(message.id, message))
+                if message.id in self.known:
                     return
                 self.remember(message)
+                if self._lands(message):
+                    return
             case Edited(message=message):
                 known = self.known.get(message.id)
                 if known is not None and known.revision >= message.revision:

@@ -32,10 +32,11 @@ _MAX_CHARACTERS = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Knows whose accounts are ours: the application's, and those of personas."""
+    """Knows whose accounts are ours: the application's webhooks, and accounts of personas."""
 
     application: int
     account: int
+    webhooks: Collection[int]
     personas: Collection[PersonaName]
     accounts: Mapping[int, PersonaName]
 
@@ -70,7 +71,8 @@ class Reader:
             return clone_author(persona)
         if raw.webhook_id is not None and raw.webhook_id == raw.author.id:
             name = PersonaName(raw.author.name)
-            if raw.application_id == self.application and name in self.personas:
+            ours = raw.application_id == self.application or raw.webhook_id in self.webhooks
+            if ours and name in self.personas:
                 return clone_author(name)
         elif raw.author.id == self.account:
             return None

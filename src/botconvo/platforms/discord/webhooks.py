@@ -65,6 +65,7 @@ class Webhooks:
         self._found: dict[int, dict[str, discord.Webhook]] = {}
         self._without: dict[int, float] = {}
         self._told: set[int] = set()
+        self._known: set[int] = set()
         self._looking: dict[int, asyncio.Lock] = {}
         self._posting: dict[int, asyncio.Lock] = {}
         self._free_at: dict[int, float] = {}
@@ -73,6 +74,11 @@ class Webhooks:
     async def close(self) -> None:
         if self._http is not None:
             await self._http.close()
+
+    @property
+    def known(self) -> frozenset[int]:
+        """The numbers of those that were used."""
+        return frozenset(self._known)
 
     def forget(self, channel: int) -> None:
         """Look again at the next post: somebody changed something."""
@@ -99,7 +105,7 @@ class Webhooks:
         if self._without.get(channel.id, 0.0) > time.monotonic():
             return None
         if not channel.permissions_for(channel.guild.me).manage_webhooks:
-            self._do_without(channel, "the permission 'Manage Webhooks' is missing")
+            self._tell(channel, "the permission 'Manage Webhooks' is missing")
             return None
         async with self._looking.setdefault(channel.id, asyncio.Lock()):
             try:
@@ -111,14 +117,14 @@ class Webhooks:
                 if error.code != _TOO_MANY:
                     raise
                 why = "the channel has 15 webhooks already"
-            self._do_without(channel, why)
+            self._tell(channel, why)
+            self._without[channel.id] = time.monotonic() + _AGAIN_S
             return None
 
-    def _do_without(self, channel: Parent, why: str) -> None:
+    def _tell(self, channel: Parent, why: str) -> None:
         level = logging.DEBUG if channel.id in self._told else logging.WARNING
         logger.log(level, "#%s: %s; names stand in front of words instead", channel.name, why)
         self._told.add(channel.id)
-        self._without[channel.id] = time.monotonic() + _AGAIN_S
 
     async def _find(self, channel: Parent, persona: PersonaName) -> Hook:
         found = self._found.get(channel.id)
@@ -132,11 +138,16 @@ class Webhooks:
         if isinstance(picture, Path):
             own = await self._own(channel, found, persona, picture)
             if own is not None:
-                return _usable(own, None)
+                return self._usable(own, None)
         shared = found.get(_SHARED)
         if shared is None:
             shared = found[_SHARED] = await channel.create_webhook(name=_SHARED)
-        return _usable(shared, picture if isinstance(picture, str) else None)
+        return self._usable(shared, picture if isinstance(picture, str) else None)
+
+    def _usable(self, hook: discord.Webhook, picture: str | None) -> Hook:
+        assert hook.token is not None
+        self._known.add(hook.id)
+        return Hook(id=hook.id, token=hook.token, picture=picture)
 
     async def _own(
         self,
@@ -260,11 +271,6 @@ def _failure(status: int, answer: dict[str, Any]) -> Exception:
     if status == 403:
         return Forbidden(f"not allowed here ({said})")
     return PlatformError(f"Discord refuses it ({said})")
-
-
-def _usable(hook: discord.Webhook, picture: str | None) -> Hook:
-    assert hook.token is not None
-    return Hook(id=hook.id, token=hook.token, picture=picture)
 
 
 async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
