@@ -3,6 +3,7 @@
 Imported only where Discord is asked for: discord.py takes its time to load.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,7 @@ from botconvo.errors import ConfigError
 from botconvo.messages import ChannelId, Message
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, intents, use_addresses
+from botconvo.platforms.discord.checkup import Checked, check_discord
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.platform import DiscordPlatform
@@ -26,7 +28,7 @@ from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.store import Store
 
-__all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens"]
+__all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens", "examine_discord"]
 
 TOKEN = "BOTCONVO_DISCORD_TOKEN"  # noqa: S105  (a name, and no secret)
 _REMEMBERED = 100
@@ -65,6 +67,20 @@ def build_discord(settings: Settings, preset: str | None, store: Store | None) -
         personas=names,
         remembered=remembered,
     )
+
+
+def examine_discord(settings: Settings) -> list[Checked]:
+    """What a look at Discord finds; without channels it says which there are.
+
+    Raises:
+        ConfigError: there is no token to look with.
+    """
+    discord = settings.platforms.discord or DiscordSettings.model_construct()
+    tokens = discord_tokens(settings, discord)
+    rules = [_rules(channel, settings, None) for channel in discord.channels]
+    use_addresses(discord.api, discord.gateway)
+    direct = discord.direct_messages
+    return asyncio.run(check_discord(tokens, discord.identity, rules, direct=direct))
 
 
 def discord_settings(settings: Settings) -> DiscordSettings:

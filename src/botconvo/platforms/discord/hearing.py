@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import discord
 
@@ -52,6 +52,9 @@ _SURVEY_S = 0.05
 _CATCHING = 4
 """Channels that are read at the same time."""
 _PAGE, _PAGES = 100, 10
+_SHOWN = 5
+_CHANGEABLE = timedelta(hours=1)
+"""Older messages are hardly ever edited or deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +155,26 @@ class Hearing:
         self._unseen.clear()
         known = tuple(self._places.values())
         self._survey()
+        self._say_where()
         self._tell_hindrances()
         for place in known:
-            self._catch_up(place)
+            if self._may_have_missed(place):
+                self._catch_up(place)
+
+    def _say_where(self) -> None:
+        user = self._listener.client.user
+        rooms = [self._listener.client.get_channel(number) for number in self._rules]
+        names = [f"#{room.name}" for room in rooms if isinstance(room, discord.abc.GuildChannel)]
+        shown = ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
+        logger.info("%s is on Discord: %s", user.name if user else "?", shown or "no channel yet")
+
+    def _may_have_missed(self, place: Place) -> bool:
+        """Not where nothing was said for long and nothing since: there may be very many."""
+        channel = self._listener.client.get_channel(place.number)
+        last: int | None = getattr(channel, "last_message_id", None)
+        newest = max(place.newest, place.start)
+        quiet = discord.utils.utcnow() - discord.utils.snowflake_time(newest) > _CHANGEABLE
+        return last is None or last > newest or not quiet
 
     def resumed(self, account: Account) -> None:
         if account is self._listener:
