@@ -233,6 +233,15 @@ async def test_what_was_said_since_the_last_run_is_heard_and_nothing_from_before
             assert [r.message for r in theatre.of(Removed)] == [id_of(gone)]
 
 
+async def test_words_that_come_before_the_session_is_ready_are_heard() -> None:
+    async with a_house() as house, playing(house, wait=False) as theatre:
+        await house.discord.wait_until_connected(house.bot)
+        house.bort.says(house.general, "first")
+        house.bort.says(house.general, "second")
+        await theatre.hears("second")
+        assert theatre.words() == ["first", "second"]
+
+
 async def test_others_bots_are_bots_and_the_bots_own_notes_are_nobodys() -> None:
     async with a_house() as house:
         other = house.discord.add_bot("Helper", house.kettle)

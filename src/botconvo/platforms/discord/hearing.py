@@ -200,10 +200,20 @@ class Hearing:
             self._open_direct(account, message)
         elif account is not self._listener:
             return
+        elif message.channel.id not in self._places:
+            self._open_at(message)
         if (place := self._places.get(message.channel.id)) is not None:
             read = self.read(message, place)
             if read is not None:
                 self._hear(place, Heard(message=read))
+
+    def _open_at(self, message: discord.Message) -> None:
+        """Words may come before anybody has looked at what a new session sees."""
+        if self._trouble is None and self._survey_soon is None:
+            return
+        self._survey()
+        if (place := self._places.get(message.channel.id)) is not None:
+            place.start = min(place.start, message.id - 1)
 
     def edited(self, account: Account, message: discord.Message) -> None:
         if (place := self._heard_by(account, message.channel.id)) is None:
@@ -269,7 +279,9 @@ class Hearing:
 
     def _survey(self) -> None:
         """Look at what the bot sees: open what is new, say what hinders, hinder what is gone."""
-        self._survey_soon = None
+        if self._survey_soon is not None:
+            self._survey_soon.cancel()
+            self._survey_soon = None
         if self._webhooks is not None:
             self._webhooks.try_again()
         for rules in self._rules.values():
