@@ -188,6 +188,7 @@ class FakePlatform:
         self.channels = channels or (ChannelId(f"{name}:main"),)
         self.posted: list[Posting] = []
         self.typing: list[tuple[ChannelId, PersonaName]] = []
+        self.presence: list[tuple[PersonaName, bool]] = []
         self.is_open = False
 
     @property
@@ -229,6 +230,10 @@ class FakePlatform:
 
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
         self.typing.append((channel, persona))
+        await asyncio.sleep(0)
+
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        self.presence.append((persona, away))
         await asyncio.sleep(0)
 
     async def post(

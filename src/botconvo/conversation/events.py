@@ -1,7 +1,7 @@
 """What a conversation hears.  Frozen values; the union ``Event`` is closed.
 
-``Heard`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
-``Answered``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
+``Opened`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
+``Answered``, ``Scored``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, NewType
 
 from botconvo.messages import Author, AuthorId, Message, MessageId
-from botconvo.personas import Persona
+from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Line
 
 __all__ = [
@@ -22,12 +22,14 @@ __all__ = [
     "Hindered",
     "Opened",
     "OrderId",
+    "Overheard",
     "Pause",
     "PersonasChanged",
     "Posted",
     "Reacted",
     "Removed",
     "Resume",
+    "Scored",
     "SetSpeed",
     "SetTemperature",
     "Steer",
@@ -58,6 +60,16 @@ class Heard:
     message: Message
     late: bool = False
     """It was said while nobody listened: remembered, and not answered any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """A person wrote in another channel, to which this one listens.
+
+    It may be taken up here like what is said here, and is otherwise nobody's turn or limit.
+    """
+
+    message: Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,12 +183,24 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """How likely each persona's own model finds it that the next line is this persona's.
+
+    Whoever cannot tell is left out.
+    """
+
+    poll: OrderId
+    urges: tuple[tuple[PersonaName, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An ask or a post came to nothing."""
+    """An ask, a poll or a post came to nothing; none of the kind is any use before ``until``."""
 
     order: OrderId
     reason: str
     retryable: bool
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +214,7 @@ class Posted:
 Event = (
     Opened
     | Heard
+    | Overheard
     | Edited
     | Removed
     | Reacted
@@ -198,6 +223,7 @@ Event = (
     | Steered
     | PersonasChanged
     | Answered
+    | Scored
     | Failed
     | Posted
 )

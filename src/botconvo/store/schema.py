@@ -120,7 +120,17 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST,)
+_LIFESPAN = """
+CREATE TABLE away (
+    channel TEXT NOT NULL,
+    persona TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (channel, persona)
+) WITHOUT ROWID;
+CREATE INDEX claims_in_order ON claims (channel, at);
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

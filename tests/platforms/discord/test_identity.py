@@ -118,10 +118,10 @@ async def test_with_accounts_of_their_own_they_reply_and_react_as_themselves() -
 
 async def test_each_account_shows_whether_its_persona_is_there() -> None:
     async with a_house() as house, cast(house) as (theatre, (juno, marek)):
-        await theatre.platform.show_presence(JUNO, True)
+        await theatre.platform.show_presence(JUNO, away=True)
         await house.discord.wait_for(lambda: juno.user.status in ("offline", "invisible"))
         assert marek.user.status == "online"
-        await theatre.platform.show_presence(JUNO, False)
+        await theatre.platform.show_presence(JUNO, away=False)
         await house.discord.wait_for(lambda: juno.user.status == "online")
 
 

@@ -73,9 +73,11 @@ def test_whoever_heard_what_it_is_told_knows_what_is_there(
 def test_what_happens_while_a_place_catches_up_comes_afterwards() -> None:
     told: list[object] = []
     place = Place(
-        number=5, talk=None, rules=ChannelRules(id=5), emit=lambda _, event: told.append(event)
+        number=5,
+        talk=number(1).channel,
+        rules=ChannelRules(id=5),
+        emit=lambda _, event: told.append(event),
     )
-    place.listeners.add(number(1).channel)
     place.waiting = []
     place.hear(Heard(message=number(3)))
     place.hear(Heard(message=number(2)))

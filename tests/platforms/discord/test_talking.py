@@ -10,7 +10,15 @@ from platforms.discord.theatre import (
     talk_in,
 )
 
-from botconvo.conversation.events import Edited, Heard, Opened, Reacted, Removed, TypingSeen
+from botconvo.conversation.events import (
+    Edited,
+    Heard,
+    Opened,
+    Overheard,
+    Reacted,
+    Removed,
+    TypingSeen,
+)
 from botconvo.errors import PlatformError
 from botconvo.messages import Message, MessageId
 from botconvo.platforms.discord.places import ChannelRules
@@ -190,10 +198,10 @@ async def test_a_channel_hears_the_people_of_another_only_if_it_listens_to_it() 
         rules = ChannelRules(id=house.general.id, listens_to=frozenset({news.id}))
         async with playing(house, rules) as theatre:
             said = house.bort.says(news, "there is a bone")
-            heard = await theatre.hears("there is a bone")
-            assert heard.id == id_of(said)
+            (overheard,) = await theatre.until(lambda: theatre.of(Overheard))
+            assert (overheard.message.id, overheard.message.text) == (id_of(said), said.content)
             assert theatre.of(Opened, news) == []
-            await theatre.says("where?", reply_to=heard.id)
+            await theatre.says("where?", reply_to=overheard.message.id)
             assert f"/{news.id}/{said.id}" in house.general.history[-1].content
 
 

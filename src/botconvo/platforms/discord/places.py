@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from botconvo.conversation.events import Edited, Event, Heard, Removed
+from botconvo.conversation.events import Edited, Event, Heard, Overheard, Removed
 from botconvo.conversation.manners import Manners
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
@@ -112,9 +112,9 @@ class Place:
                 pass
         if self.talk is not None:
             self.emit(self.talk, event)
-        if _concerns_listeners(event):
+        if (overheard := _overheard(event)) is not None:
             for listener in self.listeners:
-                self.emit(listener, event)
+                self.emit(listener, overheard)
 
     def _lands(self, message: Message) -> bool:
         """Whether it is the echo of words on their way."""
@@ -127,12 +127,14 @@ class Place:
         return False
 
 
-def _concerns_listeners(event: Event) -> bool:
-    """Other channels hear what people say, and nothing else."""
+def _overheard(event: Event) -> Event | None:
+    """What other channels hear of it: what people say now, and what becomes of that."""
     match event:
-        case Heard(message=message) | Edited(message=message):
-            return message.author.kind == "person"
+        case Heard(message=message, late=late) if message.author.kind == "person":
+            return None if late else Overheard(message=message)
+        case Edited(message=message) if message.author.kind == "person":
+            return event
         case Removed():
-            return True
+            return event
         case _:
-            return False
+            return None

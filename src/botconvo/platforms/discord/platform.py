@@ -9,9 +9,10 @@ import discord
 
 from botconvo.conversation.events import Event
 from botconvo.conversation.orders import Act
+from botconvo.errors import PlatformError
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.account import Ears, Patience
+from botconvo.platforms.discord.account import UNREACHABLE, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
 from botconvo.platforms.discord.hearing import Hearing, Parts
 from botconvo.platforms.discord.places import ChannelRules
@@ -105,12 +106,15 @@ class DiscordPlatform:
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
         await self._posting.show_typing(channel, persona)
 
-    async def show_presence(self, persona: PersonaName, asleep: bool) -> None:
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
         """Show whether a persona is there, where it has an account of its own."""
         account = self._hearing.parts.owned.get(persona)
         if account is not None and account.connected:
-            status = discord.Status.invisible if asleep else discord.Status.online
-            await account.client.change_presence(status=status)
+            status = discord.Status.invisible if away else discord.Status.online
+            try:
+                await account.client.change_presence(status=status)
+            except UNREACHABLE as error:  # the connection has just gone
+                raise PlatformError(f"{persona}: its presence is not shown: {error}") from None
 
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
