@@ -156,7 +156,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     servers = settings.model_server
     checkpoint = open_checkpoint(persona.checkpoint, _cache_beside(store.path), servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
-    if persona.avatar is not None and not persona.avatar.is_file():
+    if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
     spec = ModelSpec(
         persona=persona.name,
@@ -443,12 +443,16 @@ def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListF
 
 
 def build_platforms(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Sequence[Platform]:
     """The platforms that were asked for, else the configured ones, else the page.
 
     Raises:
-        ConfigError: a platform does not exist.
+        ConfigError: a platform does not exist, or lacks what it needs.
     """
     configured = [name for name in _PLATFORMS if getattr(settings.platforms, name, None)]
     names = options.platforms or tuple(configured) or ("web",)
@@ -457,11 +461,17 @@ def build_platforms(
         raise ConfigError(
             f"platform {unknown[0]!r} does not exist; take one of {', '.join(_PLATFORMS)}"
         )
-    return [_PLATFORMS[name](settings, options, reins, stop) for name in dict.fromkeys(names)]
+    return [
+        _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
+    ]
 
 
 def _web(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.web.platform import WebPlatform
 
@@ -470,7 +480,9 @@ def _web(
         reins,
         host=web.host,
         port=web.port,
-        avatars={PersonaName(p.name): p.avatar for p in settings.personas if p.avatar},
+        avatars={
+            PersonaName(p.name): p.avatar for p in settings.personas if isinstance(p.avatar, Path)
+        },
         personas=[PersonaName(p.name) for p in settings.personas],
         open_browser=web.open_browser,
         channel_name=web.channel,
@@ -479,7 +491,11 @@ def _web(
 
 
 def _console(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.console import ConsolePlatform
 
@@ -493,9 +509,25 @@ def _console(
     )
 
 
-_PLATFORMS: dict[str, Callable[[Settings, RunOptions, Reins, Callable[[], None]], Platform]] = {
+def _discord(
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
+) -> Platform:
+    from botconvo.build_discord import build_discord
+
+    # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
+    return build_discord(settings, options.preset, store if options.seed is None else None)
+
+
+_PLATFORMS: dict[
+    str, Callable[[Settings, RunOptions, Reins, Store, Callable[[], None]], Platform]
+] = {
     "web": _web,
     "console": _console,
+    "discord": _discord,
 }
 
 

@@ -93,7 +93,7 @@ def _store(settings: Settings, *, keep: bool) -> Iterator[Store]:
 async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
     stopping = asyncio.Event()
     reins = Reins()
-    platforms = build_platforms(settings, options, reins, stopping.set)
+    platforms = build_platforms(settings, options, reins, store, stopping.set)
     # Model servers are on loopback: a proxy in the environment must not see their traffic.
     async with httpx.AsyncClient(trust_env=False) as http:
         plan = build_plan(settings, options, store, http, _print_json if options.json else _quiet)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from botconvo.conversation.events import Event, Steer
+from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Act, Trace
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
@@ -44,6 +45,10 @@ class Limits:
     reactions: bool
     replies: bool
     people: bool
+    manners: Manners | None = None
+    """The channel's own; None: those of the run."""
+    personas: frozenset[PersonaName] | None = None
+    """Who may talk there; None: everybody."""
 
 
 class Platform(Protocol):
@@ -71,7 +76,8 @@ class Platform(Protocol):
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:
-        """Put an act out.  Returns the message, or None for a reaction.
+        """Put an act out.  Returns the message; None for a reaction, and for words of which nobody
+        can say whether they are out: they must not be posted again.
 
         Raises:
             PlatformError: it was certainly not posted.

@@ -131,7 +131,7 @@ class Conversation:
         self._floor = Floor(channel, manners, self._history, self._draw, asleep)
         self._phase: _Phase = _Resting(0.0)
         self._now = _START
-        self._opened = self._paused = self._restarted = False
+        self._opened = self._paused = self._restarted = self._hindered = False
         self._steps = self._turn = self._failures = 0
         self._speed = 1.0
         self._temperature: float | None = None
@@ -193,11 +193,16 @@ class Conversation:
         match event:
             case ev.Opened():
                 self._opened = True
+            case ev.Heard(message=message) if message.channel != self._channel:
+                pass  # nothing surfaces in another channel
+            case ev.Heard(message=message, late=True):
+                self._history.add(message)
             case ev.Heard(message=message):
-                if message.channel == self._channel:  # nothing surfaces in another channel
-                    self._hear(message)
+                self._hear(message)
             case ev.Overheard(message=message):
                 self._hear(message)
+            case ev.Hindered(reason=reason):
+                self._hindered = reason is not None
             case ev.Edited(message=message):
                 self._history.edit(message)
                 self._redo_if_about(message.id)
@@ -313,6 +318,8 @@ class Conversation:
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
             return Cancel(ask=cancelled)
+        if self._hindered:
+            return Wait()
         if self._keeps:
             return self._keeps.pop(0)
         match self._phase:

@@ -19,6 +19,7 @@ __all__ = [
     "Event",
     "Failed",
     "Heard",
+    "Hindered",
     "Opened",
     "OrderId",
     "Overheard",
@@ -57,6 +58,8 @@ class Heard:
     """Somebody wrote; echoes of our own posts are told by their id and ignored."""
 
     message: Message
+    late: bool = False
+    """It was said while nobody listened: remembered, and not answered any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,13 @@ class Reacted:
     message: MessageId
     emoji: str
     author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindered:
+    """Why the channel cannot be talked in at present; None: it can again."""
+
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +219,7 @@ Event = (
     | Removed
     | Reacted
     | TypingSeen
+    | Hindered
     | Steered
     | PersonasChanged
     | Answered

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
-from botconvo.conversation.events import PersonasChanged, Steer
+from botconvo.conversation.events import Steer
 from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
@@ -30,7 +30,7 @@ from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
 from botconvo.orchestrator.supervisor import Supervisor
-from botconvo.orchestrator.talk import Talk, fitting
+from botconvo.orchestrator.talk import Talk, company, fitting
 from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.ports import Clock, Platform, Shown, ShownState
@@ -81,6 +81,9 @@ class Reins:
 
     def add(self, talk: Talk) -> None:
         self._talks[talk.channel] = talk
+
+    def find(self, channel: ChannelId) -> Talk | None:
+        return self._talks.get(channel)
 
     @property
     def talks(self) -> Sequence[Talk]:
@@ -152,7 +155,7 @@ class _Running:
     async def pump(self, platform: Platform) -> None:
         """Bring a platform's events to the talks of its channels."""
         async for channel, event in platform.events():
-            talk = next((t for t in self._reins.talks if t.channel == channel), None)
+            talk = self._reins.find(channel)
             if talk is None:
                 talk = self._open(channel, platform)
             await talk.put(event)
@@ -162,10 +165,11 @@ class _Running:
     def _open(self, channel: ChannelId, platform: Platform) -> Talk:
         plan = self._plan
         kept = plan.store.recent_live(channel, limit=100) if plan.keep_history else ()
+        limits = platform.limits(channel)
         conversation = Conversation(
             channel,
-            fitting(self._manners, platform.limits(channel)),
-            self.cast.ready(),
+            fitting(self._manners, limits),
+            company(self.cast.ready(), limits),
             seed=plan.seed,
             people=plan.people,
             kept=kept,
@@ -209,7 +213,7 @@ class _Running:
             told = (ready, state)
             for talk in self._reins.talks:
                 talk.set_state(state)
-                await talk.put(PersonasChanged(personas=ready))
+                await talk.set_personas(ready)
             if (reason := self.cast.hopeless()) is not None:
                 self.failure = BotConvoError(reason)
                 self._stopping.set()

@@ -6,7 +6,7 @@ channel's inbox.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -32,7 +32,7 @@ from botconvo.conversation.orders import (
 from botconvo.errors import PlatformError, VoiceError
 from botconvo.messages import ChannelId, Message, MessageId, Reaction, clone_author
 from botconvo.orchestrator.cast import Cast
-from botconvo.personas import PersonaName
+from botconvo.personas import Persona, PersonaName
 from botconvo.ports import (
     Clock,
     Limits,
@@ -47,7 +47,7 @@ from botconvo.ports import (
 from botconvo.store import Claimed, Refused, Store
 from botconvo.voices import Voice
 
-__all__ = ["Talk", "fitting"]
+__all__ = ["Talk", "company", "fitting"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +60,17 @@ _KEPT = 200
 
 
 def fitting(manners: Manners, limits: Limits) -> Manners:
-    """The manners that a channel needs.
+    """The manners that a channel needs: its own, if it has some, else those of the run.
 
     Where only the owner can be, nobody has to be protected from a long talk.
     """
-    return manners if limits.people else manners.unattended()
+    own = limits.manners or manners
+    return own if limits.people else own.unattended()
+
+
+def company(personas: Sequence[Persona], limits: Limits) -> tuple[Persona, ...]:
+    """Those who may talk in a channel."""
+    return tuple(p for p in personas if limits.personas is None or p.name in limits.personas)
 
 
 class Talk:
@@ -96,6 +102,7 @@ class Talk:
         self._watchers: set[asyncio.Queue[Shown]] = set()
         self._traces: dict[MessageId, Trace] = {}
         self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
+        self._hindrance: str | None = None
         self._messages = {message.id: message for message in conversation.messages}
 
     # ---- what comes in -------------------------------------------------------------------
@@ -103,6 +110,11 @@ class Talk:
     async def put(self, event: Event) -> None:
         """Bring an event; waits while the inbox is full, so that a flood slows its source."""
         await self._inbox.put(event)
+
+    async def set_personas(self, ready: Sequence[Persona]) -> None:
+        """These can speak now; those who may do so here are told of."""
+        here = company(ready, self._platform.limits(self.channel))
+        await self.put(ev.PersonasChanged(personas=here))
 
     def set_state(self, state: ShownState) -> None:
         """How the personas are; the reins are filled in from the conversation."""
@@ -324,6 +336,9 @@ class Talk:
                 self._show(
                     ShownReaction(message=about, emoji=emoji, author=author.name, trace=None)
                 )
+            case ev.Hindered(reason=reason):
+                self._hindrance = reason
+                self._show_state()
             case _:
                 pass
 
@@ -374,8 +389,10 @@ class Talk:
 
     def _reins(self) -> ShownState:
         conversation = self.conversation
+        notes = [note for note in (self._hindrance, self._state.note) if note]
         return replace(
             self._state,
+            note="; ".join(notes) or None,
             paused=conversation.paused,
             speed=conversation.speed,
             temperature=conversation.temperature,
