@@ -3,12 +3,13 @@
 It never waits, sends, logs or rolls its own dice: every draw comes from a generator seeded with the
 run's seed, the channel, the turn and the purpose, so that no draw depends on how many came before.
 
-A turn goes Resting -> Asking -> Typing -> Posting -> Resting.  What a person writes is taken up
+A turn goes Resting -> Asking -> Typing -> Posting -> Resting; where people approve every line, it
+is Held between Asking and Typing.  What a person writes is taken up
 first; while a turn is under way it restarts that turn at most once, because a channel in which
 people write fast would otherwise never get an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -28,12 +29,14 @@ from botconvo.conversation.orders import (
     PromptSource,
     React,
     Say,
+    Submit,
     Trace,
     Type,
     Wait,
+    Withdraw,
 )
 from botconvo.conversation.speakers import Turn, choose_speaker, named_in
-from botconvo.messages import ChannelId, Message, MessageId, clone_author
+from botconvo.messages import AuthorId, ChannelId, Message, MessageId, clone_author
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Command, Line
@@ -42,6 +45,8 @@ __all__ = ["Conversation"]
 
 _START = datetime.min.replace(tzinfo=UTC)
 _LONGEST_RETRY_S = 60.0
+_TRIES = 3
+"""How often a persona that a person asked for is tried."""
 _PHRASES_AVOIDED = 6
 """Phrases used lately are not picked again."""
 _FIRST_TYPING_S = 1.0
@@ -59,6 +64,17 @@ class _Resting:
 class _Asking:
     ask: Ask
     reason: str
+    asked: ev.AskPersona | None = None
+    """What a person asked for, where this turn is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A line that waits for somebody's word."""
+
+    post: Post
+    until: datetime | None = None
+    """Set when ``next`` first sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +90,14 @@ class _Posting:
     post: Post
 
 
-_Phase = _Resting | _Asking | _Typing | _Posting
+_Phase = _Resting | _Asking | _Held | _Typing | _Posting
 
 
 class Conversation:
-    """The talk of one channel.  ``kept`` are earlier messages that it may refer to."""
+    """The talk of one channel.  ``kept`` are earlier messages that it may refer to.
+
+    With ``approval`` every line waits so long for somebody's word (None: no line does).
+    """
 
     def __init__(
         self,
@@ -90,6 +109,7 @@ class Conversation:
         people: People,
         init_after: timedelta = timedelta(minutes=30),
         kept: Sequence[Message] = (),
+        approval: timedelta | None = None,
     ) -> None:
         self._channel, self._manners, self._seed = channel, manners, seed
         self._personas = tuple(personas)
@@ -104,6 +124,10 @@ class Conversation:
         self._typing_people: datetime = _START
         self._phrases: tuple[str, ...] = ()
         self._cancelled: Ask | None = None
+        self._approval = approval
+        self._withdrawn: Withdraw | None = None
+        self._muted: frozenset[PersonaName] = frozenset()
+        self._asked: ev.AskPersona | None = None
         self._fresh_turn = False
 
     @property
@@ -117,6 +141,16 @@ class Conversation:
     @property
     def temperature(self) -> float | None:
         return self._temperature
+
+    @property
+    def muted(self) -> frozenset[PersonaName]:
+        """Who takes no turn here."""
+        return self._muted
+
+    @property
+    def held(self) -> Post | None:
+        """The line that waits for somebody's word."""
+        return self._phase.post if isinstance(self._phase, _Held) else None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -144,6 +178,8 @@ class Conversation:
                 self._redo_if_about(message_id)
             case ev.Reacted(message=message_id, emoji=emoji, author=author):
                 self._history.react(message_id, emoji, author)
+            case ev.Unreacted(message=message_id, emoji=emoji, author=author):
+                self._history.take_back(message_id, emoji, author)
             case ev.TypingSeen(at=at):
                 self._typing_people = max(self._typing_people, at)
             case ev.Steered(steer=steer):
@@ -164,7 +200,7 @@ class Conversation:
             return
         waited, self._pending = self._pending is not None, message.id
         self._typing_people = _START  # whoever typed has sent it
-        busy = isinstance(self._phase, _Asking | _Typing)
+        busy = isinstance(self._phase, _Asking | _Held | _Typing)
         answer_s = self._manners.answer_s
         if isinstance(self._phase, _Resting):
             if answer_s is not None and not waited:  # a flood must not put it off for ever
@@ -175,7 +211,7 @@ class Conversation:
 
     def _answers_person(self) -> bool:
         phase = self._phase
-        if isinstance(phase, _Typing):
+        if isinstance(phase, _Held | _Typing):
             return phase.post.trace.source is PromptSource.PERSON
         return False
 
@@ -186,7 +222,7 @@ class Conversation:
         target = None
         if isinstance(phase, _Asking):
             target = phase.ask.target
-        elif isinstance(phase, _Typing):
+        elif isinstance(phase, _Held | _Typing):
             target = phase.post.trace.target
         if target == message:
             still_there = self._history.find(message)
@@ -198,7 +234,10 @@ class Conversation:
         """Drop the turn that is under way; its answer dies by its id."""
         if isinstance(self._phase, _Asking):
             self._cancelled = self._phase.ask
+        self._withdraw("the talk went on")
         self._rest(0.0)
+
+    # ---- the reins -----------------------------------------------------------------------
 
     def _steer(self, steer: ev.Steer) -> None:
         match steer:
@@ -215,17 +254,108 @@ class Conversation:
                 self._speed = factor
             case ev.SetTemperature(value=value):
                 self._temperature = value
+            case ev.Silence():
+                self._silence()
+            case ev.SetTopic(message=message):
+                self._give_up()
+                self._hear(message)
+                self._history.start_topic(message.id)
+            case ev.AskPersona():
+                self._take_up(steer)
+            case ev.Mute(persona=persona):
+                self._muted |= {persona}
+                self._give_up_turns_of(self._muted)
+            case ev.Unmute(persona=persona):
+                self._muted -= {persona}
+            case ev.Reset():
+                self._history.clear()
+                self._phrases = ()
+                self._give_up()
+            case ev.Ignore(author=author):
+                self._ignore(author)
+            case ev.Heed():
+                pass  # what was forgotten stays forgotten
+            case ev.Approve(order=order):
+                self._approve(order)
+            case ev.Reject(order=order):
+                self._reject(order)
             case _:
                 assert_never(steer)
 
-    def _change_personas(self, personas: tuple[Persona, ...]) -> None:
-        self._personas = personas
-        names = {persona.name for persona in personas}
+    def _silence(self) -> None:
+        self._paused = True
+        self._steps = 0
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Drop the turn that is under way and everything that waits for an answer."""
+        self._pending = self._asked = None
+        if isinstance(self._phase, _Asking | _Held | _Typing):
+            self._abandon()
+
+    def _take_up(self, asked: ev.AskPersona) -> None:
+        self._asked = asked
+        if asked.message is not None:
+            self._hear(asked.message)
+            if self._pending == asked.message.id:
+                self._pending = None  # the asked one answers it, and nobody twice
+        elif isinstance(self._phase, _Resting):
+            self._rest(0.0)
+
+    def _ignore(self, author: AuthorId) -> None:
+        self._history.forget(author)
+        if self._pending is not None and self._history.find(self._pending) is None:
+            self._pending = None
+        if self._asked is not None and self._asked.message is not None:
+            found = self._history.find(self._asked.message.id)
+            self._asked = self._asked if found is not None else None
+        if isinstance(self._phase, _Asking | _Held | _Typing):
+            self._abandon()  # it may have been drafted from their words
+
+    def _approve(self, order: OrderId) -> None:
         phase = self._phase
-        if isinstance(phase, _Asking) and phase.ask.persona not in names:
+        if isinstance(phase, _Held) and phase.post.id == order:
+            self._phase = _Typing(phase.post, self._typing_s(phase.post.act))
+
+    def _reject(self, order: OrderId) -> None:
+        phase = self._phase
+        if isinstance(phase, _Held) and phase.post.id == order:
+            self._restarted = False
+            self._rest(self._draw("gap").uniform(*self._manners.gap_s))
+
+    def _hold(self, phase: _Held) -> Order:
+        assert self._approval is not None
+        if phase.until is None:
+            until = self._now + self._approval
+            self._phase = replace(phase, until=until)
+            return Submit(post=phase.post, until=until)
+        if self._now < phase.until:
+            return Wait(until=phase.until)
+        self._restarted = False
+        self._rest(self._draw("gap").uniform(*self._manners.gap_s))
+        return Withdraw(post=phase.post.id, reason="nobody said a word in time")
+
+    def _withdraw(self, reason: str) -> None:
+        if isinstance(self._phase, _Held) and self._phase.until is not None:
+            self._withdrawn = Withdraw(post=self._phase.post.id, reason=reason)
+
+    def _change_personas(self, personas: tuple[Persona, ...]) -> None:
+        left = {persona.name for persona in self._personas} - {each.name for each in personas}
+        self._personas = personas
+        self._give_up_turns_of(left)
+
+    def _give_up_turns_of(self, names: Set[PersonaName]) -> None:
+        if self._asked is not None and self._asked.persona in names:
+            self._asked = None
+        phase = self._phase
+        if isinstance(phase, _Asking) and phase.ask.persona in names:
             self._abandon()
-        if isinstance(phase, _Typing) and phase.post.persona not in names:
+        if isinstance(phase, _Held | _Typing) and phase.post.persona in names:
             self._abandon()
+
+    def _speaking(self) -> tuple[Persona, ...]:
+        """Whoever may take a turn."""
+        return tuple(each for each in self._personas if each.name not in self._muted)
 
     # ---- deciding ------------------------------------------------------------------------
 
@@ -235,11 +365,16 @@ class Conversation:
         if self._cancelled is not None:
             ask, self._cancelled = self._cancelled, None
             return Cancel(ask=ask.id)
+        if self._withdrawn is not None:
+            withdrawn, self._withdrawn = self._withdrawn, None
+            return withdrawn
         match self._phase:
             case _Resting(seconds=seconds, until=until):
                 until = until or self._now + self._scaled(seconds)
                 self._phase = _Resting(seconds, until)
                 return self._begin(until)
+            case _Held():
+                return self._hold(self._phase)
             case _Typing():
                 return self._finish_typing(self._phase)
             case _Asking() | _Posting():
@@ -247,25 +382,27 @@ class Conversation:
         assert_never(self._phase)
 
     def _begin(self, rested: datetime) -> Order:
-        if not self._opened or not self._personas:
+        if not self._opened or not self._speaking():
             return Wait()
         if self._paused and self._steps == 0:
             return Wait()
-        if self._pending is None and self._steps == 0 and self._over_the_limit():
+        is_owed = self._pending is not None or self._asked is not None or self._steps > 0
+        if not is_owed and self._over_the_limit():
             return Wait()
         until = max(rested, self._hush_until())
         if self._now < until:
             return Wait(until=until)
         source, target = self._choose_source()
-        turn = self._choose_turn(source, target)
+        turn = self._asked_turn() or self._choose_turn(source, target)
         if turn is None:
             return Wait()
         self._steps = max(0, self._steps - 1)
         ask = self._make_ask(turn.persona, source, target)
         self._turn += 1
-        self._phase = _Asking(ask, turn.reason)
-        if source is PromptSource.PERSON:
+        self._phase = _Asking(ask, turn.reason, self._asked)
+        if source is PromptSource.PERSON and (self._asked is None or self._asked.message is None):
             self._pending = None
+        self._asked = None
         return ask
 
     def _over_the_limit(self) -> bool:
@@ -277,7 +414,18 @@ class Conversation:
             return _START
         return self._typing_people + self._scaled(self._manners.hush_s)
 
+    def _asked_turn(self) -> Turn | None:
+        """The turn that a person gave to one of them by name."""
+        if self._asked is None:
+            return None
+        message, name = self._asked.message, self._asked.persona
+        by = "somebody" if message is None else message.author.name
+        named = (persona for persona in self._speaking() if persona.name == name)
+        return next((Turn(persona=persona, reason=f"asked by {by}") for persona in named), None)
+
     def _choose_source(self) -> tuple[PromptSource, Message | None]:
+        if self._asked is not None and self._asked.message is not None:
+            return PromptSource.PERSON, self._history.find(self._asked.message.id)
         if self._pending is not None:
             return PromptSource.PERSON, self._history.find(self._pending)
         last = self._history.last
@@ -296,7 +444,7 @@ class Conversation:
             if turn is not None:
                 return turn
         return choose_speaker(
-            self._personas,
+            self._speaking(),
             last=last,
             silent_for=self._history.silent_for(),
             manners=self._manners,
@@ -308,10 +456,10 @@ class Conversation:
         person = target.author.kind == "person"
         replied = self._history.find(target.reply_to) if target.reply_to is not None else None
         if replied is not None and replied.author.kind == "clone" and person:
-            for persona in self._personas:
+            for persona in self._speaking():
                 if persona.name == replied.author.name:
                     return Turn(persona=persona, reason=f"{by} replied to it")
-        named = [p for p in named_in(target.text, self._personas) if person or p.name != last]
+        named = [p for p in named_in(target.text, self._speaking()) if person or p.name != last]
         if named and (person or self._draw("named").random() < self._manners.named_speaker):
             return Turn(persona=named[0], reason=f"named by {by}")
         return None
@@ -378,7 +526,8 @@ class Conversation:
         )
         post_id = OrderId(phase.ask.id.removesuffix("ask") + "post")
         post = Post(id=post_id, persona=phase.ask.persona, act=act, trace=trace)
-        self._phase = _Typing(post, self._typing_s(act))
+        held = self._approval is not None
+        self._phase = _Held(post) if held else _Typing(post, self._typing_s(act))
 
     def _act(self, candidate: Candidate, ask: Ask) -> Act | None:
         line, last = candidate.line, self._history.last
@@ -415,13 +564,14 @@ class Conversation:
             return
         if message is not None:
             self._history.add(message)
-            if self._fresh_turn:
+            if self._fresh_turn and self._pending is None and self._asked is None:
                 self._history.start_topic(message.id)
         elif isinstance(phase.post.act, React):
             self._remember_reaction(phase.post.persona, phase.post.act)
         self._failures = 0
         self._restarted = False
-        answer_s = self._manners.answer_s if self._pending is not None else None
+        is_owed = self._pending is not None or self._asked is not None
+        answer_s = self._manners.answer_s if is_owed else None
         self._rest(self._draw("gap").uniform(*(answer_s or self._manners.gap_s)))
 
     def _remember_reaction(self, persona: PersonaName, act: React) -> None:
@@ -431,7 +581,7 @@ class Conversation:
         phase = self._phase
         if isinstance(phase, _Asking) and phase.ask.id == order:
             self._came_to_nothing(phase.ask)
-        elif isinstance(phase, _Posting) and phase.post.id == order:
+        elif isinstance(phase, _Held | _Posting) and phase.post.id == order:
             self._failures += 1
             self._rest(self._retry_s())
 
@@ -439,6 +589,8 @@ class Conversation:
         """No fit candidate, or no answer at all: stay silent and try another turn later."""
         self._failures += 1
         self._restarted = False
+        if isinstance(self._phase, _Asking) and self._failures < _TRIES and self._asked is None:
+            self._asked = self._phase.asked
         self._rest(self._retry_s() if self._failures > 1 else 0.2)
 
     def _retry_s(self) -> float:

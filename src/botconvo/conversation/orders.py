@@ -24,9 +24,11 @@ __all__ = [
     "PromptSource",
     "React",
     "Say",
+    "Submit",
     "Trace",
     "Type",
     "Wait",
+    "Withdraw",
 ]
 
 
@@ -121,6 +123,23 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Show this to whoever approves; ``Approve`` or ``Reject`` with its id is the word."""
+
+    post: Post
+    until: datetime
+    """When it is withdrawn without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """The line that waits for a word is no longer wanted."""
+
+    post: OrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """The answer to this ask is no longer wanted."""
 
@@ -134,4 +153,4 @@ class Wait:
     until: datetime | None = field(default=None)
 
 
-Order = Ask | Type | Post | Cancel | Wait
+Order = Ask | Type | Post | Submit | Withdraw | Cancel | Wait
