@@ -70,14 +70,18 @@ class Live(Ledger):
         )
 
     def remove_live(self, message: MessageId) -> None:
-        """Honour a deletion."""
-        self._do("DELETE FROM live WHERE id = ?", (message,))
+        """Honour a deletion, also where somebody noted the line."""
+        with self.transaction():
+            self._do("DELETE FROM live WHERE id = ?", (message,))
+            self._do("DELETE FROM noted WHERE message = ?", (message,))
 
     def recent_live(self, channel: ChannelId, limit: int) -> tuple[Message, ...]:
-        """The last ``limit`` messages of a channel, oldest first."""
+        """The last ``limit`` messages of a channel since it was reset, oldest first."""
         rows = self._rows(
             "SELECT id, author, name, kind, at, text, reply_to, attachments, reactions, revision"
-            " FROM live WHERE channel = ? ORDER BY at DESC, place DESC LIMIT ?",
+            " FROM live WHERE channel = ? AND at > COALESCE("
+            "(SELECT begins FROM channels WHERE channels.channel = live.channel), at - 1)"
+            " ORDER BY at DESC, place DESC LIMIT ?",
             (channel, limit),
         )
         return tuple(
