@@ -26,7 +26,8 @@ from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import Terms, grant, withdraw
 from botconvo.messages import Author, AuthorId
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Plan, Reins
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan
 from botconvo.phrases import PhraseError
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.folder import load_checkpoint

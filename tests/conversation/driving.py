@@ -8,7 +8,18 @@ from botconvo.conversation import events as ev
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners, manners
-from botconvo.conversation.orders import Ask, Cancel, Order, Post, React, Say, Type, Wait
+from botconvo.conversation.orders import (
+    Ask,
+    Cancel,
+    Order,
+    Post,
+    React,
+    Say,
+    Submit,
+    Type,
+    Wait,
+    Withdraw,
+)
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
@@ -18,7 +29,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-Wanted = TypeVar("Wanted", Ask, Cancel, Post, Type)
+Wanted = TypeVar("Wanted", Ask, Cancel, Post, Submit, Type, Withdraw)
 Says = Callable[[Ask], Sequence[str]]
 
 
@@ -38,6 +49,7 @@ class Play:
         seed: int = 1,
         says: Says = words_of_their_own,
         opened: bool = True,
+        approval: timedelta | None = None,
     ) -> None:
         self.now = START
         self.says = says
@@ -51,6 +63,7 @@ class Play:
             personas or (JUNO, MAREK, TILLY),
             seed=seed,
             people=People(),
+            approval=approval,
         )
         if opened:
             self.talk.receive(ev.Opened())
@@ -94,7 +107,7 @@ class Play:
                 self.answer(order, *self.says(order))
             case Post():
                 self.out(order)
-            case Type() | Cancel():
+            case Type() | Cancel() | Submit() | Withdraw():
                 pass
         return True
 
@@ -139,6 +152,9 @@ class Play:
         )
         self.talk.receive(ev.Heard(message=message))
         return message
+
+    def steer(self, steer: ev.Steer) -> None:
+        self.talk.receive(ev.Steered(steer=steer))
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -20,6 +20,7 @@ from botconvo.conversation.events import (
     Opened,
     Pause,
     Resume,
+    Ruling,
     SetSpeed,
     SetTemperature,
     Steer,
@@ -133,7 +134,7 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
-    async def steered(self, count: int) -> list[Steer]:
+    async def steered(self, count: int) -> list[Steer | Ruling]:
         return [each.steer for each in await self.controls.has_steered(count)]
 
 

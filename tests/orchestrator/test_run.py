@@ -27,8 +27,11 @@ from botconvo.conversation.orders import Post
 from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
 from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Plan, Reins, run
+from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
@@ -89,6 +92,9 @@ async def a_run(
     reload: Reload = no_reload,
     platform: FakePlatform | None = None,
     ready: bool = True,
+    charge: Charge | None = None,
+    approvals: Approvals | None = None,
+    approval: timedelta | None = None,
 ) -> AsyncIterator[Running]:
     """A run of these members; it is stopped when the context is left."""
     platform, clock = platform or FakePlatform(CHANNEL), FakeClock(skipping=True)
@@ -125,6 +131,9 @@ async def a_run(
         store=store,
         clock=clock,
         posted=keep,
+        charge=charge or Charge(store, clock),
+        approvals=approvals,
+        approval=approval,
     )
     async with asyncio.timeout(20):
         task = asyncio.create_task(run(plan, [platform], reins, stopping))

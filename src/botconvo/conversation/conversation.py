@@ -143,6 +143,10 @@ class Conversation:
         return self._temperature
 
     @property
+    def manners(self) -> Manners:
+        return self._manners
+
+    @property
     def muted(self) -> frozenset[PersonaName]:
         """Who takes no turn here."""
         return self._muted

@@ -26,7 +26,6 @@ __all__ = [
     "Heard",
     "Heed",
     "Ignore",
-    "Keep",
     "Mute",
     "Opened",
     "OrderId",
@@ -43,6 +42,7 @@ __all__ = [
     "SetTemperature",
     "SetTopic",
     "Silence",
+    "Star",
     "Steer",
     "Steered",
     "Step",
@@ -238,7 +238,7 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Star:
     """Put a clone's line among the favourites."""
 
     message: MessageId
@@ -258,7 +258,7 @@ class Allow:
     number: int
 
 
-Ruling = Delete | Keep | Drop | Allow
+Ruling = Delete | Star | Drop | Allow
 """What people decide about single lines; a conversation only hears what comes of it."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from botconvo.conversation.reins import wish, without_wishes
+from botconvo.conversation.reins import is_wish, without_wishes
 from botconvo.messages import Author, AuthorId, Message, MessageId, Reaction
 from botconvo.people import People
 from botconvo.personas import PersonaName
@@ -74,7 +74,7 @@ class History:
         """Take note of an emoji, unless it asks for something to be done to the message."""
         known = self._messages.get(message)
         reaction = Reaction(emoji=emoji, author=author)
-        if known is None or reaction in known.reactions or wish(emoji) is not None:
+        if known is None or reaction in known.reactions or is_wish(reaction):
             return
         self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
 

@@ -17,6 +17,7 @@ __all__ = [
     "introduction",
     "is_kill_word",
     "is_voted_out",
+    "is_wish",
     "wish",
     "without_wishes",
     "word_on_draft",
@@ -29,7 +30,6 @@ _WISHES: dict[str, Wish] = {"🗑": "delete", "⭐": "keep", "🌟": "keep"}
 _YES = frozenset("✅👍✔☑")
 _NO = frozenset("❌👎✖🚫")
 _NOT_A_WORD = re.compile(r"[\W_]+")
-_MENTION = re.compile(r"<@[!&]?\d+>")
 _VARIATIONS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 """Text or picture form, and skin tones: the same sign to whoever puts it."""
 
@@ -49,8 +49,10 @@ class Law:
 
 def is_kill_word(text: str, kill_word: str) -> bool:
     """Whether a message is the kill word: however written, alone or behind a mention."""
-    word = _folded(kill_word)
-    return bool(word) and _folded(_MENTION.sub(" ", text)) == word
+    word, said = _folded(kill_word), _folded(text)
+    if not word:
+        return False
+    return said == word or (text.lstrip().startswith("@") and said.endswith(f" {word}"))
 
 
 def wish(emoji: str) -> Wish | None:
@@ -60,7 +62,13 @@ def wish(emoji: str) -> Wish | None:
 
 def without_wishes(reactions: Sequence[Reaction]) -> tuple[Reaction, ...]:
     """The reactions that are part of the talk."""
-    return tuple(reaction for reaction in reactions if wish(reaction.emoji) is None)
+    return tuple(reaction for reaction in reactions if not is_wish(reaction))
+
+
+def is_wish(reaction: Reaction) -> bool:
+    """Whether a person asks for something with it; what a clone puts is only an emoji."""
+    author = reaction.author
+    return author is not None and author.kind == "person" and wish(reaction.emoji) is not None
 
 
 def is_voted_out(message: Message, law: Law, people: People) -> bool:
@@ -70,9 +78,7 @@ def is_voted_out(message: Message, law: Law, people: People) -> bool:
     voters = {
         reaction.author.id: reaction.author
         for reaction in message.reactions
-        if wish(reaction.emoji) == "delete"
-        and reaction.author is not None
-        and reaction.author.kind == "person"
+        if is_wish(reaction) and wish(reaction.emoji) == "delete" and reaction.author is not None
     }
     if any(decides_alone(voter, message.author.name, law, people) for voter in voters.values()):
         return True

@@ -198,6 +198,13 @@ class ConsolePlatform:
             case _:
                 assert_never(act)
 
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        self._screen.notice(text)
+        return None
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """What was printed stays where it is; it is only spoken of no more."""
+
     def _remember(self, message: Message) -> None:
         self._known[message.id] = message
         if len(self._known) > _REMEMBERED:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botconvo.conversation.events import Event, Heard, Opened, TypingSeen
 from botconvo.conversation.orders import Act, React
 from botconvo.errors import PlatformError
-from botconvo.messages import Author, AuthorId, ChannelId, Message
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.local import (
     MAX_CHARACTERS,
@@ -186,6 +186,12 @@ class WebPlatform:
             raise PlatformError(f"web: there is no channel {channel}, only {self._channel}")
         self._taken.add(folded_name(persona))
         return None if isinstance(act, React) else self._mint.posted(persona, act, nonce)
+
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        return self._mint.notice(text)
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """Nothing to do: the page sees it through ``Controls.watch``."""
 
     def hear(self, name: str, text: str) -> Mapping[str, Any]:
         """See ``Host.hear``."""

@@ -12,6 +12,7 @@ from botconvo.messages import ChannelId, Message
 from botconvo.platforms.local import visible, visible_name
 from botconvo.ports import (
     Shown,
+    ShownDraft,
     ShownMessage,
     ShownReaction,
     ShownRemoval,
@@ -79,6 +80,16 @@ def _state(state: ShownState) -> Json:
         "temperature": state.temperature,
         "personas": [{"name": visible_name(name), "state": how} for name, how in state.personas],
         "note": None if state.note is None else visible(state.note),
+        "muted": [visible_name(name) for name in state.muted],
+        "draft": None if state.draft is None else _draft(state.draft),
+    }
+
+
+def _draft(draft: ShownDraft) -> Json:
+    return {
+        "order": draft.order,
+        "persona": visible_name(draft.persona),
+        "text": visible(draft.text),
     }
 
 
