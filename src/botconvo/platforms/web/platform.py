@@ -195,6 +195,15 @@ class WebPlatform:
 
     def hear(self, name: str, text: str) -> Mapping[str, Any]:
         """See ``Host.hear``."""
+        message = self.said(name, text)
+        try:
+            self._inbox.put_nowait(Heard(message=message))
+        except asyncio.QueueFull:
+            raise BusyError("too many messages are waiting; try again in a moment") from None
+        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+
+    def said(self, name: str, text: str) -> Message:
+        """See ``Host.said``."""
         author = self._visitor(name)
         text = visible(text).strip()
         if not text:
@@ -203,12 +212,7 @@ class WebPlatform:
             raise PlatformError(
                 f"a message of {len(text)} characters was not sent; at most {MAX_CHARACTERS}"
             )
-        message = self._mint.heard(author, text)
-        try:
-            self._inbox.put_nowait(Heard(message=message))
-        except asyncio.QueueFull:
-            raise BusyError("too many messages are waiting; try again in a moment") from None
-        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+        return self._mint.heard(author, text)
 
     def see_typing(self, name: str) -> None:
         author = self._visitor(name)

@@ -11,6 +11,7 @@ from botconvo.conversation.orders import Trace
 from botconvo.messages import ChannelId, Message
 from botconvo.platforms.local import visible, visible_name
 from botconvo.ports import (
+    Answer,
     Shown,
     ShownDraft,
     ShownMessage,
@@ -20,7 +21,7 @@ from botconvo.ports import (
     ShownTyping,
 )
 
-__all__ = ["shown_json"]
+__all__ = ["noted_json", "refused_json", "shown_json"]
 
 Json = dict[str, Any]
 
@@ -91,6 +92,36 @@ def _draft(draft: ShownDraft) -> Json:
         "persona": visible_name(draft.persona),
         "text": visible(draft.text),
     }
+
+
+def noted_json(answer: Answer) -> list[Json]:
+    """Favourites, or what clones saved."""
+    return [
+        {
+            "message": line.message,
+            "channel": line.channel,
+            "author": {"name": visible_name(line.author.name), "kind": line.author.kind},
+            "text": visible(line.text),
+            "by": visible_name(line.by),
+            "at": line.noted_at.isoformat(),
+        }
+        for line in answer.noted
+    ]
+
+
+def refused_json(answer: Answer) -> list[Json]:
+    """What is not said again."""
+    return [
+        {
+            "number": refused.number,
+            "channel": refused.channel,
+            "author": {"name": visible_name(refused.persona), "kind": "clone"},
+            "text": visible(refused.text),
+            "by": visible_name(refused.by),
+            "at": refused.at.isoformat(),
+        }
+        for refused in answer.refused
+    ]
 
 
 def _trace(trace: Trace | None) -> Json | None:
