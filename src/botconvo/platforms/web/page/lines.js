@@ -4,7 +4,7 @@ import { $, el } from "./dom.js";
 
 const PAGES = {
   favourites: ["Favourites", "Nothing was kept yet. The star beside a bot\u2019s message keeps it."],
-  saved: ["Saved by bots", "The bots have not saved anything yet."],
+  saved: ["Saved", "The bots have not saved anything yet."],
   removed: ["Removed", "Nothing was removed. What you remove is never said again, nor anything nearly the same."],
 };
 
