@@ -224,6 +224,7 @@ class Answer:
     messages: tuple[Message, ...] = ()
     noted: tuple[NotedLine, ...] = ()
     refused: tuple[RefusedText, ...] = ()
+    personas: tuple[PersonaName, ...] = ()
 
 
 class Controls(Protocol):

@@ -375,7 +375,9 @@ async def test_the_pages_of_lines_show_what_was_kept_and_removed(page: Page) -> 
     await page.until(lambda: page.one("#lines").is_displayed())
     assert page.texts("#lines [role=tab]") == ["Favourites (1)", "Saved (1)", "Removed (1)"]
     assert page.texts("#lines blockquote") == ["Juno<i>kept</i>"]
-    assert page.one("#lines .about").text.startswith("kept by Ann, 18 March, web:general")
+    about = page.one("#lines .about").text
+    assert about.startswith("kept by Ann, ")
+    assert "web:general" in about
     await page.run(page.one("#lines .noted button").click)
     await page.run(lambda: page.one("#lines-favourites").send_keys(Keys.ARROW_LEFT))
     await page.until(lambda: page.texts("#lines blockquote") == ["Marekgone"])

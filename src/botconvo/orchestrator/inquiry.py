@@ -57,7 +57,8 @@ class Inquiry:
         """
         match query:
             case Who():
-                return Answer(text=answers.who(self.state))
+                names = tuple(name for name, _ in self.state.personas)
+                return Answer(text=answers.who(self.state), personas=names)
             case Why(message=message):
                 return Answer(text=self._why(message))
             case Status():
