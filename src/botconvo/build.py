@@ -66,6 +66,7 @@ __all__ = [
     "build_plan",
     "build_platforms",
     "build_playing",
+    "build_refusals",
     "bundled_base",
 ]
 
@@ -252,7 +253,7 @@ def build_plan(
     if settings.spacy_pipeline not in ("auto", "bundled"):
         _ = extractor.description  # what the owner names is there before anybody speaks
     text_filter, people = _text_filter(settings), build_people(settings)
-    refusals = _refusals(text_filter, store)
+    refusals = build_refusals(text_filter, store)
     clock = RealClock()
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
@@ -319,7 +320,7 @@ def build_playing(
     prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
     phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
-    text_filter = _refusals(_text_filter(settings, options.bad_words), store)
+    text_filter = build_refusals(_text_filter(settings, options.bad_words), store)
 
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
@@ -438,7 +439,7 @@ def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListF
     return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
 
 
-def _refusals(text_filter: TextFilter, store: Store) -> Refusals:
+def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:
     """The filter with what people removed, in any channel of the project."""
     return Refusals(text_filter, ((each.number, each.text) for each in store.refused_texts()))
 

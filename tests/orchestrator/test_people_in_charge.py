@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from botconvo.errors import PlatformError
 from botconvo.messages import Author, AuthorId, ChannelId, MessageId
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.charge import Charge
+from botconvo.personas import PersonaName
 from botconvo.ports import (
     Help,
     Info,
@@ -443,8 +443,8 @@ async def test_without_the_channel_lines_are_drafted_again_later(store: Store) -
 @pytest.mark.parametrize(
     ("steer", "why"),
     [
-        (ev.Mute(persona=replace(a_member().persona, name="Nobody").name), "there is no Nobody"),
-        (ev.AskPersona(persona="Nobody"), "there is no Nobody"),  # type: ignore[arg-type]
+        (ev.Mute(persona=PersonaName("Nobody")), "there is no Nobody"),
+        (ev.AskPersona(persona=PersonaName("Nobody")), "there is no Nobody"),
         (ev.AskPersona(persona=JUNO, message=heard("  ")), "no words"),
         (ev.SetTopic(message=heard("")), "no words"),
         (ev.Approve(order=ev.OrderId("x")), "does not wait"),
@@ -486,7 +486,7 @@ async def test_questions_are_answered(store: Store) -> None:
         assert "muted: Juno" in stage.talk.query(Status()).text
         assert "an invented character" in stage.talk.query(Info(persona=JUNO)).text
         with pytest.raises(PlatformError, match="there is no Bort"):
-            stage.talk.query(Info(persona="Bort"))  # type: ignore[arg-type]
+            stage.talk.query(Info(persona=PersonaName("Bort")))
         assert "/ignoreme" in stage.talk.query(Help()).text
         recent = stage.talk.query(Recent()).messages
         assert [each.text for each in recent] == [m.text for m, _ in reversed(stage.posted)]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from builders import a_message, an_author
@@ -12,7 +13,7 @@ from fakes import FakeControls
 from botconvo.conversation import events as ev
 from botconvo.conversation.noted import RefusedText
 from botconvo.errors import PlatformError
-from botconvo.messages import AuthorId, ChannelId
+from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.commands import prepare_with
 from botconvo.ports import (
@@ -65,7 +66,7 @@ class Server:
         return ChannelId(f"discord:{self.guild.id}/{self.general.id}")
 
     async def does(
-        self, who: Person, command: str, expected: ev.Steer | ev.Ruling, **options: object
+        self, who: Person, command: str, expected: ev.Steer | ev.Ruling, **options: Any
     ) -> Interaction:
         """The answer to a command that has to come to this pull, in this channel."""
         before = len(self.controls.steered)
@@ -115,7 +116,7 @@ async def test_anybody_may_stop_the_bots_and_everybody_sees_it(server: Server) -
     ],
 )
 async def test_only_those_in_charge_let_them_go_on(
-    server: Server, command: str, options: dict[str, object], steer: ev.Steer
+    server: Server, command: str, options: dict[str, Any], steer: ev.Steer
 ) -> None:
     refused = await server.ann.runs(server.general, command, **options)
     assert refused.ephemeral
@@ -164,9 +165,7 @@ async def test_a_question_stands_in_the_channel_as_the_persons_words(server: Ser
     message = steer.message
     assert (message.text, message.text) == (shown.content, f"Juno, {text}")
     assert message.id == f"discord:{server.general.id}/{shown.id}", "it can be replied to"
-    assert message.author == an_author("Ann").__class__(
-        id=AuthorId(f"discord:{server.ann.id}"), name="Ann"
-    )
+    assert message.author == Author(id=AuthorId(f"discord:{server.ann.id}"), name="Ann")
     assert not answer.ephemeral
     assert not shown.mention_everyone
 
@@ -193,7 +192,7 @@ async def test_a_topic_is_what_a_person_said(server: Server) -> None:
     ],
 )
 async def test_questions_are_answered_to_whoever_asks(
-    server: Server, command: str, options: dict[str, object], query: Query
+    server: Server, command: str, options: dict[str, Any], query: Query
 ) -> None:
     server.controls.answers[type(query)] = Answer(
         text="one *two* @everyone\n" + 3000 * "x", personas=(JUNO, MAREK)
