@@ -58,6 +58,16 @@ class PromptFormat:
         """Whether the weights have learned to speak as ``name``."""
         return self.kind != "speaker_token" or self._token_of(name) is not None
 
+    def head(self, name: str) -> str | None:
+        """What a line of ``name`` begins with; None where lines do not say whose they are."""
+        match self.kind:
+            case "transcript":
+                return f"{name}:"
+            case "speaker_token":
+                return f"<{self._heard(name)}>"
+            case "plain" | "ssi":
+                return None
+
     def render(self, lines: Sequence[str], *, opening: str = "", open: bool = True) -> str:
         """The prompt text; ``opening`` are words that the reply has to begin with.
 

@@ -197,6 +197,7 @@ class FakePlatform:
         self.typing: list[tuple[ChannelId, PersonaName]] = []
         self.notices: list[Message] = []
         self.deleted: list[MessageId] = []
+        self.presence: list[tuple[PersonaName, bool]] = []
         self.is_open = False
 
     @property
@@ -238,6 +239,10 @@ class FakePlatform:
 
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
         self.typing.append((channel, persona))
+        await asyncio.sleep(0)
+
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        self.presence.append((persona, away))
         await asyncio.sleep(0)
 
     async def post(

@@ -32,7 +32,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from botconvo.conversation.manners import Manners, manners
+from botconvo.conversation.manners import Manners, manners, settable
 from botconvo.conversation.reins import Law
 from botconvo.errors import ConfigError
 from botconvo.messages import AuthorId
@@ -100,7 +100,11 @@ class PersonSettings(_Table):
 
 
 # Every number of Manners, typed as there and optional: the table of presets stays the one place.
-_numbers: Any = {name: (hint | None, None) for name, hint in get_type_hints(Manners).items()}
+_numbers: Any = {
+    name: (hint | None, None)
+    for name, hint in get_type_hints(Manners).items()
+    if name in settable()
+}
 _Overrides: Any = create_model("_Overrides", __base__=_Table, **_numbers)
 
 

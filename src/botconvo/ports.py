@@ -80,6 +80,10 @@ class Platform(Protocol):
         ...
 
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None: ...
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        """Show whether a persona is there, where it has an account of its own that can."""
+        ...
+
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:
@@ -266,6 +270,8 @@ class GenerateRequest:
     stop: tuple[str, ...]
     sampling: Sampling
     seed: int
+    alternatives: int = 0
+    """How many of the likeliest tokens are wanted for the first place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +282,8 @@ class Completion:
     finished: bool
     logprob: float | None
     """Mean natural log-probability of its tokens; None where the server gave none."""
+    first: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens at its first place, with their natural log-probabilities."""
 
 
 class TextGenerator(Protocol):

@@ -11,7 +11,9 @@ from botconvo.conversation.manners import Manners, manners
 from botconvo.conversation.orders import (
     Ask,
     Cancel,
+    Keep,
     Order,
+    Poll,
     Post,
     React,
     Say,
@@ -29,7 +31,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-Wanted = TypeVar("Wanted", Ask, Cancel, Post, Submit, Type, Withdraw)
+Wanted = TypeVar("Wanted", Ask, Cancel, Keep, Poll, Post, Submit, Type, Withdraw)
 Says = Callable[[Ask], Sequence[str]]
 
 
@@ -40,7 +42,10 @@ def words_of_their_own(ask: Ask) -> Sequence[str]:
 
 
 class Play:
-    """Drives one conversation and remembers all its orders and posts."""
+    """Drives one conversation and remembers all its orders and posts.
+
+    A preset's name stands for a channel without people other than the owner.
+    """
 
     def __init__(
         self,
@@ -56,10 +61,12 @@ class Play:
         self.orders: list[Order] = []
         self.posts: list[Post] = []
         self.asks: list[Ask] = []
+        self.run = ""
+        self.longest_run = self._clone_run = 0
         self._heard = 0
         self.talk = Conversation(
             CHANNEL,
-            manners(preset) if isinstance(preset, str) else preset,
+            manners(preset).unattended() if isinstance(preset, str) else preset,
             personas or (JUNO, MAREK, TILLY),
             seed=seed,
             people=People(),
@@ -126,11 +133,13 @@ class Play:
         )
 
     def out(self, post: Post) -> None:
+        self._clone_run += 1
+        self.longest_run = max(self.longest_run, self._clone_run)
         message = None
         if isinstance(post.act, Say):
             author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
             message = Message(
-                id=MessageId(f"{CHANNEL}/{post.id}"),
+                id=MessageId(f"{CHANNEL}/{self.run}{post.id}"),
                 channel=CHANNEL,
                 author=author,
                 text=post.act.text,
@@ -142,6 +151,7 @@ class Play:
         self, text: str, name: str = "Ann", *, id: str | None = None, reply_to: str | None = None
     ) -> Message:
         self._heard += 1
+        self._clone_run = 0
         message = Message(
             id=MessageId(id or f"{CHANNEL}/heard{self._heard}"),
             channel=CHANNEL,

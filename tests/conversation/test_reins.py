@@ -1,5 +1,6 @@
 """What people do to a talk: the kill word, votes, and every pull at the reins."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -209,6 +210,44 @@ def test_a_question_whose_answer_came_to_nothing_is_tried_again() -> None:
         ask = play.until(Ask)
         assert ask.persona == MAREK.name
         play.answer(ask, "")
+
+
+AMONG_PEOPLE = replace(manners("group-chat"), company=True)
+
+
+def test_among_people_whoever_is_asked_answers_and_nobody_else() -> None:
+    shy = [replace(persona, talkativeness=0.0) for persona in (JUNO, MAREK)]
+    play = Play(*shy, preset=AMONG_PEOPLE)
+    play.person_says("hello", name="Ben")
+    question = a_message("and you?", author="Ann", channel=CHANNEL)
+    play.steer(ev.AskPersona(persona=MAREK.name, message=question))
+    ask = play.until(Ask)
+    assert (ask.persona, ask.target) == (MAREK.name, question.id)
+    play.answer(ask, "i am fine, thank you")
+    play.obey(play.until(Post))
+    assert all(each.target != question.id for each in play.asks[1:])
+
+
+def test_among_people_a_topic_is_taken_up_even_by_those_who_speak_little() -> None:
+    shy = [replace(persona, talkativeness=0.001) for persona in (JUNO, MAREK)]
+    play = Play(*shy, preset=AMONG_PEOPLE)
+    for name in ("Ann", "Ben"):
+        play.person_says("hello", name=name)
+    topic = a_message("the great soup war", author="Ann", channel=CHANNEL)
+    play.steer(ev.SetTopic(message=topic))
+    ask = play.until(Ask)
+    assert (ask.source, ask.target) == (PromptSource.PERSON, topic.id)
+
+
+def test_an_emoji_that_asks_for_removal_does_not_let_them_go_on() -> None:
+    play = Play(JUNO, MAREK, preset=replace(AMONG_PEOPLE, go_on=0.0, start_alone_s=None))
+    play.person_says("juno, hello")
+    play.posts_made(1)
+    while play.obey(play.next()):
+        pass
+    line, ann = play.talk.messages[-1], an_author("Ann")
+    play.talk.receive(ev.Reacted(message=line.id, emoji="🗑", author=ann))
+    assert play.next() == Wait()
 
 
 # ---- mute, reset, ignore -----------------------------------------------------------------------

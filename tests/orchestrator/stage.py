@@ -31,7 +31,9 @@ from model_server.prompt_format import PromptFormat
 
 CHANNEL = ChannelId("fake:main")
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
-SLOW = manners("group-chat", {"gap_s": (10.0, 10.0), "typing_per_s": 0.0, "answer_s": (1.0, 1.0)})
+SLOW = manners(
+    "group-chat", {"gap_s": (10.0, 10.0), "typing_per_s": 0.0, "answer_s": (1.0, 1.0)}
+).unattended()
 """After every message a fake clock has to be moved on by ten seconds."""
 
 
@@ -201,8 +203,8 @@ async def a_stage(
             clock,
             was_posted,
             run_id,
-            charge,
-            approvals,
+            charge=charge,
+            approvals=approvals,
         )
         talk.set_state(
             ShownState(paused=False, speed=1.0, temperature=None, personas=cast.states())

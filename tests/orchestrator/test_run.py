@@ -285,6 +285,17 @@ async def test_a_turn_limit_holds_where_people_are_until_one_writes(store: Store
         await platform.has_posted(4)
 
 
+async def test_who_is_away_is_shown_on_the_platform_and_back_again(store: Store) -> None:
+    people = Limits(characters=2000, reactions=True, replies=True, people=True)
+    platform = FakePlatform(CHANNEL, limits=people)
+    leaving = replace(QUICK, company=True, go_on=0.0, sleep_s=(30.0, 30.0), turn_limit=9)
+    async with a_run(store, a_member(JUNO), platform=platform, manners=leaving) as running:
+        while len(platform.presence) < 2:
+            await asyncio.sleep(0)
+        assert platform.presence[:2] == [(JUNO, True), (JUNO, False)]
+        assert not running.task.done()
+
+
 async def test_where_only_the_owner_can_be_no_turn_limit_holds(store: Store) -> None:
     async with a_run(store, manners=replace(QUICK, turn_limit=2)) as running:
         await running.platform.has_posted(5)

@@ -1,11 +1,13 @@
 """The loop of one channel: orders are carried out, and what happened is brought back."""
 
 import asyncio
+import math
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeClock, FakeGenerator, FakePlatform
@@ -26,8 +28,11 @@ from botconvo.conversation.manners import manners
 from botconvo.conversation.orders import PromptSource, React, Say
 from botconvo.errors import PlatformError, StoreError, VoiceError
 from botconvo.messages import Author, AuthorId
+from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.talk import fitting
 from botconvo.ports import (
+    Completion,
+    GenerateRequest,
     Limits,
     Shown,
     ShownMessage,
@@ -441,3 +446,92 @@ def test_a_turn_limit_holds_only_where_people_are() -> None:
     alone = Limits(characters=1, reactions=True, replies=True, people=False)
     assert fitting(limited, alone).turn_limit is None
     assert fitting(limited, replace(alone, people=True)).turn_limit == 3
+
+
+# Among people
+
+
+PEOPLE = Limits(characters=2000, reactions=True, replies=True, people=True)
+AMONG_PEOPLE = replace(
+    manners("group-chat"), gap_s=(10.0, 10.0), typing_per_s=0.0, answer_s=(1.0, 1.0), go_on=1.0
+)
+
+
+def among_people(store: Store, voice: object, *members: CastMember, **numbers: Any) -> Any:
+    clock = FakeClock()
+    store.introduce(CHANNEL, "open")  # they were told what the bots are
+    platform = FakePlatform(CHANNEL, clock=clock, limits=PEOPLE)
+    fitted = replace(AMONG_PEOPLE, **numbers)
+    return a_stage(store, voice, *members, manners=fitted, clock=clock, platform=platform)  # type: ignore[arg-type]
+
+
+class Torn(Babbler):
+    """Finds Marek likelier than Juno, and says so in its own time."""
+
+    async def complete(self, request: GenerateRequest) -> Sequence[Completion]:
+        if not request.alternatives:
+            return await super().complete(request)
+        if self.held.is_set():
+            raise VoiceError("gone", retryable=True)
+        first = (("Marek", math.log(0.9)), ("Juno", math.log(0.1)))
+        return [Completion(text="Marek", finished=False, logprob=-0.1, first=first)]
+
+
+async def test_the_models_are_asked_who_speaks_next(store: Store) -> None:
+    async with among_people(store, Torn(), *BOTH, speakers="lurk") as stage:
+        await stage.talk.put(ev.Heard(message=heard("who was that?")))
+        await next_turn(stage)
+        (first,) = await stage.platform.has_posted(1)
+    assert first.persona == MAREK
+    assert stage.posted[0][1].trace.reason == "its model gives it 90% of the turn"
+
+
+async def test_where_no_model_answers_talkativeness_decides(store: Store) -> None:
+    voice = Torn()
+    voice.held.set()
+    voice.let_go()
+    voice.held.set()
+    async with among_people(store, voice, *BOTH, speakers="lurk") as stage:
+        await stage.talk.put(ev.Heard(message=heard("who was that?")))
+        await next_turn(stage)
+        await stage.platform.has_posted(1)
+    assert "drawn with odds" in stage.posted[0][1].trace.reason
+
+
+async def test_a_spent_budget_stops_a_channel_until_the_next_day_over_restarts(
+    store: Store,
+) -> None:
+    midnight = FakeClock().now().replace(hour=0) + timedelta(days=1)
+    for asked, posted in ((3, 2), (1, 0)):
+        async with among_people(store, Babbler(), *BOTH, daily_messages=2, turn_limit=1) as stage:
+            for number in range(asked):
+                await stage.talk.put(ev.Heard(message=heard("Juno?", id=f"{posted}/{number}")))
+            while await stage.clock.somebody_waits() < midnight:
+                await next_turn(stage)
+            assert len(stage.platform.posted) == posted
+    assert set(claims(store)) == {"settled"}
+
+
+async def test_a_picture_that_nobody_draws_is_posted_as_words_and_kept_as_a_picture(
+    store: Store,
+) -> None:
+    voice = FakeGenerator(" PHOTO: an old lamp;", " what a lamp")
+    async with among_people(store, voice, a_member(), daily_messages=1) as stage:
+        await stage.talk.put(ev.Heard(message=heard("show me, Juno")))
+        await next_turn(stage)
+        (posting,) = await stage.platform.has_posted(1)
+        await stage.clock.somebody_waits()
+    assert posting.act == Say(text="[photo: an old lamp]")
+    kept = store.recent_live(CHANNEL, 1)[0]
+    assert [(each.kind, each.description) for each in kept.attachments] == [
+        ("photo", "an old lamp")
+    ]
+    assert kept.text == ""
+
+
+async def test_who_goes_away_is_remembered_in_the_store(store: Store) -> None:
+    async with among_people(store, Babbler(), *BOTH, go_on=0.0) as stage:
+        await stage.platform.has_posted(1)
+        while not store.away(CHANNEL):
+            await asyncio.sleep(0)
+        assert store.away(CHANNEL) == stage.talk.conversation.asleep

@@ -1,7 +1,7 @@
 """What a conversation hears.  Frozen values; the union ``Event`` is closed.
 
-``Heard`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
-``Answered``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
+``Opened`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
+``Answered``, ``Scored``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ __all__ = [
     "Mute",
     "Opened",
     "OrderId",
+    "Overheard",
     "Pause",
     "PersonasChanged",
     "Posted",
@@ -38,6 +39,7 @@ __all__ = [
     "Reset",
     "Resume",
     "Ruling",
+    "Scored",
     "SetSpeed",
     "SetTemperature",
     "SetTopic",
@@ -69,6 +71,16 @@ class Opened:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """Somebody wrote; echoes of our own posts are told by their id and ignored."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """A person wrote in another channel, to which this one listens.
+
+    It may be taken up here like what is said here, and is otherwise nobody's turn or limit.
+    """
 
     message: Message
 
@@ -303,12 +315,24 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """How likely each persona's own model finds it that the next line is this persona's.
+
+    Whoever cannot tell is left out.
+    """
+
+    poll: OrderId
+    urges: tuple[tuple[PersonaName, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An ask or a post came to nothing."""
+    """An ask, a poll or a post came to nothing; none of the kind is any use before ``until``."""
 
     order: OrderId
     reason: str
     retryable: bool
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +346,7 @@ class Posted:
 Event = (
     Opened
     | Heard
+    | Overheard
     | Edited
     | Removed
     | Reacted
@@ -330,6 +355,7 @@ Event = (
     | Steered
     | PersonasChanged
     | Answered
+    | Scored
     | Failed
     | Posted
 )

@@ -17,9 +17,14 @@ from botconvo.transcript.grammar import Line
 __all__ = [
     "Act",
     "Ask",
+    "Budget",
     "Cancel",
+    "Keep",
     "Order",
     "PhraseLaw",
+    "Picture",
+    "PictureKind",
+    "Poll",
     "Post",
     "PromptSource",
     "React",
@@ -70,6 +75,15 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """Ask the models of these personas how likely it is that each speaks next."""
+
+    id: OrderId
+    personas: tuple[PersonaName, ...]
+    context: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
     """Show that ``persona`` is typing until it posts."""
 
@@ -93,6 +107,32 @@ class React:
 
 
 Act = Say | React
+"""What a platform puts out."""
+
+
+PictureKind = Literal["photo", "video", "meme"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Send a picture of what ``description`` says ("" = any); as words where nobody draws it."""
+
+    kind: PictureKind
+    description: str
+
+    @property
+    def text(self) -> str:
+        """The words that stand for it."""
+        return f"[{self.kind}: {self.description}]" if self.description else f"[{self.kind}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """At most ``limit`` posts in this channel from ``since`` to ``until``."""
+
+    limit: int
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +158,17 @@ class Post:
 
     id: OrderId
     persona: PersonaName
-    act: Act
+    act: Act | Picture
     trace: Trace
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Put a message among the channel's saved lines: a clone found it worth that."""
+
+    persona: PersonaName
+    message: MessageId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,4 +202,4 @@ class Wait:
     until: datetime | None = field(default=None)
 
 
-Order = Ask | Type | Post | Submit | Withdraw | Cancel | Wait
+Order = Ask | Poll | Type | Post | Keep | Submit | Withdraw | Cancel | Wait

@@ -64,6 +64,10 @@ class Charge:
         if self._refusals is not None:
             self._refusals.allow(number)
 
+    def save(self, message: Message, persona: str) -> None:
+        """Put a line among those that clones saved."""
+        self._store.note_line(message, "saved", persona, self._clock.now())
+
     def star(self, message: Message, by: str) -> bool:
         """Put a line among the favourites; False where it is one already."""
         return self._store.note_line(message, "favourite", by, self._clock.now())

@@ -5,6 +5,7 @@
      ├─ the wait for what loads beside them      (a missing phrase pipeline ends the run)
      ├─ a pump for every platform                (its events, one talk for every channel)
      ├─ the herald                               (tells talks and watchers who is ready)
+     ├─ the porter                               (tells platforms who is away)
      └─ the watch on config.toml                 (reload)
 
 It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
@@ -20,12 +21,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from botconvo.conversation.conversation import Conversation
+from botconvo.conversation.conversation import Conversation, Saved
 from botconvo.conversation.events import PersonasChanged
+from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.conversation.reins import is_kill_word
-from botconvo.errors import BotConvoError
+from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
@@ -35,6 +37,7 @@ from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk, fitting
 from botconvo.people import People
+from botconvo.personas import PersonaName
 from botconvo.ports import Clock, Platform, ShownState
 from botconvo.store import Store
 
@@ -100,6 +103,7 @@ async def run(
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
+                tasks.create_task(running.tell_who_is_away(platforms)),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
             await stopping.wait()
@@ -128,6 +132,7 @@ class _Running:
         self._plan, self._reins, self._stopping, self._tasks = plan, reins, stopping, tasks
         self._manners = plan.manners
         self._posted = 0
+        self._rested = asyncio.Event()
         self.talking: list[asyncio.Task[None]] = []
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
@@ -156,6 +161,7 @@ class _Running:
             seed=plan.seed,
             people=plan.people,
             kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
+            saved=Saved(asleep=plan.store.away(channel) if plan.keep_history else {}),
             approval=plan.approval,
         )
         talk = Talk(
@@ -167,6 +173,7 @@ class _Running:
             plan.clock,
             self._count,
             plan.run_id,
+            self._rested.set,
             plan.charge,
             plan.approvals,
         )
@@ -204,6 +211,23 @@ class _Running:
             elif (failures := self.cast.failures()) != logged:
                 logged = failures
                 logger.error("%s", "; ".join(failures) or "whoever had failed runs again")
+
+    async def tell_who_is_away(self, platforms: Sequence[Platform]) -> None:
+        """Show on each platform who is away from all of its channels in which there is a talk."""
+        told: dict[tuple[str, PersonaName], bool] = {}
+        while True:
+            await self._rested.wait()
+            self._rested.clear()
+            for platform in platforms:
+                talks = [t.conversation for t in self._reins.talks if t.platform is platform]
+                now = self._plan.clock.now()
+                away = presences((t.personas, t.asleep) for t in talks if t.is_alive(now))
+                for persona in {name for talk in talks for name in talk.personas}:
+                    is_away = away.get(persona, False)
+                    if told.get((platform.name, persona), False) != is_away:
+                        told[platform.name, persona] = is_away
+                        with suppress(PlatformError):  # presence is news or nothing
+                            await platform.show_presence(persona, away=is_away)
 
     def _state(self) -> ShownState:
         return ShownState(

@@ -12,12 +12,16 @@ from dataclasses import replace
 from typing import assert_never
 
 from botconvo.conversation import events as ev
+from botconvo.conversation.acts import as_remembered
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Event, OrderId
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import (
     Ask,
     Cancel,
+    Keep,
+    Picture,
+    Poll,
     Post,
     React,
     Say,
@@ -51,7 +55,8 @@ from botconvo.ports import (
     ShownState,
     ShownTyping,
 )
-from botconvo.store import ChannelReins, Claimed, Store
+from botconvo.store import ChannelReins, Claimed, Refused, Store
+from botconvo.voices import Voice
 
 __all__ = ["Talk", "fitting"]
 
@@ -59,6 +64,8 @@ logger = logging.getLogger(__name__)
 
 _INBOX = 1000
 _WATCHER = 200
+_POLL_S = 5.0
+"""The longest that a talk waits for what the models say of the next speaker."""
 _KEPT = 200
 """Messages, with their traces, that a new watcher gets."""
 
@@ -68,13 +75,14 @@ def fitting(manners: Manners, limits: Limits) -> Manners:
 
     Where only the owner can be, nobody has to be protected from a long talk.
     """
-    return manners if limits.people else replace(manners, turn_limit=None)
+    return manners if limits.people else manners.unattended()
 
 
 class Talk:
     """One channel's conversation, running.
 
-    ``posted`` is called after every post that went out and says whether to go on.
+    ``posted`` is called after every post that went out and says whether to go on, ``rested``
+    whenever somebody has gone away or come back.
     """
 
     def __init__(
@@ -87,13 +95,15 @@ class Talk:
         clock: Clock,
         posted: Callable[[Message, Post], bool],
         run_id: str,
+        rested: Callable[[], None] = lambda: None,
         charge: Charge | None = None,
         approvals: Approvals | None = None,
     ) -> None:
         self.channel, self.conversation = channel, conversation
-        self._platform, self._cast = platform, cast
+        self.platform, self._cast = platform, cast
         self._store, self._clock, self._on_posted = store, clock, posted
-        self._run_id = run_id
+        self._run_id, self._rested = run_id, rested
+        self._asleep = dict(conversation.asleep)
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._work: dict[OrderId, asyncio.Task[None]] = {}
         self._watchers: set[asyncio.Queue[Shown]] = set()
@@ -127,7 +137,7 @@ class Talk:
 
     def set_manners(self, manners: Manners) -> None:
         """Take new numbers from the next turn on."""
-        self.conversation.set_manners(fitting(manners, self._platform.limits(self.channel)))
+        self.conversation.set_manners(fitting(manners, self.platform.limits(self.channel)))
 
     # ---- the loop ------------------------------------------------------------------------
 
@@ -136,6 +146,7 @@ class Talk:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 wait = self._obey(tasks)
+                await self._save_who_sleeps()
                 event = await self._next_event(wait)
                 if event is None:
                     continue
@@ -166,6 +177,10 @@ class Talk:
                 case Cancel(ask=ask):
                     if ask in self._work:
                         self._work[ask].cancel()
+                case Poll():
+                    self._start(tasks, order.id, self._poll(order))
+                case Keep():
+                    self._keep_line(order)
                 case Type(persona=persona):
                     self._start(tasks, OrderId(f"{persona}/typing"), self._type(persona))
                 case Post():
@@ -225,44 +240,78 @@ class Talk:
             )
         )
 
+    async def _poll(self, poll: Poll) -> None:
+        """Ask all models at once; whoever is not ready in time has no say."""
+        voices = self._cast.voices()
+        asked = [name for name in poll.personas if name in voices]
+        found = await asyncio.gather(*(self._urge(voices[name], poll) for name in asked))
+        pairs = zip(asked, found, strict=True)
+        urges = tuple((name, urge) for name, urge in pairs if urge is not None)
+        await self.put(ev.Scored(poll=poll.id, urges=urges))
+
+    async def _urge(self, voice: Voice, poll: Poll) -> float | None:
+        try:
+            async with asyncio.timeout(_POLL_S):
+                return await voice.urge(poll)
+        except (VoiceError, TimeoutError):
+            return None  # talkativeness decides where nobody can tell
+
     async def _type(self, persona: PersonaName) -> None:
         self._show(ShownTyping(persona=persona))
         with suppress(PlatformError):  # an indicator that cannot be shown is no reason to stop
-            await self._platform.show_typing(self.channel, persona)
+            await self.platform.show_typing(self.channel, persona)
 
     async def _post(self, post: Post) -> None:
         """Claim, post, tell: at most once, because the claim outlives a crash."""
         claim = await self._claim(post)
         if not isinstance(claim, Claimed):
-            logger.warning("%s: not posted: %s", post.persona, claim)
-            await self.put(ev.Failed(order=post.id, reason=claim, retryable=False))
+            logger.warning("%s: not posted: %s", post.persona, claim.reason)
+            failed = ev.Failed(
+                order=post.id, reason=claim.reason, retryable=False, until=claim.until
+            )
+            await self.put(failed)
             return
+        act = post.act
+        if isinstance(act, Picture):  # as words: nobody draws it
+            act = Say(text=act.text)
         try:
-            message = await self._platform.post(self.channel, post.persona, post.act, claim.post)
+            message = await self.platform.post(self.channel, post.persona, act, claim.post)
         except PlatformError as error:
             await asyncio.to_thread(self._store.release, claim)
             logger.warning("%s: not posted: %s", post.persona, error)
             await self.put(ev.Failed(order=post.id, reason=str(error), retryable=True))
             return
-        await asyncio.to_thread(self._settle, claim, message)
+        await asyncio.to_thread(self._settle, claim, message, post)
         if self._show_post(post, message):
             await self.put(ev.Posted(order=post.id, message=message))
 
-    async def _claim(self, post: Post) -> Claimed | str:
+    async def _claim(self, post: Post) -> Claimed | Refused:
         """The right to post, or why there is none."""
         member = self._cast.member(post.persona)
         if member is None:
-            return "it has left"
+            return Refused(reason="it has left")
         nonce = f"{self._run_id}/{post.id}"
-        claim = await asyncio.to_thread(
-            self._store.claim, self.channel, nonce, member.person, self._clock.now()
+        return await asyncio.to_thread(
+            self._store.claim, self.channel, nonce, member.person, self._clock.now(), post.budget
         )
-        return claim if isinstance(claim, Claimed) else claim.reason
 
-    def _settle(self, claim: Claimed, message: Message | None) -> None:
+    def _settle(self, claim: Claimed, message: Message | None, post: Post) -> None:
         self._store.settle(claim, None if message is None else message.id)
         if message is not None:
-            self._store.record_live(message)
+            self._store.record_live(as_remembered(message, post.act))
+
+    def _keep_line(self, keep: Keep) -> None:
+        found = self._messages.get(keep.message)
+        if found is not None:
+            self._charge.save(found, keep.persona)
+        logger.info("%s saved a line in %s", keep.persona, self.channel)
+
+    async def _save_who_sleeps(self) -> None:
+        asleep = dict(self.conversation.asleep)
+        if asleep != self._asleep:
+            self._asleep = asleep
+            await asyncio.to_thread(self._store.save_away, self.channel, asleep)
+            self._rested()
 
     def _show_post(self, post: Post, message: Message | None) -> bool:
         """Show it to watchers; False when the run ends with it."""
@@ -382,8 +431,8 @@ class Talk:
             traces=self._traces,
             members={name: member for name, member in members.items() if member is not None},
             law=self._charge.law,
-            limits=self._platform.limits(self.channel),
-            turn_limit=self.conversation.manners.turn_limit,
+            limits=self.platform.limits(self.channel),
+            turn_limit=self.conversation.manners.limit,
             store=self._store,
             now=self._clock.now(),
         ).answer(query)

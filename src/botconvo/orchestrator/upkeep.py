@@ -82,7 +82,11 @@ class Upkeep:
                 return not self._has_to_introduce()
             case ev.Heard(message=message) if self._kills(message):
                 return self._find(message.id) is None  # told again, it silences nothing again
+            case ev.Overheard(message=message) if self._kills(message):
+                return False  # that silences the channel in which it was said
             case ev.Heard(message=message) | ev.Edited(message=message):
+                return not self._charge.is_ignored(message.author.id)
+            case ev.Overheard(message=message):
                 return not self._charge.is_ignored(message.author.id)
             case ev.Reacted(author=author, emoji=emoji):
                 return wish(emoji) is not None or not self._charge.is_ignored(author.id)

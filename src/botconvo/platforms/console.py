@@ -161,6 +161,9 @@ class ConsolePlatform:
         self._watch()
         self._screen.typing(persona)
 
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        """Nothing to do: there is nobody here but the clones' owner."""
+
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:

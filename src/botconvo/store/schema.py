@@ -120,6 +120,16 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 """
 
+_LIFESPAN = """
+CREATE TABLE away (
+    channel TEXT NOT NULL,
+    persona TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (channel, persona)
+) WITHOUT ROWID;
+CREATE INDEX claims_in_order ON claims (channel, at);
+"""
+
 _REINS = """
 CREATE TABLE noted (
     kind TEXT NOT NULL CHECK (kind IN ('saved', 'favourite')),
@@ -155,7 +165,7 @@ CREATE TABLE channels (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _REINS)
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

@@ -179,6 +179,9 @@ class WebPlatform:
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
         """Nothing to do: the page sees it through ``Controls.watch``."""
 
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        """Nothing to do: there is nobody here but the clones' owner."""
+
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:
