@@ -33,7 +33,7 @@ from botconvo.granting import bound_person
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
-from botconvo.old_clones import CONVERTED, person_behind, speaking_as
+from botconvo.old_clones import CONVERTED, person_behind, speaking_as, whose_clone
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
@@ -127,7 +127,12 @@ def open_checkpoint(
 
 def project_cache(project: Path) -> Path | None:
     """Where a project keeps converted checkpoints; None for a folder that is no project."""
-    return project / CONVERTED if (project / STORE_NAME).exists() else None
+    return _cache_beside(project / STORE_NAME)
+
+
+def _cache_beside(store: Path) -> Path | None:
+    """Where there is no store there is no project, and nothing is to be written."""
+    return store.parent / CONVERTED if store.exists() else None
 
 
 def checkpoint_digest(checkpoint: Path, project: Path) -> str:
@@ -154,8 +159,7 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
     servers = settings.model_server
-    cache = store.path.parent / CONVERTED
-    checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
+    checkpoint = open_checkpoint(persona.checkpoint, _cache_beside(store.path), servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if persona.avatar is not None and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
@@ -308,7 +312,7 @@ def build_playing(
         ConfigError: there is no such persona or checkpoint.
         CheckpointError, ConsentError: see ``build_cast``.
     """
-    member = _member(_persona_to_play(settings, options.name), settings, store)
+    member = _member(_persona_to_play(settings, options.name, store), settings, store)
     _check_console(member.persona.name, member.person, store)
     people = {member.persona.name: member.person}
     if member.prompt_format.kind in CONVERSING:
@@ -355,7 +359,7 @@ def build_playing(
     )
 
 
-def _persona_to_play(settings: Settings, name: str | None) -> PersonaSettings:
+def _persona_to_play(settings: Settings, name: str | None, store: Store) -> PersonaSettings:
     """The persona of that name, or one for the checkpoint at that path."""
     personas = settings.personas
     known = ", ".join(persona.name for persona in personas)
@@ -368,18 +372,27 @@ def _persona_to_play(settings: Settings, name: str | None) -> PersonaSettings:
         if persona.name.casefold() == name.casefold():
             return persona
     path = Path(name).absolute()
-    if not path.exists():
+    if not _exists(path):
         there = f"there are {known}" if known else "there is none"
         raise ConfigError(
             f"{name!r} is neither a persona of config.toml ({there}) nor the path of a checkpoint"
         )
-    cache, precision = settings.store.parent / CONVERTED, settings.model_server.precision
-    prompt_format = open_checkpoint(path, cache, precision).manifest.prompt_format
-    if prompt_format is None:
+    cache, precision = _cache_beside(store.path), settings.model_server.precision
+    manifest = open_checkpoint(path, cache, precision).manifest
+    form, source = manifest.prompt_format, manifest.source
+    if form is None:
         raise ConfigError(f"{path} is a base, not a clone; train one with 'botconvo train NAME'")
-    if not prompt_format.speaker:
+    speaker = form.speaker if source is None else whose_clone(source, form, store, Path(name))
+    if not speaker:
         raise ConfigError(f"{path} names nobody; say whose clone it is in a [[personas]] table")
-    return PersonaSettings(name=prompt_format.speaker, checkpoint=path)
+    return PersonaSettings(name=speaker, checkpoint=path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have such a name
+        return False
 
 
 def _play_manners(settings: Settings, options: PlayOptions, member: CastMember) -> Manners:

@@ -63,7 +63,7 @@ def _machine(config: Path) -> Iterator[Finding]:
         yield Finding(
             state="note",
             what="clones cannot be trained here: torch is not installed",
-            advice="pip install 'botconvo[train]' (not needed for talking)",
+            advice='pip install "botconvo[train]" (not needed for talking)',
         )
     if sys.platform == "linux" and not _has_avx2():
         yield Finding(

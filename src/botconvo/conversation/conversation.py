@@ -163,6 +163,7 @@ class Conversation:
         self._withdrawn: Withdraw | None = None
         self._muted: frozenset[PersonaName] = frozenset()
         self._asked: ev.AskPersona | None = None
+        self._announced: tuple[MessageId, PersonaName] | None = None
         self._fresh_turn = False
 
     @property
@@ -481,7 +482,10 @@ class Conversation:
         )
         if not isinstance(occasion, Occasion):
             return Wait(until=occasion)
-        until = max(rested, self._hush_until())
+        hushed = self._hush_until()
+        if self._now >= hushed and (typing := self._announce(occasion)) is not None:
+            return typing
+        until = max(rested, hushed)
         if self._now < until:
             return Wait(until=until)
         source, target = self._choose_source(occasion)
@@ -491,6 +495,19 @@ class Conversation:
         if self._is_polled(source, occasion):
             return self._poll(occasion, source, target)
         return self._ask_free(occasion, source, target)
+
+    def _announce(self, occasion: Occasion) -> Type | None:
+        """Whoever was spoken to is seen typing at once, long before it has found words."""
+        turn, target = occasion.turn, occasion.target
+        if not occasion.owed or turn is None or target is None or not self._manners.typing_per_s:
+            return None
+        if self._approval is not None:
+            return None  # whoever approves may take an hour
+        announced = (target.id, turn.persona.name)
+        if self._announced == announced:
+            return None
+        self._announced = announced
+        return Type(persona=turn.persona.name)
 
     def _ask(
         self, turn: Turn, occasion: Occasion, source: PromptSource, target: Message | None
@@ -568,6 +585,7 @@ class Conversation:
             target=None if asked is None else self._history.find(asked.id),
             speakers=(persona,),
             turn=Turn(persona=persona, reason=f"asked by {by}"),
+            owed=asked is not None,
         )
 
     def _choose_source(self, occasion: Occasion) -> tuple[PromptSource, Message | None]:

@@ -211,6 +211,8 @@ class Floor:
             for persona in asked.speakers:
                 self._asleep.pop(persona.name, None)
             return asked
+        if not forced and self.is_over_the_limit(alone=True):
+            self._waiting.clear()  # nobody gets answers without end for what was said at once
         found = self._owed(personas) or self._taken_up(now, personas, cool)
         if found is None:
             there = self._there(personas)
