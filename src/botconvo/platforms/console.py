@@ -297,7 +297,7 @@ class ConsolePlatform:
             case ShownRemoval(message=gone):
                 self._known.pop(gone, None)
                 if self._typed_reins.last == gone:
-                    self._typed_reins.last = None
+                    self._typed_reins.last = self._last = None
             case ShownMessage() | ShownReaction() | ShownTyping():
                 pass  # printed when it was posted, or typed here
             case _:
