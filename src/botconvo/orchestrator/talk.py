@@ -113,7 +113,7 @@ class Talk:
 
     async def set_personas(self, ready: Sequence[Persona]) -> None:
         """These can speak now; those who may do so here are told of."""
-        here = company(ready, self._platform.limits(self.channel))
+        here = company(ready, self.platform.limits(self.channel))
         await self.put(ev.PersonasChanged(personas=here))
 
     def set_state(self, state: ShownState) -> None:
