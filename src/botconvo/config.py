@@ -438,7 +438,7 @@ class _Sources:
         tokens = {
             name.upper(): token
             for name, token in self._environment.items()
-            if name.upper().startswith(_PERSONA_TOKEN)
+            if name.upper().startswith(_PERSONA_TOKEN) and token
         }
         return environment, InitSettingsSource(settings, data | {_PERSONA_TOKEN: tokens})
 
