@@ -186,6 +186,11 @@ class Rehearsal:
         self.gateway.forget(bot)
         return bot.token
 
+    @staticmethod
+    def user_token(person: Person) -> str:
+        """A token of the right shape that belongs to a person's account; no bot may use it."""
+        return new_token(person.id)
+
     # ---- waiting -------------------------------------------------------------------------
 
     async def wait_for(
