@@ -365,7 +365,10 @@ async def test_a_new_run_on_the_same_port_is_found_by_the_old_page(driver: Any) 
             await page.run(lambda: driver.get("about:blank"))
 
 
-async def test_reading_back_is_not_disturbed(page: Page) -> None:
+@pytest.mark.parametrize("scroll_event", ["in time", "late"])
+async def test_reading_back_is_not_disturbed(page: Page, scroll_event: str) -> None:
+    if scroll_event == "late":  # a busy browser takes in a message before its next frame
+        page.js("window.addEventListener('scroll', (e) => e.stopImmediatePropagation(), true)")
     page.controls.show(CHANNEL, *(said(f"line {n}", minutes=n * 6) for n in range(40)))
     await page.until(lambda: len(page.texts(".words")) == 40)
     at_end = "const s = document.getElementById('scroller');" + (

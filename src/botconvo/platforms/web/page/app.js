@@ -18,6 +18,7 @@ let own = null; // the channel that can be written in
 let shown = null; // the channel that is looked at
 let isAtEnd = true;
 let unseen = 0;
+let followedTo = 0; // where the scroller stood when it was last brought to the end
 let broken = "Connecting…";
 
 const reins = new Reins(people, async (steer, value) => {
@@ -34,6 +35,7 @@ const composer = new Composer(
   (path, body) => ask(token, path, body),
   (message) => {
     isAtEnd = true; // whoever writes wants to see it
+    follow();
     take(message);
   },
 );
@@ -73,6 +75,7 @@ const handlers = {
 };
 
 function take(item) {
+  noticeReadingBack();
   handlers[item.type]?.(item);
   follow();
 }
@@ -171,15 +174,25 @@ function follow() {
   if (isAtEnd) {
     unseen = 0;
     $("scroller").scrollTop = $("scroller").scrollHeight;
+    followedTo = $("scroller").scrollTop;
   }
   $("newer").hidden = unseen === 0;
   $("newer").querySelector("span").textContent =
     unseen === 1 ? "1 new message" : `${unseen} new messages`;
 }
 
-$("scroller").addEventListener("scroll", () => {
+function isNearTheEnd() {
   const { scrollHeight, scrollTop, clientHeight } = $("scroller");
-  isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  return scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+}
+
+// The scroll event comes with the next frame; a message may come before it.
+function noticeReadingBack() {
+  if ($("scroller").scrollTop < followedTo && !isNearTheEnd()) isAtEnd = false;
+}
+
+$("scroller").addEventListener("scroll", () => {
+  isAtEnd = isNearTheEnd();
   if (isAtEnd) follow();
 });
 $("newer").addEventListener("click", () => {
