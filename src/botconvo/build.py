@@ -42,7 +42,8 @@ from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
-from botconvo.ports import Platform
+from botconvo.platforms.web.seat import Seat
+from botconvo.ports import Clock, Platform
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
@@ -57,6 +58,7 @@ from model_server.prompt_format import PromptFormat
 __all__ = [
     "CONVERSING",
     "PlayOptions",
+    "Rehearsed",
     "RunOptions",
     "build_cast",
     "build_plan",
@@ -80,6 +82,16 @@ class RunOptions:
     seed: int | None = None
     max_messages: int | None = None
     json: bool = False
+    rehearsed: "Rehearsed | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What a rehearsal puts in the place of the real thing."""
+
+    clock: Clock
+    seat: Seat
+    """Where visitors of the page take part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +161,7 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
     servers = settings.model_server
-    cache = store.path.parent / CONVERTED
+    cache = settings.store.parent / CONVERTED
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if persona.avatar is not None and not persona.avatar.is_file():
@@ -270,7 +282,7 @@ def build_plan(
         seed=options.seed if options.seed is not None else secrets.randbits(32),
         wait_for_all=seeded,
         max_messages=options.max_messages,
-        keep_history=not seeded,
+        keep_history=not seeded and options.rehearsed is None,
         run_id=secrets.token_hex(4),
         config=options.config,
         prepare=lambda: extractor.description,  # waits until it has loaded
@@ -284,7 +296,7 @@ def build_plan(
         ),
         voice=voice,
         store=store,
-        clock=RealClock(),
+        clock=options.rehearsed.clock if options.rehearsed else RealClock(),
         posted=posted,
     )
 
@@ -461,6 +473,7 @@ def _web(
         personas=[PersonaName(p.name) for p in settings.personas],
         open_browser=web.open_browser,
         channel_name=web.channel,
+        seat=options.rehearsed.seat if options.rehearsed else None,
         title=web.title,
     )
 

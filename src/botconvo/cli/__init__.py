@@ -22,6 +22,7 @@ _VERBS = {
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
     "export-csv": ("export_csv", "Write what one person wrote as a CSV of one column."),
     "train": ("train", "Clone a friend who agreed."),
+    "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),
     "run": ("run", "Let the clones of config.toml talk."),
     "chat": ("chat", "Talk with a clone in the terminal."),
     "generate": ("generate", "Print lines or conversations that a clone may write."),
