@@ -18,7 +18,6 @@ from pydantic import SecretStr
 
 from botconvo.build import Rehearsed, RunOptions, build_plan, build_platforms
 from botconvo.config import (
-    DiscordChannelSettings,
     DiscordSettings,
     PlatformSettings,
     Settings,
@@ -155,8 +154,7 @@ class _Stage:
         """The owner's settings, with the rehearsal in the place of Discord."""
         here = {"api": self.rehearsal.api_base, "gateway": self.rehearsal.gateway_url}
         if given is None:
-            channels = tuple(DiscordChannelSettings(id=channel.id) for channel in self.channels)
-            given = DiscordSettings(channels=channels)
+            given = DiscordSettings.model_validate({"channels": [c.id for c in self.channels]})
         web = settings.platforms.web or WebSettings()
         platforms = PlatformSettings(web=web, discord=given.model_copy(update=here))
         tokens = {name: SecretStr(bot.token) for name, bot in self.bots.items() if name}
