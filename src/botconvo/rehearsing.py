@@ -76,12 +76,18 @@ def rehearse(
         json=as_json,
     )
     with tempfile.TemporaryDirectory(prefix="botconvo-", ignore_cleanup_errors=True) as folder:
-        with Store.open(Path(folder) / STORE_NAME) as store:
-            if settings.store.exists():
-                with Store.open(settings.store) as own:
-                    own.copy_consent(store)
-            with raised():
-                asyncio.run(_rehearse(settings, options, store, speed, trouble=trouble))
+        store = _store_of_its_own(Path(folder), settings)
+        with store, raised():
+            asyncio.run(_rehearse(settings, options, store, speed, trouble=trouble))
+
+
+def _store_of_its_own(folder: Path, settings: Settings) -> Store:
+    """An empty store that knows who agreed to be cloned."""
+    store = Store.open(folder / STORE_NAME)
+    if settings.store.exists():
+        with Store.open(settings.store) as own:
+            own.copy_consent(store)
+    return store
 
 
 def _demo() -> Path:
