@@ -28,7 +28,7 @@ def rehearse(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_project_is_rehearsed_and_nothing_is_kept(tmp_path: Path) -> None:
-    project = make_project(tmp_path, "Juno", "Marek")
+    project = make_project(tmp_path, "Juno", "Marek").parent
     before = sorted(path.name for path in project.rglob("*"))
     done = rehearse(project, "--speed", "50", "--max-messages", "4", "--json")
     assert done.returncode == 0, done.stderr
@@ -41,7 +41,7 @@ def test_a_project_is_rehearsed_and_nothing_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_goes_on_in_spite_of_trouble(tmp_path: Path) -> None:
-    project = make_project(tmp_path, "Juno", "Marek")
+    project = make_project(tmp_path, "Juno", "Marek").parent
     done = rehearse(project, "--speed", "50", "--max-messages", "12", "--trouble", "--seed", "4")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -50,7 +50,7 @@ class WebPlatform:
 
     ``avatars`` holds PNG, JPEG, GIF or WebP pictures as bytes or files; ``personas`` are the names
     that a visitor may not take (those that speak or are announced later are added by themselves).
-    ``browse`` opens an address in a browser.  With a ``seat`` there is no channel of the page's own:
+    ``browse`` opens an address in a browser.  With a ``seat`` the page has no channel of its own:
     what visitors write goes there.
     """
 
