@@ -4,7 +4,6 @@ TensorFlow is loaded there and nowhere else (``gpt2_simple_side.py``).
 """
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model_server.checkpoint.gpt2_simple import write_names
 from model_server.checkpoint.manifest import Architecture
 from model_server.checkpoint.tokens import Tokens
 
-__all__ = ["finetune", "greedy", "write_run", "write_vocabulary"]
+__all__ = ["finetune", "greedy", "write_run"]
 
 _SIDE = Path(__file__).resolve().parent / "gpt2_simple_side.py"
 
@@ -55,39 +55,12 @@ def write_run(
     longer = dict(weights) | {
         "transformer.wpe.weight": weights["transformer.wpe.weight"][positions]
     }
-    named = {_their_name(name): _their_shape(name, array) for name, array in longer.items()}
+    write_names(folder, architecture, tokens)
     arrays = folder / "weights.npz"
-    np.savez(arrays, **named)  # type: ignore[arg-type]  # it takes arrays by any name
-    hparams = {"n_vocab": architecture.vocabulary, "n_ctx": architecture.context}
-    hparams |= {"n_embd": architecture.width, "n_head": architecture.heads}
-    hparams |= {"n_layer": architecture.layers}
-    _side("make", folder, arrays, json.dumps(hparams), *factors)
+    np.savez(arrays, **longer)  # type: ignore[arg-type]  # it takes arrays by any name
+    _side("make", folder, arrays, *factors)
     arrays.unlink()
-    write_vocabulary(folder, tokens)
     return folder
-
-
-def write_vocabulary(folder: Path, tokens: Tokens) -> None:
-    """Write ``encoder.json`` and ``vocab.bpe``."""
-    encoder = {token: number for number, token in enumerate(tokens.tokens)}
-    (folder / "encoder.json").write_text(json.dumps(encoder), encoding="utf-8")
-    rows = ["#version: 0.2", *tokens.merges, ""]
-    (folder / "vocab.bpe").write_text("\n".join(rows), encoding="utf-8", newline="\n")
-
-
-def _their_name(ours: str) -> str:
-    """gpt-2-simple's name of a weight: ``h.0.attn.c_attn.weight`` is ``model/h0/attn/c_attn/w``."""
-    path = re.sub(r"^h\.(\d+)", r"h\1", ours.removeprefix("transformer.")).replace(".", "/")
-    if path in ("wte/weight", "wpe/weight"):
-        return f"model/{path.removesuffix('/weight')}"
-    matrix = "attn/" in path or "mlp/" in path
-    path = re.sub(r"/weight\Z", "/w" if matrix else "/g", path)
-    return "model/" + re.sub(r"/bias\Z", "/b", path)
-
-
-def _their_shape(ours: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A block's matrix is a convolution over one position."""
-    return array[None] if array.ndim == 2 and ".h." in ours else array
 
 
 def finetune(

@@ -1,13 +1,14 @@
 """What gpt-2-simple and TensorFlow do, for scripts and tests: in a process of its own.
 
-    python scripts/gpt2_simple_side.py make FOLDER WEIGHTS.npz '{"n_vocab": 262, ...}' 1 1.25
+    python scripts/gpt2_simple_side.py make FOLDER WEIGHTS.npz 1 1.25
     python scripts/gpt2_simple_side.py finetune MODELS/NAME RUNS/NAME ROWS.csv STEPS RATE
     python scripts/gpt2_simple_side.py greedy FOLDER COUNT < prompts.json > answers.json
 
-``make`` saves weights by gpt-2-simple's names, a state for every factor that they are multiplied
-with.  ``finetune`` is gpt-2-simple's own, from one folder into another.  ``greedy`` gives for every
-prompt its tokens and the likeliest ``COUNT`` behind it: by ``sample_sequence``, which gpt-2-simple
-generates with, and once more with all logits.  TensorFlow says on stderr what it likes.
+``make`` saves weights in a folder that has all else, a state for every factor that they are
+multiplied with.  ``finetune`` is gpt-2-simple's own, from one folder into another.  ``greedy``
+gives for every prompt its tokens and the likeliest ``COUNT`` behind it: by ``sample_sequence``,
+which gpt-2-simple generates with, and once more with all logits.  TensorFlow says on stderr what it
+likes.
 """
 
 import contextlib
@@ -21,20 +22,17 @@ from typing import Any
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
-def make(folder: Path, weights: Path, hparams: str, factors: Sequence[float]) -> None:
+def make(folder: Path, weights: Path, factors: Sequence[float]) -> None:
     """Save ``model-5`` with the first factor, ``model-10`` with the second, and so on."""
     import numpy as np
-    import tensorflow as tf
 
-    v1 = tf.compat.v1
-    with np.load(weights) as arrays, tf.Graph().as_default(), v1.Session() as session:
-        variables = {name: v1.get_variable(name, initializer=arrays[name]) for name in arrays}
-        saver = v1.train.Saver(max_to_keep=len(factors))
+    from model_server.checkpoint.gpt2_simple import read_sizes
+    from model_server.checkpoint.tensorflow_writing import write_state
+
+    with np.load(weights) as arrays:
         for place, factor in enumerate(factors, start=1):
-            for name, variable in variables.items():
-                variable.load(arrays[name] * np.float32(factor), session)
-            saver.save(session, str(folder / "model"), global_step=5 * place)
-    (folder / "hparams.json").write_text(hparams, encoding="utf-8")
+            scaled = {name: arrays[name] * np.float32(factor) for name in arrays}
+            write_state(folder, f"model-{5 * place}", scaled, read_sizes(folder))
 
 
 def finetune(model: Path, run: Path, rows: Path, steps: int, rate: float) -> None:
@@ -99,7 +97,7 @@ def main(words: Sequence[str]) -> None:
     with contextlib.redirect_stdout(sys.stderr):
         match verb:
             case "make":
-                make(Path(folder), Path(rest[0]), rest[1], [float(word) for word in rest[2:]])
+                make(Path(folder), Path(rest[0]), [float(word) for word in rest[1:]])
             case "finetune":
                 finetune(Path(folder), Path(rest[0]), Path(rest[1]), int(rest[2]), float(rest[3]))
             case "greedy":

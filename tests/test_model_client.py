@@ -144,6 +144,17 @@ async def test_a_request_carries_the_token_and_every_setting() -> None:
     }
 
 
+async def test_the_likeliest_first_tokens_come_where_they_are_asked_for() -> None:
+    top = [{"Juno": -0.5, "Bort": -1.5}, {":": -0.1}]
+    choice = ANSWER["choices"][0]
+    scored = choice | {"logprobs": choice["logprobs"] | {"top_logprobs": top}}
+    async with a_server() as server, a_client(lambda: server.address) as client:
+        server.answer = reply(200, ANSWER | {"choices": [scored]})
+        (completion,) = await client.complete(replace(REQUEST, alternatives=20))
+    assert server.heard[0][1]["logprobs"] == 20
+    assert dict(completion.first) == {"Juno": -0.5, "Bort": -1.5}
+
+
 async def test_a_total_of_tokens_is_asked_for_only_where_there_is_one() -> None:
     async with a_server() as server, a_client(lambda: server.address) as client:
         sampling = replace(REQUEST.sampling, max_total_tokens=60)

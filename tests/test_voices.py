@@ -1,6 +1,7 @@
 """From an ask to judged candidates: phrase, prompt, generator, filters."""
 
 import asyncio
+import math
 import threading
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 from fakes import FakeExtractor, FakeGenerator
 
 from botconvo.conversation.events import OrderId
-from botconvo.conversation.orders import Ask, PromptSource
+from botconvo.conversation.orders import Ask, Poll, PromptSource
 from botconvo.errors import VoiceError
 from botconvo.messages import MessageId
 from botconvo.personas import PersonaName, Sampling
@@ -227,3 +228,51 @@ async def test_the_filters_apply_to_everybody() -> None:
     generator = FakeGenerator(["Juno: no, mine", "Juno: @everyone look"])
     voice = CompanyVoice(TRANSCRIPT, ("Juno",), generator, Nothing())
     assert [c.verdict for c in (await voice.draft(ASK)).candidates] == ["unsafe", "unsafe"]
+
+
+# Who speaks next
+
+
+POLL = Poll(
+    id=OrderId("test:room/3/poll"),
+    personas=(BORT, PersonaName("Juno")),
+    context=(Line(name="Juno", argument="soup?"), Line(name="Jules", argument="ok")),
+)
+
+
+def likeliest(**shares: float) -> FakeGenerator:
+    """A model that finds these tokens that likely, and says the first of them."""
+    first = tuple((token, math.log(share)) for token, share in shares.items())
+    return FakeGenerator([Completion(text=first[0][0], finished=False, logprob=-1.0, first=first)])
+
+
+async def urge(generator: FakeGenerator, prompt_format: PromptFormat) -> float | None:
+    return await a_voice(generator, prompt_format=prompt_format).urge(POLL)
+
+
+async def test_an_urge_is_the_probability_of_the_personas_own_head_among_all_heads() -> None:
+    generator = likeliest(Juno=0.6, Bort=0.15, B=0.05, x=0.2)
+    assert await urge(generator, TRANSCRIPT) == pytest.approx(0.25)
+    request = generator.history[0]
+    assert request.prompt == "Juno: soup?\nJules: ok\n"
+    assert (request.n, request.sampling.max_tokens, request.alternatives) == (1, 1, 20)
+
+
+async def test_a_token_with_which_several_names_begin_counts_for_each_of_them_alike() -> None:
+    juno = PromptFormat(speaker="Juno")
+    everybody = likeliest(Ju=0.4, J=0.2, Jun=0.1, Bort=0.3)
+    assert await urge(everybody, juno) == pytest.approx(0.4)
+
+
+async def test_a_speaker_token_is_a_head_too_and_plain_words_have_none() -> None:
+    tokens = PromptFormat(kind="speaker_token", speaker="Bort", speakers=("Bort", "Juno"))
+    assert await urge(likeliest(**{"<Bort>": 0.25, "<Juno>": 0.5}), tokens) == pytest.approx(1 / 3)
+    assert await urge(FakeGenerator(), PromptFormat(kind="plain", speaker="Bort")) is None
+
+
+async def test_a_model_that_expects_nobody_who_is_here_cannot_tell() -> None:
+    assert await urge(likeliest(The=0.5, Bort=0.01), TRANSCRIPT) is None
+
+
+async def test_a_server_that_gives_no_alternatives_cannot_tell() -> None:
+    assert await urge(FakeGenerator(" Bort"), TRANSCRIPT) is None

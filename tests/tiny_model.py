@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_server.checkpoint.folder import describe_weights, write_checkpoint
-from model_server.checkpoint.gguf_files import write_gpt2, write_lora
+from model_server.checkpoint.gguf_adapter import write_lora
+from model_server.checkpoint.gguf_files import plan_gpt2, write_gpt2
 from model_server.checkpoint.manifest import Architecture, BaseReference, Consent, Manifest
 from model_server.checkpoint.tokens import END_OF_TEXT, Tokens, sha256_of, tokenizer_digest
 from model_server.prompt_format import PromptFormat
@@ -147,7 +148,9 @@ def make_tiny_checkpoint(folder: Path, persona: str = "Bort", seed: int = 0) -> 
     architecture = tiny_architecture(tokens)
     base_weights = base / "base-weights.gguf"
     adapter = folder / f"{persona.lower()}-adapter.gguf"
-    write_lora(adapter, tiny_deltas(architecture, seed=seed), alpha=8.0, architecture=architecture)
+    write_lora(
+        adapter, tiny_deltas(architecture, seed=seed), alpha=8.0, plan=plan_gpt2(architecture)
+    )
     manifest = Manifest(
         persona=persona,
         created=CREATED,

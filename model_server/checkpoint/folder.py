@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -234,10 +235,13 @@ def describe_weights(path: Path, kind: Literal["adapter", "full"]) -> Weights:
     return Weights(file=path.name, kind=kind, sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
-def write_checkpoint(folder: Path, manifest: Manifest, weights: Path) -> None:
+def write_checkpoint(
+    folder: Path, manifest: Manifest, weights: Path, *, beside: Iterable[Path] = ()
+) -> None:
     """Write a checkpoint folder with a copy of ``weights``; it appears whole or not at all.
 
-    An older version is moved to ``<folder>.previous``, in place of one that was there.
+    Copies of the files ``beside`` stand in it too, for training or for other programs.  An older
+    version is moved to ``<folder>.previous``, in place of one that was there.
 
     Raises:
         CheckpointError: the weights are not those of the manifest, or the disk refuses; what was
@@ -250,9 +254,10 @@ def write_checkpoint(folder: Path, manifest: Manifest, weights: Path) -> None:
         copy = partial / manifest.weights.file
         shutil.copyfile(weights, copy)
         _check_weights(copy, manifest.weights, folder / MANIFEST_NAME, hash_large=True)
+        others = [Path(shutil.copyfile(path, partial / path.name)) for path in beside]
         text = manifest.model_dump_json(indent=2) + "\n"
         (partial / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
-        for path in (copy, partial / MANIFEST_NAME, partial):
+        for path in (copy, *others, partial / MANIFEST_NAME, partial):
             sync(path)
         _swap(partial, folder)
     except OSError as error:

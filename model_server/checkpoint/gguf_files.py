@@ -1,19 +1,17 @@
-"""GPT-2 weights, tokenizers and LoRA adapters to and from GGUF, the format that llama.cpp serves.
+"""GPT-2's weights and tokenizer to and from GGUF, the format that llama.cpp serves.
 
 Weights go by their Hugging Face names (``transformer.h.0.attn.c_attn.weight``, linear layers
 stored input by output); in the file they carry llama.cpp's names and lie output by input.  This
 module knows nothing of manifests or folders, and neither torch nor transformers is needed.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
-import gguf
 import numpy as np
 
 from model_server.checkpoint.gguf_header import Header, read_header
+from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import (
     Array,
     Plan,
@@ -22,7 +20,6 @@ from model_server.checkpoint.gguf_writing import (
     Tensor,
     Wanted,
     write_model,
-    written_whole,
 )
 from model_server.checkpoint.manifest import Architecture
 from model_server.checkpoint.tokens import Tokens, sha256_of, tokenizer_digest, tokens_of
@@ -37,7 +34,6 @@ __all__ = [
     "tokenizer_digest",
     "tokens_of",
     "write_gpt2",
-    "write_lora",
 ]
 
 _LAYER_NORM_EPSILON = 1e-5  # of every published GPT-2 configuration
@@ -138,12 +134,7 @@ def read_gpt2(path: Path) -> tuple[dict[str, Array], Architecture, Tokens]:
     header = read_header(path)
     architecture, tokens = _architecture(path, header), tokens_of(path, header)
     _refuse_unusual(path, header)
-    data = np.memmap(path, mode="r", dtype=np.uint8)
-    weights = {}
-    for wanted in plan_gpt2(architecture).tensors:
-        array = _tensor(path, header, data, wanted.ours)
-        weights[wanted.theirs] = np.ascontiguousarray(array.T if wanted.transposed else array)
-    return weights, architecture, tokens
+    return dict(read_weights(path, plan_gpt2(architecture))), architecture, tokens
 
 
 def _architecture(path: Path, header: Header) -> Architecture:
@@ -171,62 +162,3 @@ def _refuse_unusual(path: Path, header: Header) -> None:
             f"{path}: is a GPT-2 with an output layer or a norm of its own, which can be served "
             "but not trained on; name another base"
         )
-
-
-def _tensor(path: Path, header: Header, data: Array, name: str) -> Array:
-    info = header.tensors.get(name)
-    if info is None or info.bytes is None:
-        raise CheckpointError(f"{path}: tensor {name} is missing or of an unknown type")
-    raw = np.asarray(data[info.start : info.start + info.bytes])
-    kind = gguf.GGMLQuantizationType(info.kind)
-    plain: Array = gguf.quants.dequantize(raw.reshape((*info.shape[:-1], -1)), kind)
-    return plain.reshape(info.shape).astype(np.float32)
-
-
-def write_lora(
-    path: Path,
-    deltas: Mapping[str, tuple[Array, Array]],
-    *,
-    alpha: float,
-    architecture: Architecture,
-    precision: Literal["f16", "f32"] = "f16",
-    name: str = "adapter",
-) -> None:
-    """Write a LoRA adapter: W' = W + alpha / rank * B @ A for each module of ``deltas``.
-
-    ``deltas`` maps a module (``transformer.h.0.attn.c_attn``) to A (rank, in) and B (out, rank).
-
-    Raises:
-        CheckpointError: a module or a shape does not belong to the architecture, or the disk
-            refuses.
-    """
-    writer = gguf.GGUFWriter(None, architecture.name)
-    writer.add_type(gguf.GGUFType.ADAPTER)
-    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
-    writer.add_name(name)
-    if not deltas:
-        raise CheckpointError(f"{path}: an adapter without a single module cannot be written")
-    for module, (a, b) in deltas.items():
-        ours = _adapter_name(module, a, b, architecture)
-        dtype = np.float16 if precision == "f16" else np.float32
-        writer.add_tensor(f"{ours}.lora_a", np.ascontiguousarray(a, dtype=dtype))
-        writer.add_tensor(f"{ours}.lora_b", np.ascontiguousarray(b, dtype=dtype))
-    with written_whole(path) as partial:
-        try:
-            writer.write_header_to_file(partial)
-            writer.write_kv_data_to_file()
-            writer.write_tensors_to_file()
-        finally:
-            writer.close()
-
-
-def _adapter_name(module: str, a: Array, b: Array, architecture: Architecture) -> str:
-    found = re.fullmatch(r"transformer\.h\.(\d+)\.(\w+\.\w+)", module)
-    if not found or found[2] not in _MODULES or int(found[1]) >= architecture.layers:
-        raise CheckpointError(
-            f"{module}: is no linear layer of this GPT-2; an adapter cannot hold it"
-        )
-    if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
-        raise CheckpointError(f"{module}: A {a.shape} and B {b.shape} do not share their rank")
-    return f"blk.{found[1]}.{_MODULES[found[2]]}.weight"

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from model_server.checkpoint.manifest import Architecture
 from model_server.checkpoint.tokens import ONE_SPACE_KEY, SENTENCEPIECE, Tokens, plain_kinds
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 
 __all__ = [
     "Array",
@@ -26,6 +26,7 @@ __all__ = [
     "Quantization",
     "Tensor",
     "Wanted",
+    "in_turns",
     "write_model",
     "written_whole",
 ]
@@ -218,7 +219,7 @@ def _blocks(tensor: Tensor, wanted: Wanted, kind: Quantization, source: str) -> 
         if wanted.transposed:
             part = part.T
         if wanted.heads:
-            part = part[_in_turns(rows, wanted.heads)]
+            part = part[in_turns(rows, wanted.heads)]
         part = np.ascontiguousarray(part, dtype=np.float32)
         if wanted.plus:
             part = part + np.float32(wanted.plus)
@@ -231,7 +232,7 @@ def _blocks(tensor: Tensor, wanted: Wanted, kind: Quantization, source: str) -> 
         yield gguf.quants.quantize(part, _TYPES[kind][0])
 
 
-def _in_turns(rows: int, heads: int) -> Array:
+def in_turns(rows: int, heads: int) -> Array:
     """Row numbers: first of a head's first half, first of its second half, second of the first."""
     order = np.arange(rows).reshape(heads, 2, rows // heads // 2)
     return order.swapaxes(1, 2).reshape(-1)
@@ -260,7 +261,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of ``path`` once all went well.
 
     Raises:
-        CheckpointError: the disk refuses; what was at ``path`` is as it was.
+        DiskError: the disk refuses; what was at ``path`` is as it was.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -273,8 +274,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path}: cannot be written: {error.strerror or error}; free some space and try again"
+        reason = error.strerror or str(error)
+        raise DiskError(
+            f"{path}: cannot be written: {reason}; free some space and try again", reason
         ) from None
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -1,13 +1,16 @@
 """``python -m model_server.checkpoint.tensorflow_weights FOLDER GGUF PRECISION``: only to convert.
 
 Reads the newest state of a run of gpt-2-simple with TensorFlow and writes it as GGUF.  It reports
-on stdout, a JSON object a row: how much is done, or what is wrong (and then ends with code 2).
-TensorFlow may say on stderr what it likes.
+on stdout, a JSON object a row: how much is done, or what is wrong (and then ends with code 2; of a
+disk that refuses, also why).  TensorFlow may say on stderr what it likes.
 """
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,32 +18,35 @@ from typing import Any, cast
 from model_server.checkpoint.conversion import Precision
 from model_server.checkpoint.gguf_files import write_gpt2
 from model_server.checkpoint.gguf_writing import Array, Tensor
-from model_server.checkpoint.gpt2_simple import Run, find_run, read_sizes, read_tokens
+from model_server.checkpoint.gpt2_simple import Run, find_run, read_sizes, read_tokens, variables_of
 from model_server.checkpoint.manifest import Architecture
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 
 __all__ = ["main"]
 
 _FAILED = 2
-_OUTER = {
-    "transformer.wte.weight": "wte",
-    "transformer.wpe.weight": "wpe",
-    "transformer.ln_f.weight": "ln_f/g",
-    "transformer.ln_f.bias": "ln_f/b",
-}
-_LAYERS = {"attn.c_attn": "w", "attn.c_proj": "w", "mlp.c_fc": "w", "mlp.c_proj": "w"}
-_NORMS = {"ln_1": "g", "ln_2": "g"}
-"""Modules of a block by their names in transformers, and what TensorFlow's weight is called."""
 
 
 def main() -> int:
     folder, weights, precision = sys.argv[1:]
+    threading.Thread(target=_await_parent, daemon=True).start()
     try:
         _write(Path(folder), Path(weights), cast(Precision, precision))
+    except DiskError as error:
+        _report(error=str(error), disk=error.reason)
+        return _FAILED
     except CheckpointError as error:
         _report(error=str(error))
         return _FAILED
     return 0
+
+
+def _await_parent() -> None:
+    """End at once when stdin does: whoever wanted the weights is gone, however it ended."""
+    with suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os._exit(_FAILED)
 
 
 def _report(**facts: str | int) -> None:
@@ -50,6 +56,7 @@ def _report(**facts: str | int) -> None:
 def _write(folder: Path, weights: Path, precision: Precision) -> None:
     run, architecture = find_run(folder), read_sizes(folder)
     tokens = read_tokens(folder, architecture.vocabulary)
+    _report(done=0, total=1)  # TensorFlow takes seconds to load
     write_gpt2(
         weights,
         _Stored(run, architecture),
@@ -74,29 +81,6 @@ class _Percent:
             _report(done=done, total=total)
 
 
-def _wanted(a: Architecture) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """By the name in transformers, TensorFlow's name and the shape; a matrix has a 1 in front."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "wte": (a.vocabulary, a.width),
-        "wpe": (a.context, a.width),
-        "attn.c_attn": (1, a.width, 3 * a.width),
-        "attn.c_proj": (1, a.width, a.width),
-        "mlp.c_fc": (1, a.width, 4 * a.width),
-        "mlp.c_proj": (1, 4 * a.width, a.width),
-    }
-    wanted = {
-        theirs: (f"model/{name}", shapes.get(name, (a.width,))) for theirs, name in _OUTER.items()
-    }
-    for layer in range(a.layers):
-        for module, letter in (_LAYERS | _NORMS).items():
-            shape = shapes.get(module, (a.width,))
-            ours = f"model/h{layer}/{module.replace('.', '/')}"
-            theirs = f"transformer.h.{layer}.{module}"
-            wanted[f"{theirs}.weight"] = (f"{ours}/{letter}", shape)
-            wanted[f"{theirs}.bias"] = (f"{ours}/b", shape[-1:])
-    return wanted
-
-
 @dataclass(frozen=True, slots=True)
 class _Variable:
     """A tensor of TensorFlow's, read when its rows are asked for."""
@@ -115,7 +99,7 @@ class _Stored(Mapping[str, Tensor]):
     def __init__(self, run: Run, architecture: Architecture) -> None:
         self._run = run
         self._reader = _open(run)
-        self._wanted = _wanted(architecture)
+        self._wanted = variables_of(architecture)
         self._last: tuple[str, Array] | None = None
         self._check(architecture.layers)
 
@@ -169,7 +153,7 @@ def _open(run: Run) -> Any:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise CheckpointError(
             f"TensorFlow cannot be loaded ({reason}); "
-            "pip install --force-reinstall 'botconvo[tensorflow]'"
+            'pip install --force-reinstall "botconvo[tensorflow]"'
         ) from None
     try:
         return tensorflow.train.load_checkpoint(str(run.folder / run.state))

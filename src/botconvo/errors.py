@@ -6,6 +6,7 @@
      ├─ ConsentError              nobody agreed, or not to this
      ├─ CorpusError               too little, or nothing, to train on
      ├─ TrainingError             a training run that cannot go on
+     ├─ PackError                 what travels to another computer, or comes back from it
      ├─ StoreError                the project's database
      ├─ OutputError               a file that was asked for and cannot be written
      ├─ PhraseError               the noun-phrase pipeline (phrases.py)
@@ -23,6 +24,7 @@ __all__ = [
     "CorpusError",
     "ImportFailed",
     "OutputError",
+    "PackError",
     "PlatformError",
     "StoreError",
     "TrainingError",
@@ -52,6 +54,10 @@ class CorpusError(BotConvoError):
 
 class TrainingError(BotConvoError):
     """A training run cannot start or go on."""
+
+
+class PackError(BotConvoError):
+    """A pack or a trained archive is torn, foreign, or older than what is there."""
 
 
 class StoreError(BotConvoError):

@@ -44,6 +44,8 @@ class Attachment:
 
     kind: Literal["photo", "video", "file"]
     name: str
+    description: str = ""
+    """What it shows, where somebody has said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

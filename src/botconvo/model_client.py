@@ -97,7 +97,7 @@ def _body(request: GenerateRequest) -> CompletionRequest:
         n=request.n,
         stop=list(request.stop),
         seed=request.seed,
-        logprobs=0,
+        logprobs=request.alternatives,
         **{name: value for name, value in given.items() if value is not None},
     )
 
@@ -108,4 +108,10 @@ def _completion(choice: Choice) -> Completion:
         text=choice.text,
         finished=choice.finish_reason != "length",
         logprob=sum(scores) / len(scores) if scores else None,
+        first=_first(choice),
     )
+
+
+def _first(choice: Choice) -> tuple[tuple[str, float], ...]:
+    places = choice.logprobs.top_logprobs if choice.logprobs is not None else None
+    return tuple(places[0].items()) if places else ()

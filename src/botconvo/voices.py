@@ -4,6 +4,7 @@ Training renders its prompts with the same ``PromptFormat``; a golden test holds
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from random import Random
 from typing import Protocol
 
 from botconvo.conversation.events import Candidate
-from botconvo.conversation.orders import Ask
+from botconvo.conversation.orders import Ask, Poll
+from botconvo.personas import Sampling
 from botconvo.phrases import classic_sentence, pick_classic_phrase, pick_phrase
 from botconvo.ports import Completion, GenerateRequest, PhraseExtractor, TextFilter, TextGenerator
 from botconvo.safety.judging import judge, judge_anybody, judge_plain
@@ -19,6 +21,13 @@ from botconvo.transcript.grammar import print_line
 from model_server.prompt_format import PromptFormat
 
 __all__ = ["CloneVoice", "CompanyVoice", "Draft", "Voice"]
+
+
+_ONE_TOKEN = Sampling(temperature=1.0, top_k=0, top_p=1.0, repetition_penalty=1.0, max_tokens=1)
+_ALTERNATIVES = 20
+"""The most that OpenAI's completions API and our server give."""
+_LEAST = 0.02
+"""A model that gives less to all names together has not learned who speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,14 @@ class Draft:
 class Voice(Protocol):
     async def draft(self, ask: Ask) -> Draft:
         """
+        Raises:
+            VoiceError: the model behind it gave no usable answer.
+        """
+        ...
+
+    async def urge(self, poll: Poll) -> float | None:
+        """How likely its model finds it that its persona has the next line; None: it cannot tell.
+
         Raises:
             VoiceError: the model behind it gave no usable answer.
         """
@@ -69,6 +86,26 @@ class CloneVoice:
             latency_ms=latency_ms,
         )
 
+    async def urge(self, poll: Poll) -> float | None:
+        """See ``Voice``."""
+        head = self._format.head(self._format.speaker)
+        if head is None:
+            return None
+        request = GenerateRequest(
+            prompt=self._format.render(_rows(poll), open=False),
+            n=1,
+            stop=(),
+            sampling=_ONE_TOKEN,
+            seed=0,
+            alternatives=_ALTERNATIVES,
+        )
+        completions = await self._generator.complete(request)
+        if not completions or not completions[0].first:
+            return None
+        names = {line.name for line in poll.context} | set(poll.personas)
+        others = {self._format.head(name) or "" for name in names} - {head}
+        return _share(head, others, completions[0].first)
+
     def _phrase(self, ask: Ask) -> str | None:
         if not ask.phrase_from:
             return None
@@ -103,9 +140,29 @@ class CompanyVoice:
             latency_ms=latency_ms,
         )
 
+    async def urge(self, poll: Poll) -> float | None:
+        """It speaks as everybody."""
+        return None
 
-def _rows(ask: Ask) -> list[str]:
-    return [print_line(line) for line in ask.context]
+
+def _rows(asked: Ask | Poll) -> list[str]:
+    return [print_line(line) for line in asked.context]
+
+
+def _share(head: str, others: Collection[str], first: Sequence[tuple[str, float]]) -> float | None:
+    """The probability that a line begins with ``head`` if it begins with that or one of ``others``.
+
+    It is read off the likeliest tokens of its first place.  A token with which several heads begin
+    counts for each of them alike.  None where the model expects nobody who is here.
+    """
+    own = anybody = 0.0
+    for token, logprob in first:
+        letters = token.strip()
+        begun = sum(other.startswith(letters) for other in (head, *others)) if letters else 0
+        if begun:
+            anybody += math.exp(logprob)
+            own += math.exp(logprob) / begun if head.startswith(letters) else 0.0
+    return own / anybody if anybody >= _LEAST else None
 
 
 async def _complete(

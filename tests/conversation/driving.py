@@ -8,7 +8,20 @@ from botconvo.conversation import events as ev
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners, manners
-from botconvo.conversation.orders import Ask, Cancel, Order, Post, React, Say, Type, Wait
+from botconvo.conversation.orders import (
+    Ask,
+    Cancel,
+    Keep,
+    Order,
+    Poll,
+    Post,
+    React,
+    Say,
+    Submit,
+    Type,
+    Wait,
+    Withdraw,
+)
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
@@ -18,7 +31,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-Wanted = TypeVar("Wanted", Ask, Cancel, Post, Type)
+Wanted = TypeVar("Wanted", Ask, Cancel, Keep, Poll, Post, Submit, Type, Withdraw)
 Says = Callable[[Ask], Sequence[str]]
 
 
@@ -29,7 +42,10 @@ def words_of_their_own(ask: Ask) -> Sequence[str]:
 
 
 class Play:
-    """Drives one conversation and remembers all its orders and posts."""
+    """Drives one conversation and remembers all its orders and posts.
+
+    A preset's name stands for a channel without people other than the owner.
+    """
 
     def __init__(
         self,
@@ -38,19 +54,23 @@ class Play:
         seed: int = 1,
         says: Says = words_of_their_own,
         opened: bool = True,
+        approval: timedelta | None = None,
     ) -> None:
         self.now = START
         self.says = says
         self.orders: list[Order] = []
         self.posts: list[Post] = []
         self.asks: list[Ask] = []
+        self.run = ""
+        self.longest_run = self._clone_run = 0
         self._heard = 0
         self.talk = Conversation(
             CHANNEL,
-            manners(preset) if isinstance(preset, str) else preset,
+            manners(preset).unattended() if isinstance(preset, str) else preset,
             personas or (JUNO, MAREK, TILLY),
             seed=seed,
             people=People(),
+            approval=approval,
         )
         if opened:
             self.talk.receive(ev.Opened())
@@ -94,7 +114,7 @@ class Play:
                 self.answer(order, *self.says(order))
             case Post():
                 self.out(order)
-            case Type() | Cancel():
+            case Type() | Cancel() | Submit() | Withdraw():
                 pass
         return True
 
@@ -113,11 +133,13 @@ class Play:
         )
 
     def out(self, post: Post) -> None:
+        self._clone_run += 1
+        self.longest_run = max(self.longest_run, self._clone_run)
         message = None
         if isinstance(post.act, Say):
             author = Author(id=AuthorId(f"clone:{post.persona}"), name=post.persona, kind="clone")
             message = Message(
-                id=MessageId(f"{CHANNEL}/{post.id}"),
+                id=MessageId(f"{CHANNEL}/{self.run}{post.id}"),
                 channel=CHANNEL,
                 author=author,
                 text=post.act.text,
@@ -129,6 +151,7 @@ class Play:
         self, text: str, name: str = "Ann", *, id: str | None = None, reply_to: str | None = None
     ) -> Message:
         self._heard += 1
+        self._clone_run = 0
         message = Message(
             id=MessageId(id or f"{CHANNEL}/heard{self._heard}"),
             channel=CHANNEL,
@@ -139,6 +162,9 @@ class Play:
         )
         self.talk.receive(ev.Heard(message=message))
         return message
+
+    def steer(self, steer: ev.Steer) -> None:
+        self.talk.receive(ev.Steered(steer=steer))
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

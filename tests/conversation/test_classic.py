@@ -16,7 +16,7 @@ from botconvo.conversation.manners import PRESETS
 from botconvo.conversation.orders import Ask, Cancel, Post, PromptSource, Wait
 from botconvo.personas import Sampling
 
-CLASSIC = PRESETS["classic"]
+CLASSIC = PRESETS["classic"].unattended()
 SEEDS = st.integers(0, 2**32 - 1)
 few = settings(max_examples=25, deadline=None)
 

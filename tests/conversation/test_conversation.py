@@ -12,7 +12,7 @@ from botconvo.conversation.manners import PRESETS, Manners, manners
 from botconvo.conversation.orders import Ask, Cancel, Post, PromptSource, React, Say, Type, Wait
 from botconvo.transcript.grammar import Command, parse_line
 
-GROUP = PRESETS["group-chat"]
+GROUP = PRESETS["group-chat"].unattended()
 
 
 def test_the_same_seed_gives_the_same_talk() -> None:
@@ -43,7 +43,7 @@ def test_every_order_is_given_once() -> None:
 
 
 def test_the_first_turn_starts_a_topic_and_later_ones_take_up_the_last_message() -> None:
-    play = Play(preset=manners("group-chat", {"fresh_share": 0.0}))
+    play = Play(preset=manners("group-chat", {"fresh_share": 0.0}).unattended())
     posts = play.posts_made(6)
     assert play.asks[0].source is PromptSource.FRESH
     assert play.asks[0].context[-1].command is Command.INIT
@@ -52,7 +52,7 @@ def test_the_first_turn_starts_a_topic_and_later_ones_take_up_the_last_message()
 
 
 def test_a_topic_that_has_gone_on_for_long_is_followed_by_another() -> None:
-    play = Play(preset=manners("group-chat", {"fresh_share": 0.0, "fresh_after": 5}))
+    play = Play(preset=manners("group-chat", {"fresh_share": 0.0, "fresh_after": 5}).unattended())
     play.posts_made(12)
     fresh = [i for i, ask in enumerate(play.asks) if ask.source is PromptSource.FRESH]
     assert fresh == [0, 5, 10]
@@ -70,7 +70,7 @@ def test_a_person_is_answered_next() -> None:
 
 
 def test_a_person_need_not_wait_for_the_gap_to_end() -> None:
-    play = Play(preset=manners("group-chat", {"gap_s": (500.0, 500.0)}))
+    play = Play(preset=manners("group-chat", {"gap_s": (500.0, 500.0)}).unattended())
     play.posts_made(1)
     play.next()
     before = play.now
@@ -80,7 +80,7 @@ def test_a_person_need_not_wait_for_the_gap_to_end() -> None:
 
 
 def test_a_person_who_wrote_during_a_post_need_not_wait_for_the_gap_either() -> None:
-    play = Play(preset=manners("group-chat", {"gap_s": (500.0, 500.0)}))
+    play = Play(preset=manners("group-chat", {"gap_s": (500.0, 500.0)}).unattended())
     post = play.until(Post)
     heard = play.person_says("hello?")
     before = play.now
@@ -90,7 +90,7 @@ def test_a_person_who_wrote_during_a_post_need_not_wait_for_the_gap_either() -> 
 
 
 def test_people_who_write_without_a_pause_do_not_put_an_answer_off_for_ever() -> None:
-    play = Play(preset=manners("group-chat", {"answer_s": (1.0, 1.0), "hush_s": 0.0}))
+    play = Play(preset=manners("group-chat", {"answer_s": (1.0, 1.0), "hush_s": 0.0}).unattended())
     play.posts_made(1)
     for _ in range(30):
         play.person_says("and another thing")
@@ -126,7 +126,9 @@ def test_the_persona_that_a_person_replies_to_answers() -> None:
 
 
 def test_a_clone_that_names_another_usually_gives_it_the_turn() -> None:
-    play = Play(preset=manners("group-chat", {"named_speaker": 1.0, "fresh_share": 0.0}))
+    play = Play(
+        preset=manners("group-chat", {"named_speaker": 1.0, "fresh_share": 0.0}).unattended()
+    )
     play.says = lambda ask: [f"{'Marek' if ask.persona != 'Marek' else 'Juno'} number {ask.seed}"]
     speakers = [name for name, _ in said(play.posts_made(9))]
     assert speakers[1:] == ["Marek" if name != "Marek" else "Juno" for name in speakers[:-1]]

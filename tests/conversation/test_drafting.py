@@ -94,10 +94,11 @@ def test_the_prompt_holds_the_lines_that_a_live_talk_would_have() -> None:
     """Byte for byte, with the drop of old lines in blocks: one code renders both."""
     rows = [f"{'Sam' if number % 3 else 'Juno'}: line number {number}" for number in range(40)]
     chat = said(*rows)
-    endless = manners("group-chat", {"fresh_share": 0.0, "fresh_after": 100})
+    endless = manners("group-chat", {"fresh_share": 0.0, "fresh_after": 100}).unattended()
     live = Conversation(ROOM, endless, [JUNO], seed=1, people=People(), kept=chat.messages[:-1])
     live.receive(Opened())
-    live.receive(Heard(message=replace(chat.messages[-1], author=chat.messages[1].author)))
+    last = replace(chat.messages[-1], author=chat.messages[1].author, channel=ROOM)
+    live.receive(Heard(message=last))
     order = live.next(NOON)
     while not isinstance(order, Ask):
         order = live.next(order.until)  # type: ignore[union-attr,arg-type]

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import botconvo.platforms.web
+from botconvo.conversation import events as ev
 from botconvo.conversation.events import (
     Event,
     Heard,
@@ -32,6 +33,7 @@ from botconvo.conversation.events import (
     Step,
     TypingSeen,
 )
+from botconvo.conversation.noted import RefusedText
 from botconvo.conversation.orders import PromptSource, React, Say, Trace
 from botconvo.errors import PlatformError
 from botconvo.messages import ChannelId, Message, MessageId
@@ -39,12 +41,21 @@ from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
 from botconvo.platforms.web.app import MAX_BODY, TOKEN_HEADER
 from botconvo.platforms.web.live import MAX_WATCHERS, TOO_MANY, WRONG_TOKEN
-from botconvo.ports import ShownMessage, ShownReaction, ShownRemoval, ShownTyping
+from botconvo.ports import (
+    Answer,
+    Lines,
+    Removed,
+    ShownMessage,
+    ShownReaction,
+    ShownRemoval,
+    ShownTyping,
+)
 
 CHANNEL = ChannelId("web:general")
 ELSEWHERE = ChannelId("console:main")
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+ESCAPES = "\x1b[2J"
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 PAGE = Path(botconvo.platforms.web.__file__).parent / "page"
 
@@ -458,6 +469,60 @@ async def test_the_reins_are_pulled_in_the_channel_that_is_named(visit: Visit) -
         assert answer.json() == {"said": f"{type(steer).__name__} done."}
         pulled = visit.controls.steered[-1]
         assert (pulled.channel, pulled.steer, pulled.by) == (ELSEWHERE, steer, "the page")
+
+
+async def test_all_reins_are_within_reach_of_the_page(visit: Visit) -> None:
+    line, order = MessageId("web:general/1"), ev.OrderId("x")
+    pulls: list[tuple[dict[str, object], Steer | ev.Ruling]] = [
+        ({"steer": "mute", "persona": "Juno"}, ev.Mute(persona=JUNO)),
+        ({"steer": "unmute", "persona": "Juno"}, ev.Unmute(persona=JUNO)),
+        ({"steer": "reset"}, ev.Reset()),
+        ({"steer": "approve", "order": "x"}, ev.Approve(order=order)),
+        ({"steer": "reject", "order": "x"}, ev.Reject(order=order)),
+        ({"steer": "refuse", "order": "x"}, ev.Reject(order=order, for_good=True)),
+        ({"steer": "delete", "message": line}, ev.Delete(message=line)),
+        ({"steer": "star", "message": line}, ev.Star(message=line)),
+        ({"steer": "drop", "message": line}, ev.Drop(message=line)),
+        ({"steer": "allow", "number": 3}, ev.Allow(number=3)),
+    ]
+    for body, steer in pulls:
+        assert (await visit.ask("/api/steer", body | {"channel": CHANNEL})).status_code == 200
+        assert visit.controls.steered[-1].steer == steer
+
+
+async def test_a_topic_is_what_the_visitor_said_in_the_channel_that_is_steered(
+    visit: Visit,
+) -> None:
+    visit.controls.open(ELSEWHERE)
+    body = {"channel": ELSEWHERE, "steer": "topic", "text": " soup ", "name": "Ann"}
+    assert (await visit.ask("/api/steer", body)).status_code == 200
+    steer = visit.controls.steered[-1].steer
+    assert isinstance(steer, ev.SetTopic)
+    assert (steer.message.text, steer.message.author.name) == ("soup", "Ann")
+    assert steer.message.channel == ELSEWHERE
+    for wrong in ({"text": " "}, {"text": "soup", "name": "Juno"}, {"text": "x" * 2001}):
+        assert (await visit.ask("/api/steer", body | wrong)).status_code == 400
+
+
+async def test_lines_of_every_channel_are_asked_for_and_come_as_harmless_text(
+    visit: Visit,
+) -> None:
+    refused = RefusedText(
+        number=3, text=f"a{ESCAPES}", channel=ELSEWHERE, persona="Juno", by=ESCAPES, at=NOW
+    )
+    visit.controls.answers[Removed] = Answer(text="", refused=(refused,))
+    answer = await visit.ask("/api/lines", {"channel": CHANNEL})
+    assert set(visit.controls.queries) == {
+        Removed(everywhere=True),
+        Lines(kind="favourite", everywhere=True),
+        Lines(kind="saved", everywhere=True),
+    }
+    (row,) = answer.json()["removed"]
+    assert (row["number"], row["channel"], row["author"]["name"]) == (3, ELSEWHERE, "Juno")
+    assert "\x1b" not in answer.text
+    assert "\\u001b" not in answer.text
+    assert answer.json()["favourites"] == answer.json()["saved"] == []
+    assert (await visit.http.post("/api/lines", json={"channel": CHANNEL})).status_code == 401
 
 
 async def test_what_cannot_be_steered_is_said(visit: Visit) -> None:

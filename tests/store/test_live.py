@@ -11,7 +11,9 @@ import pytest
 from builders import CHANNEL, NOON, a_message, a_reaction, an_author
 
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
-from botconvo.messages import ChannelId
+from botconvo.conversation.orders import Budget
+from botconvo.messages import Attachment, ChannelId
+from botconvo.personas import PersonaName
 from botconvo.store import LIVE_KEPT, STORE_NAME, Claimed, Refused, Store
 
 BORT = PersonId("p-aaaaaaaaaa")
@@ -45,6 +47,13 @@ def test_the_last_messages_come_back_oldest_first(store: Store) -> None:
     store.record_live(a_message("elsewhere", channel="web:other"))
     assert store.recent_live(ChannelId(CHANNEL), 10) == tuple(messages)
     assert store.recent_live(ChannelId(CHANNEL), 2) == tuple(messages[1:])
+
+
+def test_what_a_picture_shows_comes_back(store: Store) -> None:
+    shown = Attachment(kind="photo", name="photo.png", description="a lamp")
+    message = replace(a_message(attachments=["video"]), attachments=(shown,))
+    store.record_live(message)
+    assert store.recent_live(message.channel, 1) == (message,)
 
 
 def test_an_edit_takes_the_place_of_what_was_said(store: Store) -> None:
@@ -128,3 +137,50 @@ def test_old_claims_are_let_go(store: Store) -> None:
     store.claim(WEB, "1", None, NOON)
     store.purge_live(NOON + LIVE_KEPT + timedelta(seconds=1))
     assert isinstance(store.claim(WEB, "1", None, NOON), Claimed)
+
+
+# The budget of a channel
+
+
+def a_budget(limit: int = 2) -> Budget:
+    return Budget(limit=limit, since=NOON, until=NOON + timedelta(days=1))
+
+
+def test_a_channel_takes_no_more_posts_a_day_than_its_budget_over_restarts(store: Store) -> None:
+    assert isinstance(store.claim(WEB, "1", None, NOON, a_budget()), Claimed)
+    with Store.open(store.path) as again:
+        assert isinstance(again.claim(WEB, "2", None, NOON, a_budget()), Claimed)
+        refused = again.claim(WEB, "3", None, NOON, a_budget())
+    assert refused == Refused(reason="enough for today", until=NOON + timedelta(days=1))
+    other = ChannelId("web:other")
+    assert isinstance(store.claim(other, "3", None, NOON, a_budget()), Claimed)
+
+
+def test_what_was_not_posted_and_what_was_posted_yesterday_costs_nothing(store: Store) -> None:
+    store.claim(WEB, "yesterday", None, NOON - timedelta(seconds=1))
+    claim = store.claim(WEB, "1", None, NOON, a_budget(1))
+    assert isinstance(claim, Claimed)
+    store.release(claim)
+    assert isinstance(store.claim(WEB, "2", None, NOON, a_budget(1)), Claimed)
+
+
+def test_of_many_that_ask_at_once_no_more_get_a_claim_than_the_budget_has(store: Store) -> None:
+    together = Barrier(4)
+
+    def ask(number: int) -> bool:
+        with Store.open(store.path) as mine:
+            together.wait()
+            return isinstance(mine.claim(WEB, str(number), None, NOON, a_budget()), Claimed)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(ask, range(4))) == 2
+
+
+def test_who_is_away_is_remembered_by_channel(store: Store) -> None:
+    juno, marek = PersonaName("Juno"), PersonaName("Marek")
+    store.save_away(WEB, {juno: NOON, marek: NOON + timedelta(hours=1)})
+    store.save_away(ChannelId(CHANNEL), {juno: NOON})
+    store.save_away(WEB, {marek: NOON})
+    with Store.open(store.path) as again:
+        assert again.away(WEB) == {marek: NOON}
+        assert again.away(ChannelId(CHANNEL)) == {juno: NOON}

@@ -10,6 +10,7 @@ if not EXTRA_IS_THERE:
     collect_ignore_glob = [
         "test_bases.py",
         "test_clone.py",
+        "test_families.py",
         "test_command.py",
         "test_hub.py",
         "test_measure_clones.py",

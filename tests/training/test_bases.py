@@ -2,20 +2,27 @@
 
 import json
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from caches import inside
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_model import make_tiny_base, tiny_weights
+from tiny_model import make_tiny_base, make_tiny_checkpoint, tiny_weights
+from training.full_disk import full_disk
 from training.toy import TINY, TOKENS
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from botconvo.errors import TrainingError
 from botconvo.training.bases import build_tokenizer, open_base
 from model_server.checkpoint.folder import load_checkpoint
-from model_server.checkpoint.gguf_files import read_gpt2, write_lora
+from model_server.checkpoint.gguf_files import read_gpt2
+from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.placing import alone_in
 from model_server.engine import EngineSettings, LlamaEngine
 from model_server.errors import CheckpointError
 
@@ -54,18 +61,21 @@ def test_a_typed_end_of_text_is_plain_text_in_training(engine: LlamaEngine) -> N
     assert ids == engine.tokenize("<|endoftext|>")
 
 
-def hugging_face_folder(folder: Path, **changes: object) -> Path:
+def hugging_face_folder(
+    folder: Path, *, architecture: Architecture = TINY, **changes: object
+) -> Path:
     """The tiny weights as transformers saves them, with a fast tokenizer beside."""
     folder.mkdir(parents=True)
     config = GPT2Config(
-        vocab_size=TINY.vocabulary,
-        n_positions=TINY.context,
-        n_embd=TINY.width,
-        n_layer=TINY.layers,
-        n_head=TINY.heads,
+        vocab_size=architecture.vocabulary,
+        n_positions=architecture.context,
+        n_embd=architecture.width,
+        n_layer=architecture.layers,
+        n_head=architecture.heads,
     )
     model = GPT2LMHeadModel(config)
-    tensors = {name: torch.from_numpy(array) for name, array in WEIGHTS.items()}
+    drawn = WEIGHTS if architecture == TINY else tiny_weights(architecture, TOKENS)
+    tensors = {name: torch.from_numpy(array) for name, array in drawn.items()}
     model.load_state_dict(tensors | {"lm_head.weight": tensors["transformer.wte.weight"]})
     model.save_pretrained(folder)
     tokenizer = build_tokenizer(TOKENS)
@@ -115,7 +125,7 @@ def test_the_bundled_base_is_named_by_its_digest_alone(tiny_base: Path, tmp_path
 def refusal(folder: Path, tmp_path: Path) -> str:
     with pytest.raises((TrainingError, CheckpointError)) as caught:
         open_base(folder, bases=tmp_path / "bases")
-    assert not (tmp_path / "bases").exists()
+    assert not (tmp_path / "bases").exists() or inside(tmp_path / "bases") == []
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -126,11 +136,13 @@ def test_no_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     assert "--base FOLDER" in refusal(tmp_path, tmp_path)
+    (tmp_path / "hparams.json").write_text("{}", encoding="utf-8")
+    assert "train on it with --engine gpt-2-simple" in refusal(tmp_path, tmp_path)
 
 
 def test_another_kind_of_model_is_one_line(tmp_path: Path) -> None:
-    folder = hugging_face_folder(tmp_path / "m", model_type="llama")
-    assert "is a llama" in refusal(folder, tmp_path)
+    folder = hugging_face_folder(tmp_path / "m", model_type="opt")
+    assert "is a opt; models that can be served: gpt2, llama" in refusal(folder, tmp_path)
 
 
 def test_a_gpt2_with_other_mathematics_is_refused(tmp_path: Path) -> None:
@@ -149,19 +161,37 @@ def test_a_torn_folder_is_one_line(tmp_path: Path) -> None:
     assert "has no model.safetensors" in refusal(folder, tmp_path)
 
 
-def test_what_can_be_served_but_not_trained_on_is_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m")
+    with full_disk(20_000):
+        line = refusal(folder, tmp_path)
+    assert line.startswith(f"base m: cannot be converted into {tmp_path / 'bases'}: ")
+
+
+def test_whoever_converts_the_same_at_once_waits_for_the_other(tmp_path: Path) -> None:
+    folder, bases = hugging_face_folder(tmp_path / "m"), tmp_path / "bases"
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as threads:
+        with alone_in(bases, lambda: None):
+            both = [
+                threads.submit(open_base, folder, bases=bases, say=said.append) for _ in range(2)
+            ]
+            deadline, pause = time.monotonic() + 20, threading.Event()
+            while sum("waiting" in line for line in said) < 2:
+                assert time.monotonic() < deadline, said
+                pause.wait(0.01)
+        assert both[0].result() == both[1].result()
+    assert sum("is missing" in line for line in said) == 1, "of the one that converted it"
+    assert inside(bases) == ["m"]
+
+
+def test_a_base_without_what_it_was_converted_with_is_one_line(tmp_path: Path) -> None:
+    """As somebody's own GGUF file with a manifest is."""
     folder = hugging_face_folder(tmp_path / "norm", layer_norm_epsilon=1e-3)
-    path = open_base(folder, bases=tmp_path / "bases").checkpoint.base_path
+    base = open_base(folder, bases=tmp_path / "bases")
+    (base.checkpoint.folder / "config.json").unlink()
     with pytest.raises(CheckpointError, match="can be served but not trained on"):
-        read_gpt2(path)
-    folder = hugging_face_folder(tmp_path / "tokens")
-    parsed = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    digits = {"type": "Digits", "individual_digits": True}
-    steps = [digits, parsed["pre_tokenizer"]]
-    parsed["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": steps}
-    (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
-    with pytest.raises(TrainingError, match="reads text in another way than a GPT-2"):
-        open_base(folder, bases=tmp_path / "bases")
+        read_gpt2(base.checkpoint.base_path)
 
 
 def test_tags_stay_whole_in_training_as_in_the_engine(tmp_path: Path) -> None:
@@ -200,16 +230,6 @@ def test_a_torn_base_is_refused(tmp_path: Path) -> None:
     assert "weights.bytes" in refusal(folder, tmp_path)
 
 
-def test_a_clone_is_no_base(tmp_path: Path, tiny_base: Path) -> None:
-    folder = shutil.copytree(tiny_base, tmp_path / "clone")
-    deltas = {
-        "transformer.h.0.attn.c_attn": (
-            torch.zeros(2, TINY.width).numpy(),
-            torch.zeros(3 * TINY.width, 2).numpy(),
-        )
-    }
-    write_lora(folder / "adapter.gguf", deltas, alpha=4, architecture=TINY)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["weights"] |= {"kind": "adapter", "file": "adapter.gguf"}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert "is a clone's adapter" in refusal(folder, tmp_path)
+def test_a_clone_is_no_base(tmp_path: Path) -> None:
+    clone = make_tiny_checkpoint(tmp_path / "clones")
+    assert "is a clone of Bort; name the base that" in refusal(clone, tmp_path)

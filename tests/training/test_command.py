@@ -1,5 +1,6 @@
 """``botconvo train`` as it is typed: consent first, plain words, and Ctrl-C that loses nothing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from builders import NOON, an_author
+from fake_hub import fake_hub
+from tiny_hugging_face import make_folder
 from training.toy import toy_messages
 
 from botconvo.cli.train import command
@@ -64,6 +67,60 @@ def test_a_friend_who_agreed_is_cloned_and_configured(
     assert tomllib.loads(text)["personas"] == [{"name": "Bort", "checkpoint": "checkpoints/bort"}]
 
 
+def test_whole_weights_are_a_clone_without_a_base(
+    tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = a_project(tmp_path / "p")
+    words = ["--method", "full", "--save-as", "f16", "--learning-rate", "3e-3", "--epochs", "1"]
+    command.main(
+        ["Bort", "--project", str(project), "--base", str(tiny_base), *words],
+        standalone_mode=False,
+    )
+    checkpoint = load_checkpoint(project / "checkpoints" / "bort")
+    assert (checkpoint.manifest.weights.kind, checkpoint.adapter_path) == ("full", None)
+    assert checkpoint.manifest.training["save_as"] == "f16"
+    assert checkpoint.manifest.training["method"] == "full"
+    assert [path.name for path in sorted(checkpoint.folder.iterdir())] == [
+        "manifest.json",
+        "model.gguf",
+    ]
+    assert "held-out loss" in capsys.readouterr().out
+
+
+def test_a_small_llama_of_the_hub_is_fetched_converted_and_trained_on(tmp_path: Path) -> None:
+    """As ``--base HuggingFaceTB/SmolLM2-135M``; what cannot be used is one line and code 2."""
+    source = make_folder(tmp_path / "source", "smollm")
+    files = {path.name: path.read_bytes() for path in source.iterdir()}
+    config = json.loads(files["config.json"])
+    opt = files | {"config.json": json.dumps(config | {"model_type": "opt"}).encode()}
+    models = {"small/Llama": files, "small/opt": opt}
+    project = a_project(tmp_path / "p")
+    with fake_hub(models) as hub:
+
+        def asked(model: str) -> tuple[int, str]:
+            words = ["train", "Bort", "--project", str(project), "--base", model, *QUICK]
+            done = subprocess.run(
+                [sys.executable, "-m", "botconvo", *words],
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+                env=os.environ
+                | {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home")}
+                | {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"},
+            )
+            return done.returncode, done.stderr
+
+        code, err = asked("small/Llama")
+        assert code == 0, err
+        code, err = asked("small/opt")
+        assert code == 2
+        assert "is a opt; models that can be served" in err.splitlines()[-1]
+        assert "Traceback" not in err
+    checkpoint = load_checkpoint(project / "checkpoints" / "bort")
+    assert checkpoint.manifest.architecture.name == "llama"
+    assert checkpoint.base_path.parent.parent == project / "checkpoints" / "bort" / "../../bases"
+
+
 def test_without_a_config_the_table_is_printed(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +170,12 @@ def test_too_few_lines_are_one_line(tmp_path: Path, tiny_base: Path) -> None:
     ("words", "why"),
     [
         (["--rank", "0"], "rank 0: must be from 1"),
+        (["--block-size", "3"], "block size 3: must be from 32"),
+        (["--accumulate", "0"], "accumulate 0: must be from 1"),
+        (["--steps", "5"], "--steps is for --engine gpt-2-simple, and this is transformers"),
+        (["--save-as", "f16"], "--save-as is for --method full, and this is lora"),
+        (["--method", "full"], "--rank is for --method lora, and this is full"),
+        (["--device", "mps"], "device mps: this torch finds no GPU of Apple's"),
         (["--base", "./nowhere"], "base ./nowhere: there is no such folder"),
     ],
 )
@@ -147,7 +210,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = a_project(tmp_path / "p")
-    words = ["Bort", "--project", str(project), "--base", str(tiny_base), "--rate", "1e-4"]
+    words = ["Bort", "--project", str(project), "--base", str(tiny_base), "--learning-rate", "1e-4"]
     words += ["--epochs", "20"]
     process = subprocess.Popen(
         [sys.executable, "-m", "botconvo", "train", *words],

@@ -1,5 +1,6 @@
 """The matrix of clones and friends measures what was written, on what nobody was trained on."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,24 +15,25 @@ from botconvo.corpus import Corpus, Session
 from botconvo.training.examples import Window
 from botconvo.training.network import Network, make_gpt2
 from botconvo.transcript.grammar import Line
-from model_server.checkpoint.gguf_files import write_lora
+from model_server.checkpoint.gguf_adapter import write_lora
+from model_server.checkpoint.gguf_files import plan_gpt2
 
+EXACT = replace(QUICK, precision="fp32")
 ROWS = [(Window(tokens=tuple(range(40, 90)), weights=(0.0, *([1.0] * 49))),)]
 
 
 def loss_of(network: Network) -> float:
-    network.bfloat16 = False
     return network.mean_loss(ROWS, batch=1, pad=0)[0]
 
 
 def test_a_merged_adapter_is_the_adapter(tmp_path: Path) -> None:
     weights, cpu = tiny_weights(TINY, TOKENS), torch.device("cpu")
     adapter = tmp_path / "adapter.gguf"
-    write_lora(adapter, tiny_deltas(TINY), alpha=QUICK.alpha, architecture=TINY, precision="f32")
-    beside = Network(make_gpt2(weights, TINY), QUICK, cpu)
+    write_lora(adapter, tiny_deltas(TINY), alpha=QUICK.alpha, plan=plan_gpt2(TINY), precision="f32")
+    beside = Network(make_gpt2(weights, TINY), EXACT, cpu)
     before = loss_of(beside)
     beside.set_deltas(tiny_deltas(TINY))
-    inside = Network(make_gpt2(merged(weights, adapter), TINY), QUICK, cpu)
+    inside = Network(make_gpt2(merged(weights, adapter), TINY), EXACT, cpu)
     assert loss_of(inside) == pytest.approx(loss_of(beside), rel=1e-5)
     assert loss_of(inside) != pytest.approx(before, rel=1e-2)
 

@@ -1,5 +1,6 @@
 """The network computes what the engine will compute, window by window."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,13 @@ from model_server.checkpoint.gguf_files import read_gpt2
 WEIGHTS = tiny_weights(TINY, TOKENS)
 CPU = torch.device("cpu")
 LONG = Window(tokens=tuple(range(40, 90)), weights=(0.0, *([1.0] * 49)))
+EXACT = replace(QUICK, precision="fp32")
 SHORT = Window(tokens=tuple(range(100, 130)), weights=(0.0, *([0.5] * 29)))
 
 
 @pytest.fixture
 def network() -> Network:
-    made = Network(make_gpt2(WEIGHTS, TINY), QUICK, CPU)
-    made.bfloat16 = False  # exact comparisons
-    return made
+    return Network(make_gpt2(WEIGHTS, TINY), EXACT, CPU)
 
 
 def drawn_adapter(network: Network) -> dict[str, torch.Tensor]:
@@ -35,7 +35,7 @@ def drawn_adapter(network: Network) -> dict[str, torch.Tensor]:
 
 
 def test_windows_in_one_row_do_not_see_each_other(network: Network) -> None:
-    network.set_adapter(drawn_adapter(network))
+    network.set_learned(drawn_adapter(network))
     apart = network.mean_loss([(LONG,), (SHORT,)], batch=1, pad=0)
     together = network.mean_loss([(LONG, SHORT)], batch=1, pad=0)
     other_way = network.mean_loss([(SHORT, LONG)], batch=1, pad=0)
@@ -59,7 +59,7 @@ def test_without_a_step_the_network_is_its_base(network: Network) -> None:
 
 
 def test_training_loss_is_weighted(network: Network) -> None:
-    network.set_adapter(drawn_adapter(network))
+    network.set_learned(drawn_adapter(network))
     heavy = network.mean_loss([(LONG,)], batch=1, pad=0)[0] * 49
     light = network.mean_loss([(SHORT,)], batch=1, pad=0)[0] * 14.5
     both = network.mean_loss([(LONG, SHORT)], batch=1, pad=0)[0]
@@ -67,10 +67,10 @@ def test_training_loss_is_weighted(network: Network) -> None:
 
 
 def test_an_adapter_taken_apart_is_the_adapter_put_back(network: Network) -> None:
-    network.set_adapter(drawn_adapter(network))
+    network.set_learned(drawn_adapter(network))
     before = network.mean_loss([(LONG,)], batch=1, pad=0)
     deltas = network.deltas()
-    network.set_adapter({name: torch.zeros_like(p) for name, p in network.parameters.items()})
+    network.set_learned({name: torch.zeros_like(p) for name, p in network.parameters.items()})
     assert network.mean_loss([(LONG,)], batch=1, pad=0) != before
     network.set_deltas(deltas)
     assert network.mean_loss([(LONG,)], batch=1, pad=0) == before
@@ -92,7 +92,7 @@ def test_only_the_adapter_learns(network: Network) -> None:
 
 def test_weights_of_another_shape_are_one_line() -> None:
     weights = WEIGHTS | {"transformer.ln_f.bias": WEIGHTS["transformer.wpe.weight"]}
-    with pytest.raises(TrainingError, match=r"do not make a GPT-2: .*ln_f\.bias"):
+    with pytest.raises(TrainingError, match=r"do not make a gpt2: .*ln_f\.bias"):
         make_gpt2(weights, TINY)
 
 

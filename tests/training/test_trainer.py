@@ -21,7 +21,7 @@ from botconvo.training.bases import open_base
 from botconvo.training.clone import make_examples
 from botconvo.training.network import Network, make_gpt2
 from botconvo.training.progress import Rows, Started, Step
-from botconvo.training.settings import TrainingSettings
+from botconvo.training.settings import Method, Precision, TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
 from botconvo.transcript.cleaning import clean_chat
@@ -29,6 +29,7 @@ from model_server.prompt_format import PromptFormat
 
 RUN = replace(QUICK, dropout=0.1)  # dropout draws, so a run must restore its draws too
 DIGEST = RUN.digest()
+CPU = torch.device("cpu")
 
 
 @dataclass
@@ -91,11 +92,13 @@ def run(
     return Outcome(trained, made.deltas(), watcher)
 
 
-def assert_same(one: Outcome, other: Outcome) -> None:
-    assert one.trained == other.trained
+def assert_same(one: Outcome, other: Outcome, *, atol: float = 1e-6) -> None:
+    assert one.trained.steps == other.trained.steps
+    assert one.trained.best_loss == pytest.approx(other.trained.best_loss, abs=atol)
+    assert one.trained.best_epoch == other.trained.best_epoch
     for module, pair in one.deltas.items():
         for mine, theirs in zip(pair, other.deltas[module], strict=True):
-            np.testing.assert_allclose(mine, theirs, atol=1e-6, err_msg=module)
+            np.testing.assert_allclose(mine, theirs, atol=atol, err_msg=module)
 
 
 def differ(one: Outcome, other: Outcome) -> bool:
@@ -124,6 +127,55 @@ def test_a_stopped_run_goes_on_to_the_same_clone(
     second = run(examples, state)
     assert second.watcher.begun[0].done == steps
     assert_same(second, whole)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_every_way_to_train_learns_and_goes_on_to_the_same_weights(
+    examples: Examples, tmp_path: Path, precision: Precision, method: Method
+) -> None:
+    """fp16 has a scale to keep, whole weights have no adapter."""
+    settings = replace(RUN, precision=precision, method=method, epochs=1.0)
+    wholes = []
+    for stops in ((), (2, 1)):
+        state = StateFile(tmp_path / f"state-{len(stops)}", "d")
+        for steps in stops:
+            made = network(settings)
+            assert not train(made, examples, settings, state, Watcher(), after(steps)).finished
+        made = network(settings)
+        trained = train(made, examples, settings, state, Watcher(), never)
+        assert trained.best_loss < 0.8 * trained.base_loss
+        wholes.append((trained, made.learned()))
+    (trained, learned), (again, gone_on) = wholes
+    assert trained == again
+    assert all(torch.allclose(learned[name], gone_on[name], atol=1e-6) for name in learned)
+    assert any("lora_" in name for name in learned) == (method == "lora")
+
+
+def test_a_step_that_fp16_is_too_small_for_is_left_out_and_the_scale_sinks(
+    examples: Examples, tmp_path: Path
+) -> None:
+    settings = replace(RUN, precision="fp16", epochs=4.0, warmup=0)
+    loud = tiny_weights(TINY, TOKENS)
+    loud["transformer.ln_f.weight"] = loud["transformer.ln_f.weight"] * 50
+    made, state = Network(make_gpt2(loud, TINY), settings, CPU), StateFile(tmp_path / "s", "d")
+    before = made.learned()
+    assert not train(made, examples, settings, state, Watcher(), after(1)).finished
+    assert all(torch.equal(tensor, before[name]) for name, tensor in made.learned().items())
+    watcher = Watcher()
+    assert train(made, examples, settings, state, watcher, never).finished
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in made.learned().items())
+
+
+def test_accumulated_batches_are_one_batch(examples: Examples, tmp_path: Path) -> None:
+    """Rows have different weights: a mean of means would be something else."""
+    large = replace(RUN, dropout=0.0, precision="fp32")
+    small = replace(large, batch=3, accumulate=2)
+    outcomes = [
+        run(examples, tmp_path / str(settings.batch), settings)
+        for settings in (replace(large, batch=6), small)
+    ]
+    assert_same(*outcomes, atol=1e-4)
 
 
 def test_a_run_stopped_twice_goes_on_twice(
@@ -190,7 +242,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_state(
     }
     made = Network(make_gpt2(broken, TINY), RUN, torch.device("cpu"))
     with pytest.raises(
-        TrainingError, match=r"no number any more at step 5.*lower --rate"
+        TrainingError, match=r"no number any more at step 5.*lower --learning-rate"
     ) as caught:
         train(made, examples, RUN, StateFile(state, DIGEST), Watcher(), never)
     assert "\n" not in str(caught.value)

@@ -14,10 +14,17 @@ from model_server.checkpoint.hugging_face.settings import CONFIG_NAME, Settings,
 from model_server.checkpoint.hugging_face.tokenizer import read_tokenizer, tokenizer_files
 from model_server.checkpoint.hugging_face.weights import open_weights, weight_files
 from model_server.checkpoint.manifest import Architecture
-from model_server.checkpoint.tokens import Reading, tokenizer_digest
+from model_server.checkpoint.tokens import Reading, Tokens, tokenizer_digest
 from model_server.errors import CheckpointError
 
-__all__ = ["Converted", "convert_hugging_face", "is_hugging_face", "source_files"]
+__all__ = [
+    "Converted",
+    "Model",
+    "convert_hugging_face",
+    "is_hugging_face",
+    "open_hugging_face",
+    "source_files",
+]
 
 _OUTPUT = "lm_head.weight"
 _NEVER_USED = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
@@ -37,6 +44,21 @@ class Converted:
     end_of_text: int
     reading: Reading
     typed: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A folder's model: its files, the settings of its part that speaks, and what they mean.
+
+    ``weights`` go by the names of ``plan`` and are read when they are asked for.
+    """
+
+    files: tuple[Path, ...]
+    settings: Settings
+    plan: Plan
+    tokens: Tokens
+    weights: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
 
@@ -72,31 +94,58 @@ def convert_hugging_face(
     Raises:
         CheckpointError: one line with the file and what to do about it.
     """
-    own = read_settings(folder)
-    family, settings = family_of(own)
-    files = weight_files(folder)
-    plan = family.plan(settings)
-    tokens, notes = read_tokenizer(folder, own, plan.architecture.vocabulary)
-    weights = _named(open_weights(files), family)
-    others = tuple(_others(files[0], plan, weights))
+    model = open_hugging_face(folder)
+    tokens = model.tokens
     write_model(
         target,
-        plan,
-        weights,
+        model.plan,
+        model.weights,
         tokens,
         quantization=quantization,
         name=name or folder.resolve().name,
-        source=f"{files[0]}: ",
+        source=f"{model.files[0]}: ",
         progress=progress,
     )
     return Converted(
-        architecture=plan.architecture,
+        architecture=model.plan.architecture,
         tokenizer_sha256=tokenizer_digest(tokens),
         end_of_text=tokens.end_of_text,
         reading=tokens.reading,
         typed=tokens.typed,
+        notes=model.notes,
+    )
+
+
+def open_hugging_face(folder: Path) -> Model:
+    """A folder's model; of its weights only the places are read.
+
+    Raises:
+        CheckpointError: one line with the file and what to do about it.
+    """
+    own = read_settings(folder)
+    family, settings = family_of(own)
+    files = weight_files(folder)
+    plan = _plan(family, settings)
+    tokens, notes = read_tokenizer(folder, own, plan.architecture.vocabulary)
+    weights = _named(open_weights(files), family)
+    others = tuple(_others(files[0], plan, weights))
+    return Model(
+        files=files,
+        settings=settings,
+        plan=plan,
+        tokens=tokens,
+        weights=weights,
         notes=(*_about_code(own), *others, *notes),
     )
+
+
+def _plan(family: Family, settings: Settings) -> Plan:
+    try:
+        return family.plan(settings)
+    except (TypeError, ValueError, ArithmeticError):
+        raise CheckpointError(
+            f"{settings.path}: holds a value of another kind than it should; fetch the model again"
+        ) from None
 
 
 def _named(weights: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:

@@ -16,10 +16,12 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--platform",
             "platforms",
             multiple=True,
-            metavar="web|console",
+            metavar="web|console|discord",
             help="Where they talk; may be repeated. Default: as configured, else the page.",
         ),
-        click.option("--preset", help="classic or group-chat; default: as configured."),
+        click.option(
+            "--preset", help="group-chat, classic or gpt-3-chatbot; default: as configured."
+        ),
         click.option(
             "--seed",
             type=click.IntRange(0),

@@ -1,23 +1,32 @@
 """``botconvo train``: clone a friend who agreed."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from botconvo.cli.configuring import configure as configure_clone
+from botconvo.cli.packing import pack_options, write
 from botconvo.cli.project import open_store, project_option
+from botconvo.cli.train_options import (
+    ENGINES,
+    Engine,
+    number_options,
+    simple_settings,
+    training_settings,
+)
+from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from botconvo.gathering import Gathered
     from botconvo.training.bases import Base
     from botconvo.training.clone import Prepared
+    from botconvo.training.settings import Weights
     from botconvo.training.trainer import Trained
 
 __all__ = ["command"]
 
-_DEFAULTS = TrainingSettings()
 _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
 
@@ -26,42 +35,32 @@ _INTERRUPTED = 130
 @click.argument("name")
 @project_option
 @click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    show_default=True,
+    help="Who trains: transformers (torch), or gpt-2-simple itself (TensorFlow) on the person's "
+    "lines alone, as the earlier systems had it.",
+)
+@click.option(
     "--base",
     metavar="FOLDER|ID",
-    help="A base checkpoint, or a GPT-2 in Hugging Face's form, as a folder or by its id on the "
-    "hub (gpt2, gpt2-medium). Default: the one in BotConvo.",
+    help="What to start from: a folder, or a model's id on the Hugging Face hub (gpt2 to gpt2-xl, "
+    "HuggingFaceTB/SmolLM2-135M). Default: the one in BotConvo; for gpt-2-simple 124M.",
 )
+@number_options
 @click.option(
-    "--epochs",
-    default=_DEFAULTS.epochs,
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
     show_default=True,
-    help="At most so many passes over the corpus.",
-)
-@click.option("--rank", default=_DEFAULTS.rank, show_default=True, help="Rank of the LoRA adapter.")
-@click.option("--rate", default=_DEFAULTS.rate, show_default=True, help="Highest learning rate.")
-@click.option(
-    "--seed", default=_DEFAULTS.seed, show_default=True, help="The same number, the same clone."
-)
-@click.option(
-    "--block",
-    default=_DEFAULTS.block,
-    show_default=True,
-    help="Most tokens of talk that a line is learned with.",
-)
-@click.option(
-    "--context-weight",
-    default=_DEFAULTS.context_weight,
-    show_default=True,
-    help="How much the others' words count, against 1 for own ones.",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    help="auto is an NVIDIA GPU where there is one; mps is Apple's.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where the checkpoint goes. Default: checkpoints/NAME in the project.",
+    help="Where the checkpoint goes. Default: checkpoints/NAME in the project; with --pack packs.",
 )
 @click.option(
     "--config/--no-config",
@@ -75,47 +74,128 @@ _INTERRUPTED = 130
     is_flag=True,
     help="You have read what Discord's Developer Policy says about training.",
 )
+@pack_options
 def command(
     name: str,
     project: Path,
+    engine: Engine,
     base: str | None,
     device: str,
     output: Path | None,
     configure: bool,
     acknowledged: bool,
+    pack: bool,
+    processor: str,
     **numbers: Any,
 ) -> None:
     """Train a clone of NAME on what was taken from the imported exports.
 
-    Stopped with Ctrl-C, the same command goes on where it was.
+    Stopped with Ctrl-C, the same command goes on where it was. Defaults stand in brackets. With
+    --pack nothing is trained here: the archive goes to another computer, and comes back by
+    'botconvo adopt'.
     """
-    settings = TrainingSettings(**numbers)
-    gathered = _gather(project, name, acknowledged)
+    if pack:
+        if engine != "transformers":
+            raise click.UsageError(f"--pack trains by transformers; leave out --engine {engine}.")
+        write(project, name, training_settings(numbers), base, output, processor, acknowledged)
+        return
+    if engine == "gpt-2-simple":
+        simple = simple_settings(numbers, device)
+        gathered = _gather(project, name, acknowledged)
+        folder = _train_simple(gathered, base, simple, project, output, device)
+    else:
+        settings = training_settings(numbers)
+        gathered = _gather(project, name, acknowledged)
+        folder = _train_ours(gathered, base, settings, project, output, device)
+    configure_clone(project, gathered.person.name, folder, write=configure)
 
+
+def _train_ours(
+    gathered: "Gathered",
+    base: str | None,
+    settings: TrainingSettings,
+    project: Path,
+    output: Path | None,
+    device: str,
+) -> Path:
+    """The checkpoint's folder."""
     from botconvo.training.extra import require_extra
 
     require_extra()
 
     from botconvo.training.clone import prepare
-    from botconvo.training.names import safe_name
 
-    prepared = prepare(gathered, _open_base(base, project), settings)
+    prepared = prepare(gathered, _open_base(base, project, settings.base_weights), settings)
     _say_corpus(prepared)
-    folder = output or project / "checkpoints" / safe_name(gathered.person.name)
-    state = project / "training" / safe_name(gathered.person.name) / "state.safetensors"
+    folder, kept = _places(gathered.person.name, project, output)
+    state = kept / "state.safetensors"
     trained = _train(prepared, folder, state, device)
     if not trained.finished:
-        click.echo(
-            f"Stopped at step {trained.steps}, {state} is kept; the same command goes on from "
-            "there.",
-            err=True,
-        )
-        raise SystemExit(_INTERRUPTED)
+        raise _stopped(trained.steps, state)
     click.echo(
         f"{gathered.person.name}: held-out loss {trained.base_loss:.3f} (base) -> "
         f"{trained.best_loss:.3f} after {trained.best_epoch:.1f} epochs, in {folder}"
     )
-    _configure(project, gathered.person.name, folder, write=configure)
+    return folder
+
+
+def _train_simple(
+    gathered: "Gathered",
+    base: str | None,
+    settings: SimpleSettings,
+    project: Path,
+    output: Path | None,
+    device: str,
+) -> Path:
+    """The checkpoint's folder."""
+    import sys
+    from datetime import UTC, datetime
+
+    from botconvo.training.gpt2_simple.child import require_tensorflow
+    from botconvo.training.gpt2_simple.clone import prepare, train_clone
+    from botconvo.training.gpt2_simple.model import find_model
+    from botconvo.training.stopping import stop_on_signals
+
+    require_tensorflow()
+    model = find_model(base, project, say=_say, bars=sys.stderr.isatty())
+    prepared = prepare(gathered, model, settings)
+    corpus = prepared.corpus
+    click.echo(
+        f"{corpus.speaker}: {corpus.own_train} own lines to train on, {corpus.own_held_out} held "
+        "out"
+    )
+    folder, kept = _places(gathered.person.name, project, output)
+    work = kept / "gpt-2-simple"
+    with stop_on_signals() as stopped:
+        trained = train_clone(
+            prepared,
+            folder,
+            work=work,
+            device=device,
+            stream=sys.stderr,
+            stopped=stopped,
+            now=datetime.now(UTC),
+        )
+    if not trained.finished:
+        raise _stopped(trained.steps, work)
+    loss = "" if trained.average is None else f", mean loss {trained.average:.2f}"
+    click.echo(f"{gathered.person.name}: {trained.steps} steps{loss}, in {folder}")
+    return folder
+
+
+def _places(name: str, project: Path, output: Path | None) -> tuple[Path, Path]:
+    """Where the checkpoint goes, and where a run is kept until then."""
+    from botconvo.training.names import safe_name
+
+    safe = safe_name(name)
+    return output or project / "checkpoints" / safe, project / "training" / safe
+
+
+def _stopped(steps: int, kept: Path) -> SystemExit:
+    click.echo(
+        f"Stopped at step {steps}, {kept} is kept; the same command goes on from there.", err=True
+    )
+    return SystemExit(_INTERRUPTED)
 
 
 def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":
@@ -130,20 +210,22 @@ def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":
         return gather(store, name, now)
 
 
-def _open_base(text: str | None, project: Path) -> "Base":
+def _open_base(text: str | None, project: Path, weights: "Weights") -> "Base":
     import sys
 
     from botconvo.build import bundled_base
     from botconvo.training.bases import open_base
     from botconvo.training.hub import resolve_base
 
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
+    bases = project / "bases"
     if text is None:
-        return open_base(bundled_base(), bases=project / "bases", bundled=True)
-    source = resolve_base(text, say=say, bars=sys.stderr.isatty())
-    return open_base(source.folder, bases=project / "bases", name=source.name, say=say)
+        return open_base(bundled_base(), bases=bases, bundled=True)
+    source = resolve_base(text, say=_say, bars=sys.stderr.isatty())
+    return open_base(source.folder, bases=bases, name=source.name, weights=weights, say=_say)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _say_corpus(prepared: "Prepared") -> None:
@@ -162,9 +244,11 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
+    from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
 
+    keep_freed_memory()
     with stop_on_signals() as stopped:
         return train_clone(
             prepared,
@@ -175,29 +259,3 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
             stopped=stopped,
             now=datetime.now(UTC),
         )
-
-
-def _configure(project: Path, name: str, folder: Path, *, write: bool) -> None:
-    """Add the clone to config.toml, or say what has to be added."""
-    from botconvo.errors import ConfigError
-    from botconvo.training.persona_table import add_persona, persona_table
-
-    config, checkpoint = project / "config.toml", _seen_from(project, folder)
-    if write and config.exists():
-        try:
-            added = add_persona(config, name, checkpoint)
-        except ConfigError as error:
-            click.echo(f"warning: {error}", err=True)
-        else:
-            said = "now has" if added else "already has"
-            click.echo(f"{config} {said} a persona {name}. Next: botconvo run")
-            return
-    click.echo(f"\nFor config.toml:\n\n{persona_table(name, checkpoint)}")
-
-
-def _seen_from(project: Path, folder: Path) -> str:
-    """The path as config.toml in the project has it."""
-    try:
-        return Path(os.path.relpath(folder.resolve(), project.resolve())).as_posix()
-    except ValueError:  # another drive on Windows
-        return folder.resolve().as_posix()

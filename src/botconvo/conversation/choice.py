@@ -10,7 +10,7 @@ from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners
 from botconvo.transcript.grammar import Command
 
-__all__ = ["RECENT", "choose", "is_repeated", "words"]
+__all__ = ["RECENT", "choose", "is_repeated", "repetition", "words"]
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SMALL_WORDS = frozenset(
@@ -39,6 +39,8 @@ _WORN, _WORN_FROM = 0.7, 3
 word for ever."""
 _LONG = 4
 """Letters of a word that nobody says three times in one message."""
+_CIRCLE_SEEN = 12
+"""Messages in which a talk is looked at for going round in circles."""
 _CHEWED = re.compile(r"(\w{2,6}?)\1{3}")
 
 
@@ -64,6 +66,24 @@ def is_repeated(text: str, said: Sequence[str], opening: str = "") -> bool:
         if longer >= 4 and SequenceMatcher(None, mine, theirs).ratio() >= _ALIKE:
             return True
     return _stutters(mine)
+
+
+def repetition(texts: Sequence[str]) -> float:
+    """How much a talk goes round in circles, from 0 to 1; ``texts`` are the oldest first.
+
+    It is the share of the newer half's words that stand in the older half too.  Small words count
+    only where there are no others.
+    """
+    said = [_content(text) for text in texts[-_CIRCLE_SEEN:]]
+    half = len(said) // 2
+    before = {word for text in said[:half] for word in text}
+    newer = [word for text in said[half:] for word in text]
+    return sum(word in before for word in newer) / len(newer) if newer else 0.0
+
+
+def _content(text: str) -> list[str]:
+    spoken = words(text)
+    return [word for word in spoken if word not in _SMALL_WORDS] or spoken or [text.strip()]
 
 
 def choose(

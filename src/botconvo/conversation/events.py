@@ -1,7 +1,7 @@
 """What a conversation hears.  Frozen values; the union ``Event`` is closed.
 
-``Heard`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
-``Answered``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
+``Opened`` to ``Steered`` come from platforms and people, ``PersonasChanged`` from the supervisor,
+``Answered``, ``Scored``, ``Failed`` and ``Posted`` from the orders that a conversation gave.
 """
 
 from dataclasses import dataclass
@@ -9,30 +9,49 @@ from datetime import datetime
 from typing import Literal, NewType
 
 from botconvo.messages import Author, AuthorId, Message, MessageId
-from botconvo.personas import Persona
+from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Line
 
 __all__ = [
+    "Allow",
     "Answered",
+    "Approve",
+    "AskPersona",
     "Candidate",
+    "Delete",
+    "Drop",
     "Edited",
     "Event",
     "Failed",
     "Heard",
+    "Heed",
+    "Hindered",
+    "Ignore",
+    "Mute",
     "Opened",
     "OrderId",
+    "Overheard",
     "Pause",
     "PersonasChanged",
     "Posted",
     "Reacted",
+    "Reject",
     "Removed",
+    "Reset",
     "Resume",
+    "Ruling",
+    "Scored",
     "SetSpeed",
     "SetTemperature",
+    "SetTopic",
+    "Silence",
+    "Star",
     "Steer",
     "Steered",
     "Step",
     "TypingSeen",
+    "Unmute",
+    "Unreacted",
     "Verdict",
 ]
 
@@ -55,6 +74,18 @@ class Heard:
     """Somebody wrote; echoes of our own posts are told by their id and ignored."""
 
     message: Message
+    late: bool = False
+    """It was said while nobody listened: remembered, and not answered any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """A person wrote in another channel, to which this one listens.
+
+    It may be taken up here like what is said here, and is otherwise nobody's turn or limit.
+    """
+
+    message: Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +105,22 @@ class Removed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reacted:
     """Somebody put an emoji on a message."""
+
+    message: MessageId
+    emoji: str
+    author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindered:
+    """Why the channel cannot be talked in at present; None: it can again."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreacted:
+    """Somebody took an emoji back."""
 
     message: MessageId
     emoji: str
@@ -117,7 +164,124 @@ class SetTemperature:
     value: float | None
 
 
-Steer = Pause | Resume | Step | SetSpeed | SetTemperature
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Say nothing more, not even what is being typed, until ``Resume``: the kill word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTopic:
+    """Talk about what a person said by a command; nothing from before it is a context."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPersona:
+    """The next turn is this persona's, to answer ``message`` (None: whatever was said last)."""
+
+    persona: PersonaName
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """This persona takes no turn here until ``Unmute``."""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmute:
+    """This persona may speak again."""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Forget what was said here and begin afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Nothing of what this author wrote or writes is ever a context."""
+
+    author: AuthorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heed:
+    """What this author writes from now on may be a context again."""
+
+    author: AuthorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Post the line that waits for a word, as it was shown."""
+
+    order: OrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Drop the line that waits for a word; ``for_good``: its text is never said at all."""
+
+    order: OrderId
+    for_good: bool = False
+
+
+Steer = (
+    Pause
+    | Resume
+    | Step
+    | SetSpeed
+    | SetTemperature
+    | Silence
+    | SetTopic
+    | AskPersona
+    | Mute
+    | Unmute
+    | Reset
+    | Ignore
+    | Heed
+    | Approve
+    | Reject
+)
+"""What people do with a talk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Take a clone's line out of the channel, and let its text never be said again."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Star:
+    """Put a clone's line among the favourites."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Take a line out of the favourites, or out of what the clones saved."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """Let a text be said again that was removed; ``number`` is that of its refusal."""
+
+    number: int
+
+
+Ruling = Delete | Star | Drop | Allow
+"""What people decide about single lines; a conversation only hears what comes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +325,24 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """How likely each persona's own model finds it that the next line is this persona's.
+
+    Whoever cannot tell is left out.
+    """
+
+    poll: OrderId
+    urges: tuple[tuple[PersonaName, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An ask or a post came to nothing."""
+    """An ask, a poll or a post came to nothing; none of the kind is any use before ``until``."""
 
     order: OrderId
     reason: str
     retryable: bool
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +356,17 @@ class Posted:
 Event = (
     Opened
     | Heard
+    | Overheard
     | Edited
     | Removed
     | Reacted
+    | Unreacted
     | TypingSeen
+    | Hindered
     | Steered
     | PersonasChanged
     | Answered
+    | Scored
     | Failed
     | Posted
 )

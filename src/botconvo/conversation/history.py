@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import zip_longest
 
-from botconvo.messages import Author, Message, MessageId, Reaction
+from botconvo.conversation.reins import is_wish, without_wishes
+from botconvo.messages import (
+    Author,
+    AuthorId,
+    ChannelId,
+    Message,
+    MessageId,
+    Reaction,
+    clone_author,
+)
 from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.transcript.cleaning import clean_chat
 from botconvo.transcript.grammar import Line
-from botconvo.transcript.lines import transcript
+from botconvo.transcript.lines import SpokenLine, transcript
 
 __all__ = ["History"]
 
@@ -21,8 +31,9 @@ class History:
     """Ordered messages of one channel; the same id is kept once, at its newest revision."""
 
     def __init__(self, people: People, init_after: timedelta, kept: Sequence[Message] = ()) -> None:
-        self._people, self._init_after = people, init_after
+        self._people, self.init_after = people, init_after
         self._messages: dict[MessageId, Message] = {}
+        self._notes: dict[MessageId, tuple[Line, ...]] = {}
         self._topic_start: MessageId | None = None
         for message in kept:
             self.add(message)
@@ -43,9 +54,11 @@ class History:
         known = self._messages.get(message.id)
         if known is not None and known.revision >= message.revision:
             return False
-        self._messages[message.id] = message
+        self._messages[message.id] = replace(message, reactions=without_wishes(message.reactions))
         while len(self._messages) > _KEPT:
-            del self._messages[next(iter(self._messages))]
+            oldest = next(iter(self._messages))
+            del self._messages[oldest]
+            self._notes.pop(oldest, None)
         return known is None
 
     def edit(self, message: Message) -> None:
@@ -54,12 +67,43 @@ class History:
 
     def remove(self, message: MessageId) -> None:
         self._messages.pop(message, None)
+        self._notes.pop(message, None)
+
+    def note(self, message: MessageId, line: Line) -> None:
+        """A line that follows on a message and is none itself, such as ``name: SAVE;``."""
+        if message in self._messages:
+            self._notes[message] = (*self._notes.get(message, ()), line)
+
+    def forget(self, author: AuthorId) -> None:
+        """Drop everything of this author: messages, and reactions to those of others."""
+        for message in self.messages:
+            if message.author.id == author:
+                self.remove(message.id)
+                continue
+            kept = tuple(r for r in message.reactions if r.author is None or r.author.id != author)
+            self._messages[message.id] = replace(message, reactions=kept)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._messages.clear()
+        self._notes.clear()
+        self._topic_start = None
 
     def react(self, message: MessageId, emoji: str, author: Author) -> None:
+        """Take note of an emoji, unless it asks for something to be done to the message."""
         known = self._messages.get(message)
         reaction = Reaction(emoji=emoji, author=author)
-        if known is not None and reaction not in known.reactions:
-            self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
+        if known is None or reaction in known.reactions or is_wish(reaction):
+            return
+        self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
+
+    def take_back(self, message: MessageId, emoji: str, author: Author) -> None:
+        """Drop a reaction."""
+        known = self._messages.get(message)
+        if known is not None:
+            gone = Reaction(emoji=emoji, author=author)
+            kept = tuple(reaction for reaction in known.reactions if reaction != gone)
+            self._messages[message] = replace(known, reactions=kept)
 
     def start_topic(self, message: MessageId) -> None:
         """Prompts begin at this message from now on."""
@@ -81,10 +125,37 @@ class History:
         """
         if count <= 0:
             return ()
-        spoken = transcript(self.topic(), self._people, clean_chat, init_after=self._init_after)
+        spoken = transcript(self.topic(), self._people, clean_chat, init_after=self.init_after)
         block = max(1, count // 2)
         dropped = max(0, -(-(len(spoken) - count) // block) * block)
-        return tuple(item.line for item in spoken[dropped:])
+        return self._with_notes(spoken[dropped:])
+
+    def _with_notes(self, spoken: Sequence[SpokenLine]) -> tuple[Line, ...]:
+        found: list[Line] = []
+        for item, after in zip_longest(spoken, spoken[1:]):
+            found.append(item.line)
+            if after is None or after.message != item.message:
+                found += self._notes.get(item.message, ())
+        return tuple(found)
+
+    def targets(
+        self, channel: ChannelId, target: MessageId | None
+    ) -> tuple[MessageId | None, MessageId | None]:
+        """What a turn about ``target`` can reply to, and the newest message of the channel.
+
+        What was overheard elsewhere is neither.
+        """
+        last = next((m.id for m in reversed(self.messages) if m.channel == channel), None)
+        found = None if target is None else self.find(target)
+        elsewhere = found is not None and found.channel != channel
+        return None if elsewhere else target, last
+
+    def emoji_of(self, persona: PersonaName, message: MessageId | None) -> frozenset[str]:
+        """The emoji that a clone gave to a message."""
+        found = None if message is None else self.find(message)
+        mine = clone_author(persona)
+        given = found.reactions if found is not None else ()
+        return frozenset(reaction.emoji for reaction in given if reaction.author == mine)
 
     def texts(self, count: int) -> tuple[str, ...]:
         """What the newest messages said, oldest first."""
@@ -110,11 +181,28 @@ class History:
                 found.setdefault(PersonaName(message.author.name), age)
         return found
 
-    def clone_run(self) -> int:
-        """Clone messages since the last person's message."""
+    def clone_run(self, channel: ChannelId) -> int:
+        """What clones said, and the emoji they gave, since a person's last message there."""
         count = 0
         for message in reversed(self._messages.values()):
-            if message.author.kind == "person":
+            given = (reaction.author for reaction in message.reactions)
+            count += sum(author is not None and author.kind == "clone" for author in given)
+            if message.author.kind == "person" and message.channel == channel:
                 break
             count += message.author.kind == "clone"
         return count
+
+    def clone_texts(self, channel: ChannelId, before: Message | None) -> tuple[str, ...]:
+        """What clones said on this topic since a person's last message, the oldest first.
+
+        ``before`` is a message that counts as not there yet.
+        """
+        found: list[str] = []
+        for message in reversed(self.topic()):
+            if before is not None and message.id == before.id:
+                continue
+            if message.author.kind == "person" and message.channel == channel:
+                break
+            if message.author.kind == "clone":
+                found.append(message.text)
+        return tuple(reversed(found))

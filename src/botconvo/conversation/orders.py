@@ -17,16 +17,23 @@ from botconvo.transcript.grammar import Line
 __all__ = [
     "Act",
     "Ask",
+    "Budget",
     "Cancel",
+    "Keep",
     "Order",
     "PhraseLaw",
+    "Picture",
+    "PictureKind",
+    "Poll",
     "Post",
     "PromptSource",
     "React",
     "Say",
+    "Submit",
     "Trace",
     "Type",
     "Wait",
+    "Withdraw",
 ]
 
 
@@ -68,6 +75,15 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """Ask the models of these personas how likely it is that each speaks next."""
+
+    id: OrderId
+    personas: tuple[PersonaName, ...]
+    context: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
     """Show that ``persona`` is typing until it posts."""
 
@@ -91,6 +107,32 @@ class React:
 
 
 Act = Say | React
+"""What a platform puts out."""
+
+
+PictureKind = Literal["photo", "video", "meme"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Send a picture of what ``description`` says ("" = any); as words where nobody draws it."""
+
+    kind: PictureKind
+    description: str
+
+    @property
+    def text(self) -> str:
+        """The words that stand for it."""
+        return f"[{self.kind}: {self.description}]" if self.description else f"[{self.kind}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """At most ``limit`` posts in this channel from ``since`` to ``until``."""
+
+    limit: int
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +158,34 @@ class Post:
 
     id: OrderId
     persona: PersonaName
-    act: Act
+    act: Act | Picture
     trace: Trace
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Put a message among the channel's saved lines: a clone found it worth that."""
+
+    persona: PersonaName
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Show this to whoever approves; ``Approve`` or ``Reject`` with its id is the word."""
+
+    post: Post
+    until: datetime
+    """When it is withdrawn without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """The line that waits for a word is no longer wanted."""
+
+    post: OrderId
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,4 +202,4 @@ class Wait:
     until: datetime | None = field(default=None)
 
 
-Order = Ask | Type | Post | Cancel | Wait
+Order = Ask | Poll | Type | Post | Keep | Submit | Withdraw | Cancel | Wait

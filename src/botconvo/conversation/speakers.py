@@ -8,7 +8,7 @@ from random import Random
 from botconvo.conversation.manners import Manners
 from botconvo.personas import Persona, PersonaName
 
-__all__ = ["Turn", "choose_speaker", "named_in"]
+__all__ = ["Turn", "by_urge", "choose_speaker", "named_in"]
 
 _PATIENCE = 0.35
 """Weight gained with every message that a persona let pass; found by reading talks."""
@@ -54,6 +54,26 @@ def choose_speaker(
     persona = rng.choices(personas, weights)[0]
     odds = weights[list(personas).index(persona)] / total
     return Turn(persona=persona, reason=f"a free turn, drawn with odds of {odds:.0%}")
+
+
+def by_urge(
+    personas: Sequence[Persona],
+    urges: Mapping[PersonaName, float],
+    *,
+    manners: Manners,
+    rng: Random,
+) -> Turn | None:
+    """A free turn by the models' own word; ``urges`` are probabilities, one of each model.
+
+    Whoever's model could not tell has none here.  None when nobody wants the turn.
+    """
+    least = manners.lurk_from if manners.speakers == "lurk" else 0.0
+    weights = [urges.get(persona.name, 0.0) for persona in personas]
+    weights = [weight if weight >= least else 0.0 for weight in weights]
+    if sum(weights) <= 0.0:
+        return None
+    persona = rng.choices(personas, weights)[0]
+    return Turn(persona=persona, reason=f"its model gives it {urges[persona.name]:.0%} of the turn")
 
 
 def _weight(

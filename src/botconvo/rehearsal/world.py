@@ -378,7 +378,7 @@ class World:
             flags=draft.flags,
             tts=draft.tts,
             interaction=draft.interaction,
-            application_id=draft.application_id,
+            application_id=webhook.application_id if webhook else draft.application_id,
         )
         self._set_pings(message, draft.pings)
         return message

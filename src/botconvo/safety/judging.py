@@ -77,6 +77,8 @@ def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdic
         return "foreign"
     if line.command is Command.REACT:
         return "ok" if _is_emoji(line.argument) else "foreign"
+    if line.command in (Command.PHOTO, Command.VIDEO, Command.MEME) and line.argument:
+        return "silent" if text_filter.is_safe(line.argument) else "unsafe"
     if line.command not in (None, Command.REPLY):
         return "silent"
     if _HALF_COMMAND.match(line.argument):

@@ -4,12 +4,15 @@ A claim is the point of no return of a post.  It is given in one transaction tha
 the person's consent is live, so that a withdrawal in another process stops the very next post.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from botconvo.consent import PersonId, allows, live_record
+from botconvo.conversation.orders import Budget
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+from botconvo.personas import PersonaName
 from botconvo.store.ledger import Ledger
 from botconvo.store.values import (
     attachments_from,
@@ -40,7 +43,11 @@ class Claimed:
 class Refused:
     """Why a post must not go out."""
 
-    reason: Literal["no consent", "not on this platform", "already claimed"]
+    reason: Literal[
+        "no consent", "not on this platform", "already claimed", "enough for today", "it has left"
+    ]
+    until: datetime | None = None
+    """When it is worth asking again, where that is known."""
 
 
 class Live(Ledger):
@@ -70,41 +77,25 @@ class Live(Ledger):
         )
 
     def remove_live(self, message: MessageId) -> None:
-        """Honour a deletion."""
-        self._do("DELETE FROM live WHERE id = ?", (message,))
+        """Honour a deletion, also where somebody noted the line."""
+        with self.transaction():
+            self._do("DELETE FROM live WHERE id = ?", (message,))
+            self._do("DELETE FROM noted WHERE message = ?", (message,))
 
     def recent_live(self, channel: ChannelId, limit: int) -> tuple[Message, ...]:
-        """The last ``limit`` messages of a channel, oldest first."""
+        """The last ``limit`` messages of a channel since it was reset, oldest first."""
         rows = self._rows(
-            "SELECT id, author, name, kind, at, text, reply_to, attachments, reactions, revision"
-            " FROM live WHERE channel = ? ORDER BY at DESC, place DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM live WHERE channel = ? AND at > COALESCE("  # noqa: S608
+            "(SELECT begins FROM channels WHERE channels.channel = live.channel), at - 1)"
+            " ORDER BY at DESC, place DESC LIMIT ?",
             (channel, limit),
         )
-        return tuple(
-            Message(
-                id=MessageId(id_),
-                channel=channel,
-                author=Author(id=AuthorId(author), name=name, kind=kind),
-                text=text,
-                at=from_micros(at),
-                reply_to=reply_to,
-                attachments=attachments_from(attachments),
-                reactions=reactions_from(reactions),
-                revision=revision,
-            )
-            for (
-                id_,
-                author,
-                name,
-                kind,
-                at,
-                text,
-                reply_to,
-                attachments,
-                reactions,
-                revision,
-            ) in reversed(rows)
-        )
+        return tuple(_message(row) for row in reversed(rows))
+
+    def live_message(self, message: MessageId) -> Message | None:
+        """One message; None where it is not kept."""
+        rows = self._rows(f"SELECT {_COLUMNS} FROM live WHERE id = ?", (message,))  # noqa: S608
+        return _message(rows[0]) if rows else None
 
     def purge_live(self, now: datetime, kept: timedelta = LIVE_KEPT) -> int:
         """Remove live messages and claims older than ``kept``; how many messages there were."""
@@ -113,13 +104,34 @@ class Live(Ledger):
             self._do("DELETE FROM claims WHERE at < ?", (before,))
             return self._do("DELETE FROM live WHERE at < ?", (before,))
 
+    def save_away(self, channel: ChannelId, away: Mapping[PersonaName, datetime]) -> None:
+        """Remember who is away from a channel, and until when."""
+        with self.transaction():
+            self._do("DELETE FROM away WHERE channel = ?", (channel,))
+            for persona, until in away.items():
+                self._do(
+                    "INSERT INTO away (channel, persona, until) VALUES (?, ?, ?)",
+                    (channel, persona, to_micros(until)),
+                )
+
+    def away(self, channel: ChannelId) -> dict[PersonaName, datetime]:
+        """Who is away from a channel, and until when."""
+        rows = self._rows("SELECT persona, until FROM away WHERE channel = ?", (channel,))
+        return {PersonaName(persona): from_micros(until) for persona, until in rows}
+
     def claim(
-        self, channel: ChannelId, post: str, person: PersonId | None, now: datetime
+        self,
+        channel: ChannelId,
+        post: str,
+        person: PersonId | None,
+        now: datetime,
+        budget: Budget | None = None,
     ) -> Claimed | Refused:
         """Ask for the right to post; one transaction, so that only one asker gets it.
 
         ``post`` is the nonce of the post: unique within the channel, over restarts too.
-        ``person`` is None for an invented character, whom nobody has to be asked about.
+        ``person`` is None for an invented character, whom nobody has to be asked about.  ``budget``
+        bounds what the channel takes, whichever run asks.
         """
         with self.transaction():
             if person is not None:
@@ -128,6 +140,8 @@ class Live(Ledger):
                     return Refused(reason="no consent")
                 if not allows(record, platform=channel.partition(":")[0]):
                     return Refused(reason="not on this platform")
+            if budget is not None and self._claimed(channel, budget.since) >= budget.limit:
+                return Refused(reason="enough for today", until=budget.until)
             got = self._do(
                 "INSERT INTO claims (channel, post, person, state, at)"
                 " VALUES (?, ?, ?, 'claimed', ?)"
@@ -138,6 +152,13 @@ class Live(Ledger):
             if not got:
                 return Refused(reason="already claimed")
         return Claimed(channel=channel, post=post, person=person)
+
+    def _claimed(self, channel: ChannelId, since: datetime) -> int:
+        rows = self._rows(
+            "SELECT count(*) FROM claims WHERE channel = ? AND at >= ? AND state != 'released'",
+            (channel, to_micros(since)),
+        )
+        return int(rows[0][0])
 
     def release(self, claim: Claimed) -> None:
         """Give a claim back: it was certainly not posted and may be tried again."""
@@ -153,3 +174,21 @@ class Live(Ledger):
             "UPDATE claims SET state = 'settled', message = ? WHERE channel = ? AND post = ?",
             (message, claim.channel, claim.post),
         )
+
+
+_COLUMNS = "id, channel, author, name, kind, at, text, reply_to, attachments, reactions, revision"
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    id_, channel, author, name, kind, at, text, reply_to, attachments, reactions, revision = row
+    return Message(
+        id=MessageId(id_),
+        channel=ChannelId(channel),
+        author=Author(id=AuthorId(author), name=name, kind=kind),
+        text=text,
+        at=from_micros(at),
+        reply_to=reply_to,
+        attachments=attachments_from(attachments),
+        reactions=reactions_from(reactions),
+        revision=revision,
+    )

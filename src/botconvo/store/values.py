@@ -35,11 +35,19 @@ def storable(text: str) -> str:
 
 
 def attachments_text(attachments: tuple[Attachment, ...]) -> str:
-    return json.dumps([[attachment.kind, attachment.name] for attachment in attachments])
+    return json.dumps(
+        [
+            [each.kind, each.name, *([each.description] if each.description else [])]
+            for each in attachments
+        ]
+    )
 
 
 def attachments_from(text: str) -> tuple[Attachment, ...]:
-    return tuple(Attachment(kind=kind, name=name) for kind, name in json.loads(text))
+    return tuple(
+        Attachment(kind=kind, name=name, description="".join(described))
+        for kind, name, *described in json.loads(text)
+    )
 
 
 def reactions_text(reactions: tuple[Reaction, ...]) -> str:

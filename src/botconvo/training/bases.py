@@ -5,34 +5,54 @@ read back out of the GGUF file.  Nothing is downloaded and no code of a model is
 nothing of torch.
 """
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botconvo.errors import TrainingError
-from botconvo.training.hugging_face import base_of_hugging_face, is_hugging_face
+from botconvo.training.hugging_face import TOKENIZER_NAME, base_of_hugging_face, is_hugging_face
+from botconvo.training.settings import Weights
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_header import read_header
-from model_server.checkpoint.manifest import MANIFEST_NAME, BaseReference
+from model_server.checkpoint.gguf_writing import Plan
+from model_server.checkpoint.hugging_face.families import family_of
+from model_server.checkpoint.hugging_face.settings import CONFIG_NAME, read_settings
+from model_server.checkpoint.manifest import MANIFEST_NAME, BaseReference, Manifest
 from model_server.checkpoint.tokens import Tokens, tokens_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["Base", "build_tokenizer", "open_base"]
+__all__ = ["Base", "build_tokenizer", "encoder_of", "open_base", "refuse_clone"]
+
+_GPT2_SPLITTING = "gpt-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A base that can be trained on and served.  ``bundled`` says that it came with BotConvo."""
+    """A base that can be trained on and served.  ``bundled`` says that it came with BotConvo.
+
+    ``plan`` says what its weights are, ``config`` are the values of the ``config.json`` that it was
+    converted with (None for a GPT-2 with the usual ones), ``tokenizer`` is the file that splits its
+    texts (None where its tokens say all).
+    """
 
     checkpoint: Checkpoint
     tokens: Tokens
     name: str
     bundled: bool
+    plan: Plan
+    config: Mapping[str, Any] | None
+    tokenizer: Path | None
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return sum(prod(tensor.shape) for tensor in self.plan.tensors)
 
     def reference(self, folder: Path) -> BaseReference:
         """How a checkpoint in ``folder`` names this base."""
@@ -48,12 +68,13 @@ def open_base(
     bases: Path,
     name: str | None = None,
     bundled: bool = False,
+    weights: Weights = "q8_0",
     say: Callable[[str], None] = lambda line: None,
 ) -> Base:
     """Open a base checkpoint, or a Hugging Face folder, which is converted into ``bases`` once.
 
-    ``name`` is what a converted one is called, where that is not the folder's name; ``say`` is
-    told what the folder's owner should know about it.
+    ``name`` is what a converted one is called, where that is not the folder's name, ``weights`` how
+    exactly it is converted; ``say`` is told what the folder's owner should know about it.
 
     Raises:
         TrainingError: the folder is neither, or not of a kind that can be trained on.
@@ -63,44 +84,86 @@ def open_base(
         raise TrainingError(f"base {folder}: there is no such folder; name one with --base FOLDER")
     if not (folder / MANIFEST_NAME).exists():
         if not is_hugging_face(folder):
-            raise TrainingError(
-                f"base {folder}: holds neither {MANIFEST_NAME} nor a Hugging Face model's "
-                "config.json; name a base with --base FOLDER"
-            )
+            raise _no_base(folder)
         called = name or folder.resolve().name
-        folder = base_of_hugging_face(folder, bases, name=called, say=say)
-    checkpoint = load_checkpoint(folder, hash_large=True) if _is_whole(folder) else None
-    if checkpoint is None:
-        raise TrainingError(
-            f"base {folder}: is a clone's adapter; name the base that it was trained on"
-        )
-    if checkpoint.manifest.architecture.name != "gpt2":
-        raise TrainingError(
-            f"base {folder}: is a {checkpoint.manifest.architecture.name}; "
-            "so far clones are trained on GPT-2 models only"
-        )
+        folder = base_of_hugging_face(folder, bases, name=called, weights=weights, say=say)
+    refuse_clone(folder)
+    checkpoint = load_checkpoint(folder, hash_large=True)
+    plan, config = _plan(checkpoint)
     header = read_header(checkpoint.base_path)
     tokens = tokens_of(checkpoint.base_path, header)
-    if tokens.splitting != "gpt-2" or tokens.begin_of_text is not None:
-        raise TrainingError(
-            f"base {folder}: reads text in another way than a GPT-2 ({tokens.splitting}); "
-            "so far clones are trained on GPT-2's tokenizer only"
-        )
     return Base(
         checkpoint=checkpoint,
         tokens=tokens,
         name=header.text("general.name") or folder.resolve().name,
         bundled=bundled,
+        plan=plan,
+        config=config,
+        tokenizer=_tokenizer(folder, tokens),
     )
 
 
-def _is_whole(folder: Path) -> bool:
-    """False for an adapter; anything odd is left to ``load_checkpoint`` to explain."""
+def _no_base(folder: Path) -> TrainingError:
+    if (folder / "hparams.json").is_file():
+        return TrainingError(
+            f"base {folder}: is a folder of gpt-2-simple; train on it with --engine gpt-2-simple"
+        )
+    return TrainingError(
+        f"base {folder}: holds neither {MANIFEST_NAME} nor a Hugging Face model's {CONFIG_NAME}; "
+        "name a base with --base FOLDER"
+    )
+
+
+def refuse_clone(folder: Path) -> None:
+    """A clone holds somebody's words, and is nobody else's base.
+
+    Raises:
+        TrainingError: the folder holds one.  Anything odd is left to who reads it next.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-        return bool(manifest["weights"]["kind"] != "adapter")
-    except (OSError, ValueError, KeyError, TypeError):
-        return True
+        manifest = Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ValueError):
+        return
+    if manifest.persona is not None or manifest.weights.kind == "adapter":
+        raise TrainingError(
+            f"base {folder}: is a clone{_of(manifest.persona)}; name the base that it was "
+            "trained on"
+        )
+
+
+def _of(persona: str | None) -> str:
+    return "" if persona is None else f" of {persona}"
+
+
+def _plan(checkpoint: Checkpoint) -> tuple[Plan, Mapping[str, Any] | None]:
+    folder, architecture = checkpoint.folder, checkpoint.manifest.architecture
+    if (folder / CONFIG_NAME).is_file():
+        family, settings = family_of(read_settings(folder))
+        plan = family.plan(settings)
+        if plan.architecture != architecture:
+            raise TrainingError(
+                f"base {folder}: {CONFIG_NAME} describes another model than {MANIFEST_NAME}; name "
+                "the Hugging Face folder again, it is converted anew elsewhere"
+            )
+        return plan, settings.values
+    if architecture.name != "gpt2":
+        raise TrainingError(
+            f"base {folder}: is a {architecture.name} without the {CONFIG_NAME} that it was "
+            "converted with, and cannot be trained on; name the Hugging Face folder or id"
+        )
+    return plan_gpt2(architecture), None
+
+
+def _tokenizer(folder: Path, tokens: Tokens) -> Path | None:
+    if tokens.splitting == _GPT2_SPLITTING and tokens.begin_of_text is None:
+        return None
+    path = folder / TOKENIZER_NAME
+    if not path.is_file():
+        raise TrainingError(
+            f"base {folder}: has no {TOKENIZER_NAME}, without which nothing but a GPT-2 reads text "
+            "for training; name the Hugging Face folder or id"
+        )
+    return path
 
 
 def _path_from(folder: Path, base: Path) -> str:
@@ -126,3 +189,25 @@ def build_tokenizer(tokens: Tokens) -> "Tokenizer":
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tokens.typed])
     return tokenizer
+
+
+def encoder_of(base: Base) -> Callable[[str], Sequence[int]]:
+    """A text's tokens as llama.cpp finds them, without the one that every text begins with.
+
+    Special tokens are plain text to it, but for tags that the base was trained with.
+    """
+    from tokenizers import Tokenizer
+
+    if base.tokenizer is None:
+        tokenizer = build_tokenizer(base.tokens)
+    else:
+        tokenizer = Tokenizer.from_file(str(base.tokenizer))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+
+    def encode(text: str) -> Sequence[int]:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    return encode

@@ -1,43 +1,48 @@
-"""The whole way of a clone: corpus, windows, training, checkpoint.
+"""The whole way of a clone by transformers: corpus, windows, training, checkpoint.
 
 It knows nothing of the command line or of config.toml.
 """
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from botconvo.corpus import Corpus, Session, build_corpus
-from botconvo.errors import CorpusError
+from botconvo.corpus import Corpus, Session
+from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
-from botconvo.training.bases import Base, build_tokenizer
+from botconvo.training.bases import Base, encoder_of
 from botconvo.training.examples import Encode, Window, pack, windows_of
-from botconvo.training.finish import Losses, Made, check_target, write_clone
-from botconvo.training.memory import keep_freed_memory
-from botconvo.training.network import Network, choose_device, make_gpt2
+from botconvo.training.finish import Made, Written, check_target, write_clone
+from botconvo.training.material import Material, material_of
+from botconvo.training.network import Network, choose_device, make_gpt2, make_model
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
-from botconvo.transcript.cleaning import PROFILES
+from model_server.checkpoint.formats import reserved_of
+from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
+from model_server.checkpoint.gguf_reading import read_weights
+from model_server.checkpoint.gguf_writing import write_model
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "make_examples", "prepare", "train_clone"]
+__all__ = ["Prepared", "make_examples", "prepare", "prepare_material", "train_clone"]
 
-_CLEANING = "chat"
+_LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A run that can begin."""
 
-    gathered: Gathered
     corpus: Corpus
     base: Base
     form: PromptFormat
+    consent: Consent
     settings: TrainingSettings
     examples: Examples
 
@@ -55,24 +60,24 @@ def prepare(gathered: Gathered, base: Base, settings: TrainingSettings) -> Prepa
     Raises:
         CorpusError: there is too little to train on, or to measure on.
     """
-    form = PromptFormat(speaker=gathered.person.name, cleaning=_CLEANING)
-    corpus = build_corpus(
-        gathered.messages,
-        gathered.people,
-        form.speaker,
-        cleaning=PROFILES[form.cleaning],
-        init_after=timedelta(seconds=form.init_after_s),
-    )
-    context = base.checkpoint.manifest.architecture.context
-    if settings.block > context:
-        settings = replace(settings, block=context)
+    return prepare_material(material_of(gathered), base, settings)
+
+
+def prepare_material(material: Material, base: Base, settings: TrainingSettings) -> Prepared:
+    """Build windows of what was gathered here or elsewhere.
+
+    Raises:
+        CorpusError: there is too little to measure on.
+    """
+    settings = settings.for_base(base.parameters, base.plan.architecture.context)
+    form = replace(material.form, reserved=reserved_of(base.tokens.typed))
     return Prepared(
-        gathered=gathered,
-        corpus=corpus,
+        corpus=material.corpus,
         base=base,
         form=form,
+        consent=material.consent,
         settings=settings,
-        examples=make_examples(corpus, form, base, settings),
+        examples=make_examples(material.corpus, form, base, settings),
     )
 
 
@@ -84,13 +89,10 @@ def make_examples(
     Raises:
         CorpusError: nothing was held out.
     """
-    tokenizer = build_tokenizer(base.tokens)
-
-    def encode(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
-
-    train_rows = _rows(corpus.train, form, encode, settings, settings.context_weight)
-    held_out = _rows(corpus.held_out, form, encode, settings, 0.0)
+    encode, first = encoder_of(base), base.tokens.begin_of_text
+    begin = () if first is None else (first,)
+    train_rows = _rows(corpus.train, form, encode, begin, settings, settings.context_weight)
+    held_out = _rows(corpus.held_out, form, encode, begin, settings, 0.0)
     if not held_out:
         raise CorpusError(
             f"nothing of {form.speaker} could be held out to measure on; "
@@ -103,6 +105,7 @@ def _rows(
     sessions: Iterable[Session],
     form: PromptFormat,
     encode: Encode,
+    begin: tuple[int, ...],
     settings: TrainingSettings,
     context_weight: float,
 ) -> tuple[tuple[Window, ...], ...]:
@@ -113,6 +116,7 @@ def _rows(
         block=settings.block,
         overlap=settings.overlap,
         context_weight=context_weight,
+        begin=begin,
     )
     return pack(windows, settings.block)
 
@@ -137,24 +141,76 @@ def train_clone(
         EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
-    keep_freed_memory()
-    weights, architecture, _ = read_gpt2(prepared.base.checkpoint.base_path)
-    network = Network(make_gpt2(weights, architecture), prepared.settings, choose_device(device))
-    kept = StateFile(state, prepared.digest)
-    with reporter:
-        trained = train(network, prepared.examples, prepared.settings, kept, reporter, stopped)
+    chosen = choose_device(device)
+    try:
+        network = Network(_model(prepared.base), prepared.settings, chosen)
+        kept = StateFile(state, prepared.digest)
+        with reporter:
+            trained = train(network, prepared.examples, prepared.settings, kept, reporter, stopped)
+    except RuntimeError as error:
+        raise _out_of_memory(error, prepared.base) from None
     if trained.finished:
-        write_clone(folder, network.deltas(), prepared.base, _made(prepared, trained), now)
+        made = _made(prepared, trained)
+        write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now)
         kept.remove()
     return trained
 
 
+def _model(base: Base) -> Any:
+    """The base in torch, of the very numbers that are served."""
+    path = base.checkpoint.base_path
+    if base.config is None:
+        weights, architecture, _ = read_gpt2(path)
+        return make_gpt2(weights, architecture)
+    return make_model(base.config, read_weights(path, base.plan))
+
+
+def _out_of_memory(error: RuntimeError, base: Base) -> Exception:
+    """torch has no name of its own for a computer's memory that is too short."""
+    if "allocate" not in str(error) and "memory" not in str(error):
+        return error
+    return TrainingError(
+        f"the memory is too short to train {base.name} ({base.parameters / 1e6:.0f} million "
+        "weights); take a smaller --batch or --block-size, --method lora, or a smaller base"
+    )
+
+
+def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
+    base, settings, name = prepared.base, prepared.settings, prepared.form.speaker
+    if settings.method == "lora":
+        path = scratch / "adapter.gguf"
+        write_lora(path, network.deltas(), alpha=settings.alpha, plan=base.plan, name=name)
+    else:
+        path = scratch / "model.gguf"
+        write_model(
+            path,
+            base.plan,
+            network.weights(),
+            base.tokens,
+            quantization=settings.save_as,
+            name=name,
+        )
+    return Written(
+        weights=path,
+        base=base if settings.method == "lora" else None,
+        architecture=base.plan.architecture,
+        tokenizer_sha256=base.checkpoint.manifest.tokenizer_sha256,
+    )
+
+
 def _made(prepared: Prepared, trained: Trained) -> Made:
-    record = prepared.gathered.record
     return Made(
         form=prepared.form,
-        consent=Consent(person=record.person, record=record.id, fictional=record.fictional),
+        consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
-        settings=prepared.settings,
-        losses=Losses(base=trained.base_loss, clone=trained.best_loss, epoch=trained.best_epoch),
+        training={
+            "engine": "transformers",
+            **asdict(prepared.settings),
+            "base": prepared.base.name,
+            "held_out_loss_of_base": round(trained.base_loss, 4),
+            "held_out_loss": round(trained.best_loss, 4),
+            "held_out_perplexity": round(math.exp(min(trained.best_loss, 700.0)), 2),
+            "best_epoch": round(trained.best_epoch, 2),
+        },
+        libraries=_LIBRARIES,
     )

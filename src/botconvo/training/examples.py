@@ -1,9 +1,10 @@
 """Sessions as token rows, with a weight for every token that is to be learned.
 
 The text is rendered by the code that renders live prompts, line by line: a line's text is what
-``PromptFormat.render`` gives for it, its head (name and colon) what an open prompt ends in.  Lines
-end in a line break and begin with a letter, so GPT-2's word splitting never joins two of them, nor
-a head and the words behind it: the pieces' tokens one behind the other are the whole text's.
+``PromptFormat.render`` gives for it, its head (name and colon) what an open prompt ends in.  No
+tokenizer that can be served joins a line break and the name behind it, nor a colon and the space
+behind that: the pieces' tokens one behind the other are the whole text's.  The first piece of a
+window may have others: sentencepiece puts a space before a text, and some models a token.
 
 A session longer than a window is cut between lines; later windows repeat the last lines of the one
 before as context, and every line is a target once.  Short windows share a row.  Each counts its
@@ -43,13 +44,21 @@ _LEARNED = (None, Command.REPLY, Command.REACT)
 class Piece:
     """A line as tokens.  The first ``head`` of them are the name and its colon: given, not said.
 
-    ``own`` is true for what the speaker says or does, ``said`` for what anybody does.
+    ``own`` is true for what the speaker says or does, ``said`` for what anybody does.  ``first``
+    are the tokens, and ``first_head`` of them the head, where the line begins a text.
     """
 
     tokens: tuple[int, ...]
     head: int
+    first: tuple[int, ...]
+    first_head: int
     own: bool
     said: bool
+
+    @property
+    def size(self) -> int:
+        """Tokens that it takes at most."""
+        return max(len(self.tokens), len(self.first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +81,28 @@ class Batch:
     weights: npt.NDArray[np.float32]
 
 
-def encode_lines(lines: Iterable[Line], form: PromptFormat, encode: Encode) -> tuple[Piece, ...]:
-    """Each line with its line break as tokens, as ``form`` renders it."""
-    return tuple(_piece(line, form, encode) for line in lines)
+def encode_lines(
+    lines: Iterable[Line], form: PromptFormat, encode: Encode, begin: Sequence[int] = ()
+) -> tuple[Piece, ...]:
+    """Each line with its line break as tokens, as ``form`` renders it.
+
+    ``encode`` reads a text from its start; ``begin`` are the tokens that every text begins with.
+    """
+    before = len(encode("\n"))
+    return tuple(_piece(line, form, encode, tuple(begin), before) for line in lines)
 
 
-def _piece(line: Line, form: PromptFormat, encode: Encode) -> Piece:
-    text, head = form.render([print_line(line)], open=False), f"{line.name}:"
-    first = tuple(encode(head))
+def _piece(
+    line: Line, form: PromptFormat, encode: Encode, begin: tuple[int, ...], before: int
+) -> Piece:
+    """``before`` are the tokens of the line break that stands in front of every later line."""
+    text, head = form.render([print_line(line)], open=False), form.row_head(line.name)
     said = line.command in _LEARNED
     return Piece(
-        tokens=first + tuple(encode(text.removeprefix(head))),
-        head=len(first),
+        tokens=tuple(encode(f"\n{text}")[before:]),
+        head=len(encode(f"\n{head}")) - before,
+        first=begin + tuple(encode(text)),
+        first_head=len(begin) + len(encode(head)),
         own=said and line.name == form.speaker,
         said=said,
     )
@@ -98,12 +117,12 @@ def cut(
     """
     start = 0
     while start < len(pieces):
-        room = block - min(len(pieces[start].tokens), block)
+        room = block - min(pieces[start].size, block)
         first = _first_context(pieces, start, min(overlap, room))
-        used = sum(len(piece.tokens) for piece in pieces[first:start])
+        used = sum(piece.size for piece in pieces[first:start])
         end = start
-        while end < len(pieces) and used + len(pieces[end].tokens) <= block:
-            used += len(pieces[end].tokens)
+        while end < len(pieces) and used + pieces[end].size <= block:
+            used += pieces[end].size
             end += 1
         end = max(end, start + 1)
         window = _window(pieces[first:start], pieces[start:end], block, context_weight)
@@ -115,9 +134,9 @@ def cut(
 def _first_context(pieces: Sequence[Piece], start: int, room: int) -> int:
     """The first of the pieces before ``start`` that fit into ``room`` tokens."""
     first = start
-    while first > 0 and len(pieces[first - 1].tokens) <= room:
+    while first > 0 and pieces[first - 1].size <= room:
         first -= 1
-        room -= len(pieces[first].tokens)
+        room -= pieces[first].size
     return first
 
 
@@ -126,13 +145,14 @@ def _window(
 ) -> Window | None:
     tokens: list[int] = []
     weights: list[float] = []
-    for piece in context:
-        tokens += piece.tokens
-        weights += [0.0] * len(piece.tokens)
-    for piece in fresh:
+    for place, piece in enumerate((*context, *fresh)):
         weight = 1.0 if piece.own else context_weight if piece.said else 0.0
-        tokens += piece.tokens
-        weights += [0.0] * piece.head + [weight] * (len(piece.tokens) - piece.head)
+        if place < len(context):
+            weight = 0.0
+        begins = not tokens
+        taken, head = (piece.first, piece.first_head) if begins else (piece.tokens, piece.head)
+        tokens += taken
+        weights += [0.0] * head + [weight] * (len(taken) - head)
     del tokens[block:], weights[block:]
     # What follows the last target is context for nothing.
     while weights and not weights[-1]:
@@ -150,13 +170,14 @@ def windows_of(
     block: int,
     overlap: int,
     context_weight: float = 0.0,
+    begin: Sequence[int] = (),
 ) -> tuple[Window, ...]:
     """The windows of all sessions, in order."""
     return tuple(
         window
         for lines in sessions
         for window in cut(
-            encode_lines(lines, form, encode),
+            encode_lines(lines, form, encode, begin),
             block=block,
             overlap=overlap,
             context_weight=context_weight,

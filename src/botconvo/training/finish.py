@@ -1,11 +1,10 @@
-"""The trained adapter becomes a checkpoint: tried out, written whole, read back strictly.
+"""Trained weights become a checkpoint: tried out, written whole, read back strictly.
 
-It knows nothing of torch or of how the adapter came about.
+It knows nothing of torch or TensorFlow, or of how the weights came about.
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,49 +12,47 @@ from tempfile import TemporaryDirectory
 
 from botconvo.errors import TrainingError
 from botconvo.training.bases import Base
-from botconvo.training.settings import TrainingSettings
+from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import (
     Checkpoint,
     describe_weights,
     load_checkpoint,
     write_checkpoint,
 )
-from model_server.checkpoint.gguf_files import Array, write_lora
-from model_server.checkpoint.manifest import MANIFEST_NAME, Consent, Manifest
-from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece
+from model_server.checkpoint.gguf_header import read_header
+from model_server.checkpoint.manifest import MANIFEST_NAME, Architecture, Consent, Manifest
+from model_server.checkpoint.tokens import tokens_of
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Losses", "Made", "check_target", "write_clone"]
+__all__ = ["Made", "Written", "check_target", "write_clone"]
 
-_LIBRARIES = ("botconvo", "torch", "transformers", "peft", "tokenizers", "gguf", "numpy")
-_WEIGHTS = "adapter.gguf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Losses:
-    """Means over the speaker's held-out tokens in nats: of the base, and of the clone."""
-
-    base: float
-    clone: float
-    epoch: float
-    """After how many epochs the clone was taken."""
-
-    @property
-    def perplexity(self) -> float:
-        """Of the clone."""
-        return math.exp(min(self.clone, 700.0))
+_LIBRARIES = ("botconvo", "gguf", "numpy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """All that a clone's manifest tells of its making."""
+    """All that a clone's manifest tells of its making; ``libraries`` are the packages that did."""
 
     form: PromptFormat
     consent: Consent
     corpus_sha256: str
-    settings: TrainingSettings
-    losses: Losses
+    training: Mapping[str, str | int | float | bool | None]
+    libraries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A GGUF file of a clone: an adapter on ``base``, or whole weights where that is None.
+
+    Copies of the files ``beside`` are kept in the checkpoint.
+    """
+
+    weights: Path
+    base: Base | None
+    architecture: Architecture
+    tokenizer_sha256: str
+    beside: tuple[Path, ...] = ()
 
 
 def check_target(folder: Path, persona: str) -> None:
@@ -91,83 +88,50 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def write_clone(
-    folder: Path,
-    deltas: Mapping[str, tuple[Array, Array]],
-    base: Base,
-    made: Made,
-    now: datetime,
+    folder: Path, write: Callable[[Path], Written], made: Made, now: datetime
 ) -> Checkpoint:
     """Write the checkpoint, once a completion was drawn with it; an older one moves aside.
+
+    ``write`` is given a folder to write the weights into.
 
     Raises:
         CheckpointError: the disk refuses, or what was written does not load; the older checkpoint
             is as it was.
-        EngineError: the engine cannot use the adapter.
+        EngineError: the engine cannot use the weights.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="botconvo-clone-") as scratch:
-            path = Path(scratch) / _WEIGHTS
-            write_lora(
-                path,
-                deltas,
-                alpha=made.settings.alpha,
-                architecture=base.checkpoint.manifest.architecture,
-                name=made.form.speaker,
-            )
-            _try_out(base, path, made.form)
-            write_checkpoint(folder, _manifest(folder, path, base, made, now), path)
+            written = write(Path(scratch))
+            _try_out(written, made.form)
+            manifest = _manifest(folder, written, made, now)
+            write_checkpoint(folder, manifest, written.weights, beside=written.beside)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    return load_checkpoint(folder, base=base.checkpoint.folder)
+    base = written.base
+    return load_checkpoint(folder, base=None if base is None else base.checkpoint.folder)
 
 
-def _manifest(folder: Path, weights: Path, base: Base, made: Made, now: datetime) -> Manifest:
+def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Manifest:
+    base = written.base
     return Manifest(
         persona=made.form.speaker,
         created=now,
-        weights=describe_weights(weights, "adapter"),
-        base=base.reference(folder),
-        architecture=base.checkpoint.manifest.architecture,
-        tokenizer_sha256=base.checkpoint.manifest.tokenizer_sha256,
+        weights=describe_weights(written.weights, "full" if base is None else "adapter"),
+        base=None if base is None else base.reference(folder),
+        architecture=written.architecture,
+        tokenizer_sha256=written.tokenizer_sha256,
         prompt_format=made.form,
         consent=made.consent,
         corpus_sha256=made.corpus_sha256,
-        training=_training(made),
-        versions={name: version(name) for name in _LIBRARIES},
+        training=dict(made.training),
+        versions={name: version(name) for name in (*_LIBRARIES, *made.libraries)},
     )
 
 
-def _training(made: Made) -> dict[str, str | int | float | bool | None]:
-    losses = made.losses
-    return {
-        **asdict(made.settings),
-        "method": "lora",
-        "held_out_loss_of_base": round(losses.base, 4),
-        "held_out_loss": round(losses.clone, 4),
-        "held_out_perplexity": round(losses.perplexity, 2),
-        "best_epoch": round(losses.epoch, 2),
-    }
-
-
-def _try_out(base: Base, adapter: Path, form: PromptFormat) -> None:
-    """Draw a few tokens: a clone that cannot speak must not take an older one's place."""
-    pieces: list[str] = []
-
-    def take(piece: Piece) -> bool:
-        pieces.append(piece.text)
-        return True
-
-    engine = LlamaEngine(
-        base.checkpoint.base_path,
-        adapter,
-        EngineSettings(context=64, parallel=1, threads=1),
-        end_of_text=base.checkpoint.end_of_text,
-        reading=base.checkpoint.reading,
-    )
-    try:
-        engine.generate(Draw(prompt=form.render([]), max_tokens=4, seed=0), take)
-    finally:
-        engine.close()
-    if not pieces:
-        raise TrainingError(f"the clone of {form.speaker} says nothing; train it again")
+def _try_out(written: Written, form: PromptFormat) -> None:
+    model, adapter = written.weights, None
+    if written.base is not None:
+        model, adapter = written.base.checkpoint.base_path, written.weights
+    tokens = tokens_of(model, read_header(model))
+    try_out(model, adapter, form, end_of_text=tokens.end_of_text, reading=tokens.reading)

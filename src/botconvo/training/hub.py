@@ -14,7 +14,7 @@ from pathlib import Path
 from botconvo.errors import TrainingError
 from model_server.checkpoint.tokens import sha256_of
 
-__all__ = ["Source", "needed_files", "resolve_base"]
+__all__ = ["Source", "named_folder", "needed_files", "resolve_base"]
 
 _ID = re.compile(r"(?P<id>(?:\w[\w.-]*/)?\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?", re.ASCII)
 _SMALL = (
@@ -43,6 +43,26 @@ class Source:
     name: str
 
 
+def named_folder(text: str) -> Path | None:
+    """The folder that is there; None where ``text`` is the id of a model on the hub.
+
+    Raises:
+        TrainingError: it is neither.
+    """
+    try:
+        path = Path(text).expanduser()
+        if text and path.exists():
+            return path
+    except (OSError, RuntimeError):  # a name that is too long, or the home of nobody
+        pass
+    if _ID.fullmatch(text) is None:
+        raise TrainingError(
+            f"base {text}: there is no such folder; name one with --base FOLDER, or a model of the "
+            "hub by its id, such as gpt2 or HuggingFaceTB/SmolLM2-135M"
+        )
+    return None
+
+
 def resolve_base(text: str, *, say: Callable[[str], None], bars: bool = False) -> Source:
     """A folder that is there, else a model of this id on the hub (``owner/name@revision``).
 
@@ -51,15 +71,11 @@ def resolve_base(text: str, *, say: Callable[[str], None], bars: bool = False) -
     Raises:
         TrainingError: there is neither, or it cannot be fetched.
     """
-    path = Path(text).expanduser()
-    if text and path.exists():
-        return Source(folder=path, name=path.resolve().name)
+    folder = named_folder(text)
+    if folder is not None:
+        return Source(folder=folder, name=folder.resolve().name)
     found = _ID.fullmatch(text)
-    if found is None:
-        raise TrainingError(
-            f"base {text}: there is no such folder; name one with --base FOLDER, or a model of the "
-            "hub by its id, such as gpt2 or HuggingFaceTB/SmolLM2-135M"
-        )
+    assert found is not None
     return Source(folder=_fetch(found["id"], found["revision"], say, bars), name=found["id"])
 
 

@@ -5,16 +5,22 @@ Plain values: it knows nothing of torch.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal
 
 from botconvo.errors import TrainingError
 
-__all__ = ["TrainingSettings"]
+__all__ = ["Method", "Precision", "TrainingSettings", "Weights"]
+
+Method = Literal["lora", "full"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Weights = Literal["q8_0", "f16"]
+"""How exactly whole weights are written: q8_0 is half of f16's size, and faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Rate, rank and context weight were found by trial on two of the sample friends, each on 190
+    """Rank and context weight were found by trial on two of the sample friends, each on 190
     to 300 own lines and an early base; figures are held-out losses (Juno, Marek) in nats.
     """
 
@@ -24,15 +30,23 @@ class TrainingSettings:
     With 1,000 to 1,500 own lines the best came after 2 or 3.  The rate falls over all of them, so
     planning many more loses a little (Tilly: 3.420 of 4, 3.447 of 12; Juno: 3.893 of 3, 3.900).
     """
+    method: Method = "lora"
+    """Matrices beside the frozen base, or all weights."""
     rank: int = 16
     """Rank of the LoRA matrices; alpha is twice the rank.  16: 4.69; 8: 4.75 (Juno alone)."""
-    rate: float = 3e-3
-    """Highest learning rate.  3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68."""
+    rate: float = 0.0
+    """Highest learning rate; 0 is one for the method and the base's size (``for_base``)."""
     seed: int = 0
     block: int = 256
     """Most tokens of a window: the context that a line is learned with."""
     batch: int = 8
-    """Rows of ``block`` tokens a step."""
+    """Rows of ``block`` tokens that are worked on at once."""
+    accumulate: int = 1
+    """So many batches make a step: as a batch of all their rows, in the memory of one."""
+    precision: Precision = "auto"
+    """What is multiplied in; auto is bf16 where the device itself has it, else fp32."""
+    save_as: Weights = "q8_0"
+    """Of the weights that ``full`` writes; an adapter is small, and always f16."""
     context_weight: float = 0.1
     """Weight of the others' words in the loss, against 1 for the friend's own.
 
@@ -53,10 +67,28 @@ class TrainingSettings:
             TrainingError: a number makes no sense.
         """
         for field in fields(self):
+            if field.name not in _BOUNDS:
+                continue
             value = getattr(self, field.name)
             low, high = _BOUNDS[field.name]
             if not low <= value <= high:
-                raise TrainingError(f"{field.name} {value:g}: must be from {low:g} to {high:g}")
+                word = _WORDS.get(field.name, field.name)
+                raise TrainingError(f"{word} {value:g}: must be from {low:g} to {high:g}")
+
+    @property
+    def base_weights(self) -> Weights:
+        """How exactly the base is kept: an adapter is served on what it was trained on."""
+        return "q8_0" if self.method == "lora" else "f16"
+
+    @property
+    def rows(self) -> int:
+        """Rows of a step."""
+        return self.batch * self.accumulate
+
+    def for_base(self, parameters: int, context: int) -> "TrainingSettings":
+        """The same for a base of so many weights and of this context, without open questions."""
+        rate = self.rate or next(r for most, r in _RATES[self.method] if parameters <= most)
+        return replace(self, rate=rate, block=min(self.block, context))
 
     @property
     def overlap(self) -> int:
@@ -74,13 +106,25 @@ class TrainingSettings:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+_RATES: dict[Method, tuple[tuple[float, float], ...]] = {
+    "lora": ((5e7, 3e-3), (5e8, 1e-3), (float("inf"), 3e-4)),
+    "full": ((5e7, 3e-4), (5e8, 5e-5), (float("inf"), 2e-5)),
+}
+"""(parameters at most, highest learning rate).
+
+Only LoRA at 14 M was measured (Juno and Marek: 3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68).  5e-5 is what
+FriendSimulator trained a GPT-2 with, as transformers' Trainer does by default.  The others follow
+from rules of thumb: LoRA wants ten to twenty times as much, and larger models less of both.
+"""
+_WORDS = {"block": "block size", "rate": "learning rate", "context_weight": "context weight"}
 _BOUNDS: dict[str, tuple[float, float]] = {
     "epochs": (0.01, 1000.0),
     "rank": (1, 512),
-    "rate": (1e-7, 1.0),
+    "rate": (0.0, 1.0),
     "seed": (0, 2**32 - 1),
     "block": (32, 4096),
     "batch": (1, 1024),
+    "accumulate": (1, 1024),
     "context_weight": (0.0, 1.0),
     "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0),

@@ -4,17 +4,17 @@ It knows nothing of what the tensors are.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 
 from botconvo.errors import TrainingError
+from model_server.checkpoint.folder import sync
 
 __all__ = ["Position", "StateFile"]
 
@@ -43,9 +43,9 @@ class StateFile:
     def read(self) -> tuple[Position, dict[str, torch.Tensor]] | None:
         """The saved state; None where there is none, a damaged one, or one of another run."""
         try:
-            data = self.path.read_bytes()
-            position = _position(data, self._digest)
-            return None if position is None else (position, load(data))
+            with safe_open(self.path, framework="pt") as file:
+                position = _position(file.metadata(), self._digest)
+            return None if position is None else (position, load_file(self.path))
         except (OSError, ValueError, KeyError, TypeError, SafetensorError):
             return None
 
@@ -56,19 +56,18 @@ class StateFile:
             TrainingError: the disk refuses.
         """
         text = json.dumps({"digest": self._digest, **asdict(position)})
-        data = save({k: t.contiguous() for k, t in tensors.items()}, metadata={"position": text})
+        whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
         partial = self.path.with_name(f"{self.path.name}.partial")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            save_file(whole, partial, metadata={"position": text})
+            sync(partial)
             partial.replace(self.path)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:  # the library has an error of its own
             partial.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or error
             raise TrainingError(
-                f"{self.path}: cannot be written: {error.strerror or error}; free some space and "
+                f"{self.path}: cannot be written: {reason}; free some space and "
                 "repeat the command, it goes on from where it last could save"
             ) from None
 
@@ -79,11 +78,8 @@ class StateFile:
             self.path.parent.rmdir()
 
 
-def _position(data: bytes, digest: str) -> Position | None:
-    length = int.from_bytes(data[:8], "little")
-    fields: dict[str, Any] = json.loads(
-        json.loads(data[8 : 8 + length])["__metadata__"]["position"]
-    )
+def _position(metadata: Mapping[str, str] | None, digest: str) -> Position | None:
+    fields: dict[str, Any] = json.loads((metadata or {})["position"])
     if fields.pop("digest") != digest:
         return None
     fields["losses"] = [(int(step), float(loss)) for step, loss in fields["losses"]]

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from botconvo.training.state import Position, StateFile
 
 __all__ = ["Examples", "Trained", "train"]
 
+_SMALLEST_SCALE = 1e-3
+"""fp16's gradients are scaled up; where even this is too much, they have no end."""
 _BACKWARD = 3.0
 """A training step against a forward pass: the usual rule, a little over what was measured."""
 
@@ -64,7 +67,7 @@ def train(
     reporter: Reporter,
     stopped: Callable[[], bool],
 ) -> Trained:
-    """Train the network's adapter; afterwards it holds the best one by held-out loss.
+    """Train the network; afterwards it holds the best of its states by held-out loss.
 
     Raises:
         TrainingError: the loss is no number any more, memory or the disk is full.
@@ -75,7 +78,7 @@ def train(
     except torch.OutOfMemoryError:
         raise TrainingError(
             f"the GPU's memory is too short for {settings.batch} rows of {settings.block} tokens; "
-            "take a smaller --block, or --device cpu"
+            "take a smaller --batch (and a larger --accumulate) or --block-size, or --device cpu"
         ) from None
 
 
@@ -94,10 +97,11 @@ class _Run:
         self._optimizer = torch.optim.AdamW(
             self._parameters.values(), lr=settings.rate, weight_decay=settings.weight_decay
         )
-        self._per_epoch = math.ceil(len(examples.train) / settings.batch)
+        self._scaler = torch.amp.GradScaler(network.device.type, enabled=network.is_fp16)
+        self._per_epoch = math.ceil(len(examples.train) / settings.rows)
         self._total = max(1, math.ceil(settings.epochs * self._per_epoch))
         self._every = max(1, self._per_epoch // 2)
-        self._best: dict[str, torch.Tensor] = network.copy_of_adapter()
+        self._best: dict[str, torch.Tensor] = network.learned()
         self._recent: list[float] = []
 
     def go(self, stopped: Callable[[], bool]) -> Trained:
@@ -124,7 +128,7 @@ class _Run:
             if measured:
                 self._recent.clear()
                 self._save(position)
-        self._network.set_adapter(self._best)
+        self._network.set_learned(self._best)
         return self._result(position, finished=True)
 
     def _begin(self) -> Position:
@@ -153,18 +157,34 @@ class _Run:
         settings, step = self._settings, position.step
         rows = self._rows_of(step)
         torch.manual_seed((settings.seed << 20) + step)  # for dropout
-        loss = self._network.loss(batch_of(rows, self._examples.pad))
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), settings.clip)
-        if not math.isfinite(float(loss.detach()) + float(norm)):
+        loss = self._backward(rows)
+        self._scaler.unscale_(self._optimizer)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters.values(), settings.clip))
+        if not math.isfinite(loss) or not (math.isfinite(norm) or self._can_scale_down()):
             raise self._lost(step, position)
         for group in self._optimizer.param_groups:
             group["lr"] = rate_at(step, self._total, settings)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)  # not at all where fp16 was too small for a gradient
+        self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        self._recent.append(float(loss.detach()))
+        self._recent.append(loss)
         position.step += 1
         return _tokens(rows)
+
+    def _backward(self, rows: Rows) -> float:
+        """The weighted mean loss over a step's rows, whose gradients are left in the parameters."""
+        batch = self._settings.batch
+        parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+        total = None if len(parts) == 1 else _weight(rows)
+        loss = 0.0
+        for part in parts:
+            partial = self._network.loss(batch_of(part, self._examples.pad), total)
+            torch.autograd.backward(self._scaler.scale(partial))
+            loss += float(partial.detach())
+        return loss
+
+    def _can_scale_down(self) -> bool:
+        return self._scaler.is_enabled() and self._scaler.get_scale() > _SMALLEST_SCALE
 
     def _rows_of(self, step: int) -> Rows:
         """The rows of a step: each epoch goes through all of them in an order of its own."""
@@ -172,8 +192,8 @@ class _Run:
         order = np.random.default_rng((self._settings.seed, epoch)).permutation(
             len(self._examples.train)
         )
-        batch = self._settings.batch
-        return [self._examples.train[i] for i in order[place * batch : (place + 1) * batch]]
+        rows = self._settings.rows
+        return [self._examples.train[i] for i in order[place * rows : (place + 1) * rows]]
 
     def _measure(self, position: Position) -> bool:
         """Take down the held-out loss; whether it is the best so far."""
@@ -185,7 +205,7 @@ class _Run:
             position.worse += 1
             return False
         position.best_loss, position.best_step, position.worse = loss, position.step, 0
-        self._best = self._network.copy_of_adapter()
+        self._best = self._network.learned()
         return True
 
     def _held_out_loss(self) -> float:
@@ -196,24 +216,32 @@ class _Run:
         kept = f"; the best until then had {position.best_loss:.3f}" if position.losses else ""
         return TrainingError(
             f"the loss is no number any more at step {step}{kept}; nothing was written, "
-            f"train again with a lower --rate than {self._settings.rate:g}"
+            f"train again with a lower --learning-rate than {self._settings.rate:g}"
         )
 
     # ---- stop and go on ------------------------------------------------------------------
 
     def _save(self, position: Position) -> None:
-        tensors = {
-            f"now.{name}": tensor for name, tensor in self._network.copy_of_adapter().items()
-        }
-        tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        tensors = {f"now.{name}": tensor for name, tensor in self._network.learned().items()}
+        if position.best_step != position.step:  # else it is the same, and may be gigabytes
+            tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        tensors |= {f"scaler.{key}": torch.tensor(value) for key, value in self._scales().items()}
         for name, parameter in self._parameters.items():
             for key, value in self._optimizer.state[parameter].items():
                 tensors[f"optimizer.{key}.{name}"] = value.detach().cpu()
         self._state.write(position, tensors)
 
+    def _scales(self) -> dict[str, Any]:
+        """Empty without fp16."""
+        return self._scaler.state_dict()
+
     def _restore(self, tensors: dict[str, torch.Tensor]) -> None:
-        self._network.set_adapter({name: tensors[f"now.{name}"] for name in self._parameters})
-        self._best = {name: tensors[f"best.{name}"] for name in self._parameters}
+        self._network.set_learned({name: tensors[f"now.{name}"] for name in self._parameters})
+        self._best = {
+            name: tensors.get(f"best.{name}", tensors[f"now.{name}"]) for name in self._parameters
+        }
+        scales = {key: tensors[f"scaler.{key}"].item() for key in self._scales()}
+        self._scaler.load_state_dict(scales)
         for name, parameter in self._parameters.items():
             saved = {
                 key: tensors[f"optimizer.{key}.{name}"]
@@ -243,6 +271,10 @@ def rate_at(step: int, total: int, settings: TrainingSettings) -> float:
         return settings.rate * (step + 1) / settings.warmup
     done = (step - settings.warmup) / max(1, total - settings.warmup)
     return settings.rate * (0.1 + 0.9 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+def _weight(rows: Rows) -> float:
+    return sum(sum(window.weights) for row in rows for window in row)
 
 
 def _tokens(rows: Rows) -> int:

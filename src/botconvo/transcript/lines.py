@@ -28,7 +28,11 @@ def lines(message: Message, people: People, cleaning: Cleaning) -> tuple[Line, .
         return ()
     name = people.speaker(message.author)
     acts = tuple(
-        Line(name=name, command=Command.VIDEO if attachment.kind == "video" else Command.PHOTO)
+        Line(
+            name=name,
+            command=Command.VIDEO if attachment.kind == "video" else Command.PHOTO,
+            argument=cleaning(attachment.description),
+        )
         for attachment in message.attachments
         if attachment.kind != "file"
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tiny_model import tiny_architecture, tiny_deltas, tiny_tokens, tiny_weights
 
-from model_server.checkpoint.gguf_files import read_gpt2, write_gpt2, write_lora
+from model_server.checkpoint.gguf_adapter import write_lora
+from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2, write_gpt2
 from model_server.checkpoint.gguf_header import read_header
 from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece
 from model_server.errors import CheckpointError
@@ -68,7 +69,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_an_adapter_is_no_base(tmp_path: Path) -> None:
     path = tmp_path / "adapter.gguf"
-    write_lora(path, tiny_deltas(SHAPE), alpha=8, architecture=SHAPE)
+    write_lora(path, tiny_deltas(SHAPE), alpha=8, plan=plan_gpt2(SHAPE))
     with pytest.raises(CheckpointError, match="adapter"):
         read_gpt2(path)
     header = read_header(path)
@@ -91,9 +92,9 @@ def test_an_adapter_of_another_shape_is_not_written(
 ) -> None:
     deltas = {module: (np.zeros(a), np.zeros(b))}
     with pytest.raises(CheckpointError, match=module):
-        write_lora(tmp_path / "a.gguf", deltas, alpha=8, architecture=SHAPE)
+        write_lora(tmp_path / "a.gguf", deltas, alpha=8, plan=plan_gpt2(SHAPE))
     with pytest.raises(CheckpointError, match="without"):
-        write_lora(tmp_path / "a.gguf", {}, alpha=8, architecture=SHAPE)
+        write_lora(tmp_path / "a.gguf", {}, alpha=8, plan=plan_gpt2(SHAPE))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,7 +155,7 @@ def test_llama_cpp_says_what_transformers_says(tmp_path: Path, adapted: bool) ->
     base, adapter = tmp_path / "base.gguf", tmp_path / "adapter.gguf"
     write_gpt2(base, WEIGHTS, SHAPE, TOKENS, quantization="f32", name="tiny")
     deltas = tiny_deltas(SHAPE, seed=5)
-    write_lora(adapter, deltas, alpha=8.0, architecture=SHAPE, precision="f32")
+    write_lora(adapter, deltas, alpha=8.0, plan=plan_gpt2(SHAPE), precision="f32")
     settings = EngineSettings(context=256, parallel=1, threads=1)
     engine = LlamaEngine(
         base, adapter if adapted else None, settings, end_of_text=TOKENS.end_of_text

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botconvo.conversation.events import Event, Heard, Opened, TypingSeen
 from botconvo.conversation.orders import Act, React
 from botconvo.errors import PlatformError
-from botconvo.messages import Author, AuthorId, ChannelId, Message
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.local import (
     MAX_CHARACTERS,
@@ -187,6 +187,9 @@ class WebPlatform:
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None:
         """Nothing to do: the page sees it through ``Controls.watch``."""
 
+    async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
+        """Nothing to do: there is nobody here but the clones' owner."""
+
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:
@@ -195,8 +198,26 @@ class WebPlatform:
         self._taken.add(folded_name(persona))
         return None if isinstance(act, React) else self._mint.posted(persona, act, nonce)
 
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        return self._mint.notice(text)
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """Nothing to do: the page sees it through ``Controls.watch``."""
+
     def hear(self, name: str, text: str) -> Mapping[str, Any]:
         """See ``Host.hear``."""
+        message = self.said(name, text)
+        if self._seat is not None:
+            message = self._seat.says(message.author.name, message.text)
+            return shown_json(self._channel, ShownMessage(message=message, trace=None))
+        try:
+            self._inbox.put_nowait(Heard(message=message))
+        except asyncio.QueueFull:
+            raise BusyError("too many messages are waiting; try again in a moment") from None
+        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+
+    def said(self, name: str, text: str) -> Message:
+        """See ``Host.said``."""
         author = self._visitor(name)
         text = visible(text).strip()
         if not text:
@@ -205,15 +226,7 @@ class WebPlatform:
             raise PlatformError(
                 f"a message of {len(text)} characters was not sent; at most {MAX_CHARACTERS}"
             )
-        if self._seat is not None:
-            said = self._seat.says(author.name, text)
-            return shown_json(self._channel, ShownMessage(message=said, trace=None))
-        message = self._mint.heard(author, text)
-        try:
-            self._inbox.put_nowait(Heard(message=message))
-        except asyncio.QueueFull:
-            raise BusyError("too many messages are waiting; try again in a moment") from None
-        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+        return self._mint.heard(author, text)
 
     def see_typing(self, name: str) -> None:
         author = self._visitor(name)
