@@ -29,7 +29,8 @@ from botconvo.config import load_settings
 from botconvo.live import stop_on_signals
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Reins, run
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.ports import Completion, GenerateRequest
 from botconvo.rehearsal import Application, Channel, Rehearsal

@@ -166,7 +166,7 @@ def _compare(stage: Soak, product: Product, outcome: Outcome) -> None:
     with Store.open(product.store) as store:
         for channel in stage.channels:
             name = ChannelId(f"discord:{stage.guild.id}/{channel.id}")
-            known = {message.id: message.text for message in store.recent_live(name, 10**6)}
+            known = {str(message.id): message.text for message in store.recent_live(name, 10**6)}
             there = {f"discord:{channel.id}/{m.id}": m for m in channel.history}
             for key, message in there.items():
                 if not message.by_machine:

@@ -288,6 +288,7 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     assert shown.reins.model_copy(update=examples) == default.reins
     assert default.reins.law() == Law()
     assert default.reins.approval is None
+    assert shown.platforms.discord is not None
     plain_channel = DiscordChannelSettings(id=1218000000000000001)
     unset = {"personas": None, "conversation": None}
     assert shown.platforms.discord == DiscordSettings(channels=(plain_channel,)).model_copy(

@@ -30,7 +30,8 @@ from botconvo.errors import PlatformError
 from botconvo.live import message_json, put_out, raised, stop_on_signals
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.orchestrator.clock import ScaledClock
-from botconvo.orchestrator.run import Reins, run
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import run
 from botconvo.platforms.local import folded_name
 from botconvo.rehearsal import DISCORD, Application, Channel, Guild, Person, Refusal, Rehearsal
 from botconvo.rehearsal.crowd import PEOPLE, Crowd
