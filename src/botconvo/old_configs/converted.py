@@ -111,7 +111,8 @@ class Converted:
 
     def set_discord_channel(self, key: str, value: object) -> None:
         """Let them talk in this channel of Discord, if it is a channel's number at all."""
-        number = _number(value)
+        # Not by way of a float, which would round so long a number.
+        number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
         try:
             settings = DiscordSettings.model_validate({"channels": [number]})
             self.discord_channel = settings.channels[0].id
