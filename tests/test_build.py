@@ -18,16 +18,19 @@ from botconvo.build import (
     build_people,
     build_plan,
     build_platforms,
+    build_refusals,
     checkpoint_digest,
 )
 from botconvo.config import Settings, load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import Terms, grant, withdraw
-from botconvo.messages import Author, AuthorId
+from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Plan, Reins
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan
 from botconvo.phrases import PhraseError
+from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.errors import CheckpointError
@@ -423,6 +426,39 @@ def test_what_discord_cannot_do_with_is_told(
     monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
     with pytest.raises(ConfigError, match=told):
         names(write_config(tmp_path, *tables), store, "discord")
+
+
+@pytest.mark.parametrize(
+    ("reins", "platform", "told"),
+    [
+        ("", "console", None),
+        ("curated = true", "console", None),
+        ("curated = true", "web", None),
+        ('curated = true\napproval_channel = "discord:1/2"', "web", "approved on discord"),
+        ('approval_channel = "discord:1/2"', "web", None),
+    ],
+)
+def test_lines_never_wait_where_nobody_can_approve_them(
+    tmp_path: Path, store: Store, reins: str, platform: str, told: str | None
+) -> None:
+    config = write_config(tmp_path, f"[reins]\n{reins}")
+    if told is None:
+        assert names(config, store, platform) == [platform]
+    else:
+        with pytest.raises(ConfigError, match=told):
+            names(config, store, platform)
+
+
+def test_what_people_removed_is_not_said_by_anybody_in_the_project(
+    store: Store,
+) -> None:
+    refused = store.refuse_text(
+        "Marek ate the cake", ChannelId("web:x"), "Bort", "Ann", datetime.now(UTC)
+    )
+    text_filter = build_refusals(WordListFilter(), store)
+    assert not text_filter.is_safe("marek ate the CAKE!")
+    text_filter.allow(refused.number)
+    assert text_filter.is_safe("marek ate the CAKE!")
 
 
 def test_several_accounts_of_one_person_speak_under_one_name(tmp_path: Path) -> None:

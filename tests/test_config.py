@@ -20,6 +20,7 @@ from botconvo.config import (
     token_variable,
 )
 from botconvo.conversation.manners import PRESETS, Manners
+from botconvo.conversation.reins import Law
 from botconvo.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,6 +133,10 @@ def test_a_missing_file_is_said_with_what_to_do(tmp_path: Path) -> None:
         (TWO.replace("1.1", "nan"), r"personas\[1\]\.sampling\.temperature"),
         (TWO.replace('"checkpoints/bort"', '"~nobody-at-all/x"'), r"config\.toml: .*home"),
         ("[model_server]\nparallel = 0", r"model_server\.parallel"),
+        ("[reins]\ndelete_votes = 0", r"reins\.delete_votes"),
+        ('[reins]\nowners = ["Ann"]', r"reins\.owners\[0\]"),
+        ('[reins]\napproval_channel = "here"', r"reins\.approval_channel"),
+        ("[reins]\napproval_minutes = 0", r"reins\.approval_minutes"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, told: str) -> None:
@@ -269,6 +274,7 @@ def test_every_setting_of_the_example_is_taken_up_when_it_is_uncommented(tmp_pat
     assert settings.conversation.allowed_words == ("damn",)
     assert settings.conversation.bad_words == ("Voldemort",)
     assert settings.platforms.console is not None
+    assert settings.reins.law().owners == {"discord:1218000000000000010"}
     assert settings.platforms.discord is not None
     assert settings.platforms.discord.channels[0].personas == ("Bort",)
     assert "# [" not in uncommented(EXAMPLE)
@@ -278,6 +284,10 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     shown, default = load(tmp_path, uncommented(EXAMPLE)), load(tmp_path, "[platforms.web]\n")
     assert (shown.spacy_pipeline, shown.store) == (default.spacy_pipeline, default.store)
     assert shown.platforms.web == default.platforms.web
+    examples = {"owners": default.reins.owners, "approval_channel": None}
+    assert shown.reins.model_copy(update=examples) == default.reins
+    assert default.reins.law() == Law()
+    assert default.reins.approval is None
     discord = shown.platforms.discord
     assert discord is not None
     (channel,) = discord.channels

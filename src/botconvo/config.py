@@ -8,6 +8,7 @@ the environment or from a ``.env`` file beside config.toml, never from config.to
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -32,7 +33,9 @@ from pydantic_settings import (
 )
 
 from botconvo.conversation.manners import Manners, manners, settable
+from botconvo.conversation.reins import Law
 from botconvo.errors import ConfigError
+from botconvo.messages import AuthorId
 from botconvo.people import speaker_name
 from botconvo.personas import Sampling
 
@@ -45,6 +48,7 @@ __all__ = [
     "PersonSettings",
     "PersonaSettings",
     "PlatformSettings",
+    "ReinsSettings",
     "Settings",
     "WebSettings",
     "load_settings",
@@ -143,6 +147,35 @@ class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manne
         without = {"preset", "allowed_words", "bad_words"}
         numbers: dict[str, Any] = self.model_dump(exclude_none=True, exclude=without)
         return numbers
+
+
+class ReinsSettings(_Table):
+    """What people may do to a talk (see ``conversation.reins``)."""
+
+    kill_word: Annotated[str, Field(max_length=100)] = "bots stop"
+    """Whoever writes it and nothing else silences the channel; "" switches it off."""
+    delete_votes: Annotated[int, Field(ge=1)] = 2
+    owners: tuple[Annotated[str, Field(pattern=r"^[a-z]+:\S+$")], ...] = ()
+    """Authors ("discord:1218...") who may do everything."""
+    curated: bool = False
+    """Whether every line waits until somebody approves it."""
+    approval_channel: Annotated[str, Field(pattern=r"^[a-z]+:\S+$")] | None = None
+    """Where lines are shown and approved by an emoji; without it, on the page alone."""
+    approval_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60.0
+    """Then a line that nobody has approved is dropped."""
+
+    def law(self) -> Law:
+        return Law(
+            kill_word=self.kill_word,
+            delete_votes=self.delete_votes,
+            owners=frozenset(AuthorId(owner) for owner in self.owners),
+            curated=self.curated,
+        )
+
+    @property
+    def approval(self) -> timedelta | None:
+        """How long a line waits for approval; None where it does not."""
+        return timedelta(minutes=self.approval_minutes) if self.curated else None
 
 
 class WebSettings(_Table):
@@ -264,6 +297,7 @@ class Settings(BaseSettings):
     personas: list[PersonaSettings] = []
     people: list[PersonSettings] = []
     conversation: ConversationSettings = ConversationSettings()
+    reins: ReinsSettings = ReinsSettings()
     platforms: PlatformSettings = PlatformSettings()
     model_server: ModelServerSettings = ModelServerSettings()
     spacy_pipeline: str = "auto"

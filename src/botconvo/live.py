@@ -23,7 +23,8 @@ from botconvo.config import Settings, load_settings
 from botconvo.conversation.orders import Post
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Message
-from botconvo.orchestrator.run import Reins, run
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import run
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 

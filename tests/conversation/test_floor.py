@@ -669,6 +669,17 @@ def test_a_reaction_is_no_message() -> None:
     assert post.act == React(emoji="🔥", message=heard.id)
 
 
+def test_clones_that_speak_only_when_spoken_to_begin_no_talk() -> None:
+    silent = [replace(persona, talkativeness=0.0) for persona in (JUNO, MAREK)]
+    play = Play(*silent, preset=company(start_alone_s=(18_000.0, 72_000.0)))
+    play.person_says("morning", "Bob")
+    play.person_says("morning to you", "Ann", reply_to=play.talk.messages[-1].id)
+    assert isinstance(order := play.next(), Wait)
+    assert order.until is not None
+    play.wait(100 * 24 * 3600)
+    assert play.next() == Wait()
+
+
 # Whatever happens
 
 

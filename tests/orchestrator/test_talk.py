@@ -381,15 +381,15 @@ async def test_a_paused_talk_is_silent_and_a_step_gives_one_message(store: Store
     async with a_stage(store, Babbler(), *BOTH) as stage:
         await let_post(stage, 1)
         watching = stage.talk.watch()
-        assert await stage.talk.steer(ev.Pause()) == "paused"
+        assert await stage.talk.steer(ev.Pause(), "Ann") == "paused"
         await state_seen(watching, lambda state: state.paused)
         await stage.clock.advance(timedelta(minutes=5))
         assert len(stage.platform.posted) == 1
-        assert await stage.talk.steer(ev.Step()) == "one more message"
+        assert await stage.talk.steer(ev.Step(), "Ann") == "one more message"
         await stage.platform.has_posted(2)
         await stage.clock.advance(timedelta(minutes=5))
         assert len(stage.platform.posted) == 2
-        assert await stage.talk.steer(ev.Resume()) == "resumed"
+        assert await stage.talk.steer(ev.Resume(), "Ann") == "resumed"
         await let_post(stage, 3)
 
 
@@ -398,11 +398,14 @@ async def test_speed_and_temperature_are_taken_up_and_shown(store: Store) -> Non
     async with a_stage(store, voice, *BOTH) as stage:
         await let_post(stage, 1)
         watching = stage.talk.watch()
-        assert await stage.talk.steer(ev.SetSpeed(factor=10.0)) == "speed 10"
-        assert await stage.talk.steer(ev.SetTemperature(value=1.5)) == "temperature 1.5"
+        assert await stage.talk.steer(ev.SetSpeed(factor=10.0), "Ann") == "speed 10"
+        assert await stage.talk.steer(ev.SetTemperature(value=1.5), "Ann") == "temperature 1.5"
         await state_seen(watching, lambda state: (state.speed, state.temperature) == (10.0, 1.5))
         await let_post(stage, 2)
-        assert await stage.talk.steer(ev.SetTemperature(value=None)) == "temperature as configured"
+        assert (
+            await stage.talk.steer(ev.SetTemperature(value=None), "Ann")
+            == "temperature as configured"
+        )
         await state_seen(watching, lambda state: state.temperature is None)
     assert voice.asked[1].sampling.temperature == 1.5
 
@@ -421,7 +424,7 @@ async def test_a_pull_that_makes_no_sense_is_refused(
 ) -> None:
     async with a_stage(store, Babbler(), manners=SLOW) as stage:
         with pytest.raises(PlatformError, match=told):
-            await stage.talk.steer(steer)
+            await stage.talk.steer(steer, "Ann")
 
 
 async def test_new_manners_count_from_the_next_turn_on(store: Store) -> None:
@@ -456,6 +459,7 @@ AMONG_PEOPLE = replace(
 
 def among_people(store: Store, voice: object, *members: CastMember, **numbers: Any) -> Any:
     clock = FakeClock()
+    store.introduce(CHANNEL, "open")  # they were told what the bots are
     platform = FakePlatform(CHANNEL, clock=clock, limits=PEOPLE)
     fitted = replace(AMONG_PEOPLE, **numbers)
     return a_stage(store, voice, *members, manners=fitted, clock=clock, platform=platform)  # type: ignore[arg-type]

@@ -112,9 +112,9 @@ _RATES: dict[Method, tuple[tuple[float, float], ...]] = {
 }
 """(parameters at most, highest learning rate).
 
-Only the first of each was measured, at 14 M (LoRA, Juno and Marek: 3e-3: 4.44, 4.60; 1e-3: 4.62,
-4.68).  5e-5 is what FriendSimulator trained with, as transformers' Trainer does by default; LoRA
-wants ten to twenty times as much, and larger models less of both.
+Only LoRA at 14 M was measured (Juno and Marek: 3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68).  5e-5 is what
+FriendSimulator trained a GPT-2 with, as transformers' Trainer does by default.  The others follow
+from rules of thumb: LoRA wants ten to twenty times as much, and larger models less of both.
 """
 _WORDS = {"block": "block size", "rate": "learning rate", "context_weight": "context weight"}
 _BOUNDS: dict[str, tuple[float, float]] = {
