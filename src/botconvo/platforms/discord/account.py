@@ -75,6 +75,7 @@ class Ears(Protocol):
     def edited(self, account: "Account", message: discord.Message) -> None: ...
     def removed(self, account: "Account", channel: int, messages: Sequence[int]) -> None: ...
     def reacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
+    def unreacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
     def typing(self, account: "Account", what: discord.RawTypingEvent) -> None: ...
 
 
@@ -167,6 +168,9 @@ class _Client(discord.Client):
 
     async def on_raw_reaction_add(self, what: discord.RawReactionActionEvent) -> None:
         self._ears.reacted(self._account, what)
+
+    async def on_raw_reaction_remove(self, what: discord.RawReactionActionEvent) -> None:
+        self._ears.unreacted(self._account, what)
 
     async def on_raw_typing(self, what: discord.RawTypingEvent) -> None:
         self._ears.typing(self._account, what)
