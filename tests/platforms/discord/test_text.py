@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from botconvo.platforms.discord.text import (
@@ -37,6 +37,7 @@ def unescaped(shown: str) -> str:
 
 
 @given(ANYTHING)
+@example("0DISCORD.GG/0")
 def test_nothing_in_it_pings_formats_links_or_invites(text: str) -> None:
     shown = harmless(text)
     left = unescaped(shown)

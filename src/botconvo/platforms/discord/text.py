@@ -15,7 +15,7 @@ LIMIT = 2000
 _EXCERPT = 80
 _LINK = re.compile(r"(?:https?://|www\.)\S*|\b[a-z][a-z0-9+.-]*://\S*", re.IGNORECASE)
 # Discord shows an invitation for these without "https://" in front, too.
-_INVITE = re.compile(r"\bdis(?:cord(?:app)?\.(?:gg|com/invite|io|me|li)|\.gd)/\S*", re.IGNORECASE)
+_INVITE = re.compile(r"dis(?:cord(?:app)?\.(?:gg|com/invite|io|me|li)|\.gd)/\S*", re.IGNORECASE)
 _EMOJI = re.compile(r":(\w{2,32}):")
 _MARKUP = re.compile(r"[\\*_~|`\[\]<]")
 _LINE_START = re.compile(r"^(#{1,6}|-#|>{1,3}|[-+]|\d+(?=\.))(?=[\s.])", re.MULTILINE)
