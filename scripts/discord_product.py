@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
+from string import ascii_lowercase
 from typing import Any
 
 import httpx
@@ -54,20 +56,21 @@ class _Always(Supervisor):
 
 
 class _MadeUp:
-    """Answers without a model; no two are the same, in no process."""
+    """Answers without a model: no two are the same, in no process, and hardly two words."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
+        self._numbers, self._rng = itertools.count(1), Random(os.getpid())
 
     async def complete(self, request: GenerateRequest) -> Sequence[Completion]:
         return [
-            Completion(
-                text=f" line {next(self._numbers)} of process {os.getpid()}",
-                finished=True,
-                logprob=-1.0,
-            )
+            Completion(text=f" {self._words()}", finished=True, logprob=-1.0)
             for _ in range(request.n)
         ]
+
+    def _words(self) -> str:
+        """The last word is the only one of its kind."""
+        words = ("".join(self._rng.choices(ascii_lowercase, k=6)) for _ in range(4))
+        return f"{' '.join(words)} p{os.getpid()}n{next(self._numbers)}"
 
 
 class _NoPhrases:

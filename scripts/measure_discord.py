@@ -40,7 +40,7 @@ async def latency(times: int, folder: Path) -> list[float]:
         channel = rehearsal.add_channel(guild, "general")
         bort = rehearsal.add_person("Bort", guild)
         bot = rehearsal.add_bot("BotConvo", guild)
-        config = write_config(folder / "config.toml", rehearsal, [channel], {"turn_limit": 1})
+        config = write_config(folder / "config.toml", rehearsal, [channel], {})
         with running(config, bot):
             await rehearsal.wait_until_connected(bot, _READY_S)
             await _first_answer(rehearsal, channel)
@@ -90,7 +90,7 @@ async def idle(seconds: float, folder: Path) -> float:
         guild = rehearsal.add_guild("Idle")
         channels = [rehearsal.add_channel(guild, f"c{number}") for number in range(5)]
         bot = rehearsal.add_bot("BotConvo", guild)
-        config = write_config(folder / "config.toml", rehearsal, channels, {"turn_limit": 1})
+        config = write_config(folder / "config.toml", rehearsal, channels, {})
         with running(config, bot) as product:
             await rehearsal.wait_until_connected(bot, _READY_S)
             await _first_answer(rehearsal, channels[0])
@@ -129,7 +129,7 @@ async def _memory_with(count: int, talks: int, folder: Path) -> tuple[float, int
         ]
         bort = rehearsal.add_person("Bort", *guilds)
         bot = rehearsal.add_bot("BotConvo", *guilds)
-        config = write_config(folder / "config.toml", rehearsal, made, {"turn_limit": 1})
+        config = write_config(folder / "config.toml", rehearsal, made, {})
         with running(config, bot) as product:
             await rehearsal.wait_until_connected(bot, _READY_S)
             await _first_answer(rehearsal, made[0])

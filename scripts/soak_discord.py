@@ -10,6 +10,7 @@ remembers is compared with what stands in the channels.  Exit code 1 where a fig
 
 import argparse
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -35,6 +36,7 @@ GROWTH = 0.10
 TOO_MANY_REACTIONS = 30010
 CATCH_UP_S = 180.0
 """How long the program may take to catch up once everything is mended."""
+_MADE_UP = re.compile(r" p\d+n\d+$")
 _EMOJI = ("😂", "❤️", "👍", "🎉")
 BRISK = {
     "gap_s": [0.2, 0.6],
@@ -43,6 +45,10 @@ BRISK = {
     "hush_s": 0.1,
     "retry_s": 0.2,
     "turn_limit": 4,
+    "cool_down_s": 0.0,
+    "daily_messages": 100_000,
+    "brake": 1.0,
+    "sleep_s": [0.0, 0.0],
 }
 """Manners with which the clones say something whenever they may."""
 
@@ -186,7 +192,8 @@ def _told(outcome: Outcome, message: Message, known: str | None) -> str:
 
 def _look_for_doubles(stage: Soak, outcome: Outcome) -> None:
     clones = [m for channel in stage.channels for m in channel.history if m.by_machine]
-    texts = Counter(m.content.rpartition("line ")[2] for m in clones if "line " in m.content)
+    # The last word of what a clone says is the only one of its kind; notices have none such.
+    texts = Counter(m.content.split()[-1] for m in clones if _MADE_UP.search(m.content))
     outcome.said = len(clones)
     outcome.double = [text for text, times in texts.items() if times > 1]
     outcome.pinging = sum(message.pings_somebody for message in clones)

@@ -14,6 +14,7 @@ from botconvo.conversation.orders import Act, React, Say
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, Patience, intents, use_addresses
+from botconvo.platforms.discord.commands import Preparation
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.ids import channel_id, message_id
 from botconvo.platforms.discord.places import ChannelRules
@@ -22,7 +23,18 @@ from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.rehearsal import NO_LIMITS, Application, Channel, Guild, Person, Rehearsal
 
-__all__ = ["HASTY", "JUNO", "MAREK", "QUICK", "House", "Theatre", "a_house", "playing", "talk_in"]
+__all__ = [
+    "HASTY",
+    "JUNO",
+    "MAREK",
+    "QUICK",
+    "House",
+    "Theatre",
+    "a_house",
+    "a_platform",
+    "playing",
+    "talk_in",
+]
 
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 QUICK = Patience(
@@ -152,8 +164,7 @@ async def a_house(**options: Any) -> AsyncIterator[House]:
         )
 
 
-@asynccontextmanager
-async def playing(
+def a_platform(
     house: House,
     *rules: ChannelRules,
     pictures: Mapping[PersonaName, Path | str] | None = None,
@@ -162,16 +173,17 @@ async def playing(
     direct: bool = False,
     remembered: Callable[[ChannelId], Sequence[Message]] = lambda _: (),
     patience: Patience = QUICK,
-    wait: bool = True,
-) -> AsyncIterator[Theatre]:
-    """The platform, open in ``rules`` (else in the house's channel) and listened to."""
+    prepare: Preparation | None = None,
+) -> DiscordPlatform:
+    """The platform in ``rules`` (else in the house's channel), not open yet."""
     discord = house.discord
     use_addresses(discord.api_base, discord.gateway_url)
 
     def parts(ears: Ears) -> Parts:
         def account(name: str, token: str, *, hears: bool) -> Account:
             wanted = intents(hears=hears, direct=direct)
-            return Account(name, SecretStr(token), ears, wanted, patience=patience)
+            own = prepare if hears else None
+            return Account(name, SecretStr(token), ears, wanted, patience=patience, prepare=own)
 
         if owned:
             accounts = {
@@ -184,7 +196,7 @@ async def playing(
         listener = account("TOKEN", token or house.bot.token, hears=True)
         return Parts(listener=listener, speech=WebhookSpeech(webhooks), webhooks=webhooks)
 
-    platform = DiscordPlatform(
+    return DiscordPlatform(
         parts,
         rules=rules or [ChannelRules(id=house.general.id)],
         direct_messages=direct,
@@ -192,6 +204,14 @@ async def playing(
         remembered=remembered,
         patience=patience,
     )
+
+
+@asynccontextmanager
+async def playing(
+    house: House, *rules: ChannelRules, wait: bool = True, **options: Any
+) -> AsyncIterator[Theatre]:
+    """The platform, open and listened to; see ``a_platform``."""
+    platform = a_platform(house, *rules, **options)
     async with platform:
         theatre = Theatre(house=house, platform=platform)
         listening = asyncio.create_task(theatre.listen())

@@ -22,9 +22,10 @@ from botconvo.conversation.events import (
     Reacted,
     Removed,
     TypingSeen,
+    Unreacted,
 )
 from botconvo.errors import PlatformError
-from botconvo.messages import Author, ChannelId, Message, clone_author
+from botconvo.messages import Author, ChannelId, Message, MessageId, clone_author
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import UNREACHABLE, Account, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
@@ -65,6 +66,19 @@ class Parts:
     speech: Speech
     owned: Mapping[PersonaName, Account] = field(default_factory=dict)
     webhooks: Webhooks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """The last messages of a place, oldest first, back to the number ``since``.
+
+    ``there`` are also those that nobody says: notices, and answers to commands, which hold the
+    words of whoever used one.
+    """
+
+    messages: Sequence[Message]
+    there: frozenset[MessageId]
+    since: int
 
 
 class Hearing:
@@ -248,6 +262,12 @@ class Hearing:
         if author.kind != "clone":  # its own talk knows what it did
             emoji = str(what.emoji)
             self._hear(place, Reacted(message=message, emoji=emoji, author=author))
+
+    def unreacted(self, account: Account, what: discord.RawReactionActionEvent) -> None:
+        if (place := self._heard_by(account, what.channel_id)) is not None:
+            message = message_id(what.channel_id, what.message_id)
+            event = Unreacted(message=message, emoji=str(what.emoji), author=self._who(what))
+            self._hear(place, event)
 
     def typing(self, account: Account, what: discord.RawTypingEvent) -> None:
         place = self._heard_by(account, what.channel_id)
@@ -438,13 +458,23 @@ class Hearing:
             self._catch_up(place)
 
     async def _differences(self, place: Place) -> list[Event]:
+<<<<<<< HEAD
         found, since = await self.recent(place, until=place.gap or 0)
         return list(differences(place.revisions(), found, since=since, start=place.start))
+=======
+        found = await self.recent(place, until=place.newest or place.start)
+        news = differences(
+            place.revisions(),
+            found.messages,
+            there=found.there,
+            since=found.since,
+            start=place.start,
+        )
+        return list(news)
+>>>>>>> reins
 
-    async def recent(
-        self, place: Place, *, until: int, limit: int = _PAGE
-    ) -> tuple[list[Message], int]:
-        """The messages of a place, oldest first, back to ``until``; and what they go back to."""
+    async def recent(self, place: Place, *, until: int, limit: int = _PAGE) -> Recent:
+        """What stands in a place, back to ``until``."""
         client = self.account_of(place.number).client
         seen = client.get_channel(place.number)
         partial = client.get_partial_messageable(place.number)
@@ -460,7 +490,11 @@ class Hearing:
             if since <= until:
                 break
         read = (self.read(each, place) for each in reversed(raw))
-        return [message for message in read if message is not None], since
+        return Recent(
+            messages=[message for message in read if message is not None],
+            there=frozenset(message_id(each.channel.id, each.id) for each in raw),
+            since=since,
+        )
 
     async def _later(self, seconds: float, do: Callable[[], None]) -> None:
         await asyncio.sleep(seconds)
