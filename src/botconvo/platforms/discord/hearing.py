@@ -458,11 +458,7 @@ class Hearing:
             self._catch_up(place)
 
     async def _differences(self, place: Place) -> list[Event]:
-<<<<<<< HEAD
-        found, since = await self.recent(place, until=place.gap or 0)
-        return list(differences(place.revisions(), found, since=since, start=place.start))
-=======
-        found = await self.recent(place, until=place.newest or place.start)
+        found = await self.recent(place, until=place.gap or 0)
         news = differences(
             place.revisions(),
             found.messages,
@@ -471,7 +467,6 @@ class Hearing:
             start=place.start,
         )
         return list(news)
->>>>>>> reins
 
     async def recent(self, place: Place, *, until: int, limit: int = _PAGE) -> Recent:
         """What stands in a place, back to ``until``."""
