@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from conversation.driving import JUNO, MAREK, TILLY, Play, said
+from builders import a_message, an_author
+from conversation.driving import CHANNEL, JUNO, MAREK, TILLY, Play, said
 
 from botconvo.conversation import events as ev
 from botconvo.conversation.events import Candidate
@@ -373,3 +374,27 @@ def test_the_trace_says_why_something_was_said() -> None:
     assert trace.candidates[trace.chosen].score == max(
         c.score for c in trace.candidates if c.score is not None
     )
+
+
+def test_while_the_channel_is_hindered_nothing_is_ordered_and_then_it_goes_on() -> None:
+    play = Play()
+    play.posts_made(2)
+    play.until(Type)
+    play.talk.receive(ev.Hindered(reason="no connection"))
+    assert play.next() == Wait()
+    play.talk.receive(ev.Hindered(reason=None))
+    assert len(play.posts_made(4)) >= 4
+
+
+def test_what_was_said_while_nobody_listened_is_known_and_hurries_nobody() -> None:
+    slow = manners("group-chat", {"gap_s": (500.0, 500.0)}).unattended()
+    for late in (False, True):
+        play = Play(preset=slow)
+        play.posts_made(1)
+        play.next()
+        before = play.now
+        message = a_message("is anybody there?", channel=CHANNEL, author=an_author("bort"))
+        play.talk.receive(ev.Heard(message=message, late=late))
+        assert message in play.talk.messages
+        play.until(Ask)
+        assert (play.now - before > timedelta(seconds=100)) is late

@@ -29,7 +29,8 @@ from botconvo.conversation.orders import Post, PromptSource, React, Say
 from botconvo.errors import PlatformError, StoreError, VoiceError
 from botconvo.messages import Author, AuthorId
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.talk import fitting
+from botconvo.orchestrator.talk import company, fitting
+from botconvo.personas import Persona
 from botconvo.ports import (
     Completion,
     GenerateRequest,
@@ -542,3 +543,22 @@ async def test_who_goes_away_is_remembered_in_the_store(store: Store) -> None:
         while not store.away(CHANNEL):
             await asyncio.sleep(0)
         assert store.away(CHANNEL) == stage.talk.conversation.asleep
+
+
+def test_a_channels_own_manners_and_personas_go_before_those_of_the_run() -> None:
+    own, run = manners("classic"), manners("group-chat")
+    limits = Limits(characters=2000, reactions=True, replies=True, people=True)
+    assert fitting(run, limits) == run
+    assert fitting(run, replace(limits, manners=own)) == own
+    everybody = [Persona(name=JUNO), Persona(name=MAREK)]
+    assert company(everybody, limits) == tuple(everybody)
+    assert company(everybody, replace(limits, personas=frozenset({MAREK}))) == (everybody[1],)
+
+
+async def test_what_hinders_a_channel_is_shown_until_it_is_over(store: Store) -> None:
+    async with a_stage(store, Babbler(), *BOTH) as stage:
+        watching = stage.talk.watch()
+        await stage.talk.put(ev.Hindered(reason="no connection"))
+        await state_seen(watching, lambda state: state.note == "no connection")
+        await stage.talk.put(ev.Hindered(reason=None))
+        await state_seen(watching, lambda state: state.note is None)

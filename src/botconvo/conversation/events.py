@@ -75,7 +75,7 @@ class Heard:
 
     message: Message
     late: bool = False
-    """It was said while nobody listened: remembered, and not answered any more."""
+    """It was said while nobody listened: remembered, and nobody waits for an answer any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,6 +211,8 @@ async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: H
     other = house.discord.add_person("Tilly", house.kettle)
     async with a_party(tmp_path, house) as party:
         kept, bad = await party.line(), await party.line()
+        (talk,) = party.reins.talks
+        await party.until(lambda: len(talk.query(Recent()).messages) >= 2)  # nobody is that quick
         house.bort.reacts(kept, "⭐")
         house.bort.reacts(bad, "🗑️")
         house.bort.unreacts(bad, "🗑️")
@@ -219,7 +221,6 @@ async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: H
         assert bad.id in house.general.messages, "one of the two was taken back"
         house.bort.reacts(bad, "🗑️")
         await party.until(lambda: bad.id not in house.general.messages)
-        (talk,) = party.reins.talks
         assert [each.text for each in talk.query(Lines(kind="favourite")).noted] == [kept.content]
         assert [each.text for each in talk.query(Removed()).refused] == [bad.content]
         favourites = await other.runs(house.general, "/botconvo favourites")
