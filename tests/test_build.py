@@ -414,6 +414,10 @@ def test_discord_takes_its_tokens_from_the_environment(
             ("[[platforms.discord.channels]]\nid = 12345\nconversation = { preset = 'x' }",),
             "preset 'x' does not exist",
         ),
+        (
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'),
+            "discord:1/12345 is none of platforms.discord.channels",
+        ),
     ],
 )
 def test_what_discord_cannot_do_with_is_told(

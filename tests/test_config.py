@@ -288,13 +288,12 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     assert shown.reins.model_copy(update=examples) == default.reins
     assert default.reins.law() == Law()
     assert default.reins.approval is None
-    assert shown.platforms.discord is not None
-    plain_channel = DiscordChannelSettings(id=1218000000000000001)
+    discord = shown.platforms.discord
+    assert discord is not None
+    (channel,) = discord.channels
+    assert discord == DiscordSettings(channels=(channel,))
     unset = {"personas": None, "conversation": None}
-    assert shown.platforms.discord == DiscordSettings(channels=(plain_channel,)).model_copy(
-        update={"channels": shown.platforms.discord.channels}
-    )
-    assert shown.platforms.discord.channels[0].model_copy(update=unset) == plain_channel
+    assert channel.model_copy(update=unset) == DiscordChannelSettings(id=channel.id)
     assert shown.model_server.start_timeout_s == default.model_server.start_timeout_s
     plain = PRESETS["group-chat"]
     for name in {field.name for field in fields(Manners)} & set(assigned(EXAMPLE)) - {"turn_limit"}:

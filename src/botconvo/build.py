@@ -572,7 +572,8 @@ def _discord(
     from botconvo.build_discord import build_discord
 
     # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
-    return build_discord(settings, options.preset, store if options.seed is None else None)
+    kept = store if options.seed is None else None
+    return build_discord(settings, options.preset, kept, reins)
 
 
 _PLATFORMS: dict[

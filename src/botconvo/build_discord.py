@@ -21,11 +21,13 @@ from botconvo.messages import ChannelId, Message
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, intents, use_addresses
 from botconvo.platforms.discord.checkup import Checked, check_discord
+from botconvo.platforms.discord.commands import Preparation, prepare_with
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.platform import DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
+from botconvo.ports import Controls
 from botconvo.store import Store
 
 __all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens", "examine_discord"]
@@ -34,7 +36,9 @@ TOKEN = "BOTCONVO_DISCORD_TOKEN"  # noqa: S105  (a name, and no secret)
 _REMEMBERED = 100
 
 
-def build_discord(settings: Settings, preset: str | None, store: Store | None) -> DiscordPlatform:
+def build_discord(
+    settings: Settings, preset: str | None, store: Store | None, controls: Controls
+) -> DiscordPlatform:
     """Discord as configured; ``store`` is None for a run that takes up nothing.
 
     Raises:
@@ -42,14 +46,16 @@ def build_discord(settings: Settings, preset: str | None, store: Store | None) -
     """
     discord = discord_settings(settings)
     tokens = discord_tokens(settings, discord)
+    _check_approvals(settings, discord)
     names = [PersonaName(persona.name) for persona in settings.personas]
+    commands = prepare_with(controls, owners=settings.reins.law().owners)
     use_addresses(discord.api, discord.gateway)
     pictures = {
         PersonaName(persona.name): persona.avatar for persona in settings.personas if persona.avatar
     }
 
     def parts(ears: Ears) -> Parts:
-        accounts = _accounts(ears, tokens, direct=discord.direct_messages)
+        accounts = _accounts(ears, tokens, direct=discord.direct_messages, commands=commands)
         listener = next(iter(accounts.values()))
         if discord.identity == "accounts":
             owned = {name: accounts[token_variable(name)] for name in names}
@@ -130,9 +136,30 @@ def _missing(variable: str) -> dict[str, SecretStr]:
     )
 
 
-def _accounts(ears: Ears, tokens: Mapping[str, SecretStr], *, direct: bool) -> dict[str, Account]:
+def _check_approvals(settings: Settings, discord: DiscordSettings) -> None:
+    channel = settings.reins.approval_channel
+    if channel is None or not channel.startswith("discord:"):
+        return
+    numbers = [str(each.id) for each in discord.channels]
+    if channel.rpartition("/")[2] not in numbers:
+        raise ConfigError(
+            f"reins.approval_channel: {channel} is none of platforms.discord.channels; add it "
+            "there (clones do not talk in it), and write it as discord:SERVER/CHANNEL"
+        )
+
+
+def _accounts(
+    ears: Ears, tokens: Mapping[str, SecretStr], *, direct: bool, commands: Preparation
+) -> dict[str, Account]:
+    """An account for every token; the first one listens, and has the slash commands."""
     return {
-        variable: Account(variable, token, ears, intents(hears=place == 0, direct=direct))
+        variable: Account(
+            variable,
+            token,
+            ears,
+            intents(hears=place == 0, direct=direct),
+            prepare=commands if place == 0 else None,
+        )
         for place, (variable, token) in enumerate(tokens.items())
     }
 

@@ -61,7 +61,9 @@ async def test_clones_talk_with_people_on_discord(tmp_path: Path) -> None:
     async with a_server() as (discord, general, carol, bot):
         config = project(tmp_path, discord, general)
         async with running(config, "--max-messages", "3", token=bot.token) as process:
-            await discord.wait_until_connected(bot, LONG_S)
+            await discord.wait_for(lambda: general.history, timeout_s=LONG_S)
+            (told,) = general.history
+            assert (told.author_name, "are bots" in told.content) == ("B", True)
             said = carol.says(general, "hello Juno")
             reply = await carol.wait_for_reply(general, timeout_s=LONG_S)
             assert reply.author_name in ("Bort", "Juno")

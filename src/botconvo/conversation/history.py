@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 
-from botconvo.conversation.reins import is_wish, without_wishes
+from botconvo.conversation.reins import is_wish, without_reaction, without_wishes
 from botconvo.messages import (
     Author,
     AuthorId,
@@ -101,9 +101,7 @@ class History:
         """Drop a reaction."""
         known = self._messages.get(message)
         if known is not None:
-            gone = Reaction(emoji=emoji, author=author)
-            kept = tuple(reaction for reaction in known.reactions if reaction != gone)
-            self._messages[message] = replace(known, reactions=kept)
+            self._messages[message] = without_reaction(known, emoji, author)
 
     def start_topic(self, message: MessageId) -> None:
         """Prompts begin at this message from now on."""

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from botconvo.conversation.events import Approve, OrderId, Reject, Steer
@@ -19,6 +19,7 @@ __all__ = [
     "is_voted_out",
     "is_wish",
     "wish",
+    "without_reaction",
     "without_wishes",
     "word_on_draft",
 ]
@@ -63,6 +64,16 @@ def wish(emoji: str) -> Wish | None:
 def without_wishes(reactions: Sequence[Reaction]) -> tuple[Reaction, ...]:
     """The reactions that are part of the talk."""
     return tuple(reaction for reaction in reactions if not is_wish(reaction))
+
+
+def without_reaction(message: Message, emoji: str, author: Author) -> Message:
+    """The message after somebody took an emoji back; platforms may not tell their name again."""
+    kept = tuple(
+        each
+        for each in message.reactions
+        if each.emoji != emoji or each.author is None or each.author.id != author.id
+    )
+    return replace(message, reactions=kept)
 
 
 def is_wish(reaction: Reaction) -> bool:

@@ -31,9 +31,17 @@ from botconvo.conversation.orders import (
     Wait,
     Withdraw,
 )
-from botconvo.conversation.reins import wish
+from botconvo.conversation.reins import wish, without_reaction
 from botconvo.errors import PlatformError, VoiceError
-from botconvo.messages import AuthorId, ChannelId, Message, MessageId, Reaction, clone_author
+from botconvo.messages import (
+    Author,
+    AuthorId,
+    ChannelId,
+    Message,
+    MessageId,
+    Reaction,
+    clone_author,
+)
 from botconvo.orchestrator import steering
 from botconvo.orchestrator.approvals import Approvals, shown_draft
 from botconvo.orchestrator.cast import Cast
@@ -163,7 +171,9 @@ class Talk:
                 if event is None:
                     continue
                 if self._upkeep.begins_to_introduce(event):
-                    names = [name for name, _ in self._state.personas]
+                    here = self.platform.limits(self.channel).personas
+                    cast = [name for name, _ in self._state.personas]
+                    names = [name for name in cast if here is None or name in here]
                     self._start(tasks, OrderId("introduction"), self._upkeep.introduce(names))
                 if self._upkeep.lets_in(event):
                     self._hear(tasks, event)
@@ -390,7 +400,7 @@ class Talk:
                 )
                 return self._upkeep.wished(event, line)
             case ev.Unreacted(message=about, emoji=emoji, author=author):
-                self._take_back(about, Reaction(emoji=emoji, author=author))
+                self._take_back(about, emoji, author)
             case ev.Steered(steer=ev.SetTopic(message=message)):
                 self._note(ev.Heard(message=message))
             case ev.Steered(steer=ev.AskPersona(message=Message() as message)):
@@ -496,14 +506,14 @@ class Talk:
                 self._store.record_live(message)
         return message
 
-    def _take_back(self, about: MessageId, reaction: Reaction) -> None:
+    def _take_back(self, about: MessageId, emoji: str, author: Author) -> None:
         message = self._messages.get(about) or self._store.live_message(about)
-        if message is not None and reaction in message.reactions:
-            kept = tuple(each for each in message.reactions if each != reaction)
-            message = replace(message, reactions=kept)
-            self._store.record_live(message)
-            if about in self._messages:
-                self._messages[about] = message
+        if message is None:
+            return
+        message = without_reaction(message, emoji, author)
+        self._store.record_live(message)
+        if about in self._messages:
+            self._messages[about] = message
 
     def _remember(self, message: Message, trace: Trace | None = None) -> None:
         self._messages[message.id] = message

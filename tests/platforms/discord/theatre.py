@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from botconvo.conversation.orders import Act, React, Say
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, Patience, intents, use_addresses
+from botconvo.platforms.discord.commands import Preparation
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.ids import channel_id, message_id
 from botconvo.platforms.discord.places import ChannelRules
@@ -22,12 +23,23 @@ from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.rehearsal import NO_LIMITS, Application, Channel, Guild, Person, Rehearsal
 
-__all__ = ["JUNO", "MAREK", "QUICK", "House", "Theatre", "a_house", "playing", "talk_in"]
+__all__ = [
+    "HASTY",
+    "JUNO",
+    "MAREK",
+    "QUICK",
+    "House",
+    "Theatre",
+    "a_house",
+    "a_platform",
+    "playing",
+    "talk_in",
+]
 
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 QUICK = Patience(
     request_s=8.0,
-    answer_s=1.0,
+    answer_s=8.0,
     echo_s=0.3,
     retry_s=(0.05, 0.2),
     lost_s=5.0,
@@ -35,6 +47,8 @@ QUICK = Patience(
     read_again_s=0.2,
     forbidden_s=0.3,
 )
+HASTY = replace(QUICK, answer_s=0.5)
+"""For answers that never come."""
 LONG_S = 20.0
 T = TypeVar("T")
 
@@ -150,8 +164,7 @@ async def a_house(**options: Any) -> AsyncIterator[House]:
         )
 
 
-@asynccontextmanager
-async def playing(
+def a_platform(
     house: House,
     *rules: ChannelRules,
     pictures: Mapping[PersonaName, Path | str] | None = None,
@@ -160,16 +173,17 @@ async def playing(
     direct: bool = False,
     remembered: Callable[[ChannelId], Sequence[Message]] = lambda _: (),
     patience: Patience = QUICK,
-    wait: bool = True,
-) -> AsyncIterator[Theatre]:
-    """The platform, open in ``rules`` (else in the house's channel) and listened to."""
+    prepare: Preparation | None = None,
+) -> DiscordPlatform:
+    """The platform in ``rules`` (else in the house's channel), not open yet."""
     discord = house.discord
     use_addresses(discord.api_base, discord.gateway_url)
 
     def parts(ears: Ears) -> Parts:
         def account(name: str, token: str, *, hears: bool) -> Account:
             wanted = intents(hears=hears, direct=direct)
-            return Account(name, SecretStr(token), ears, wanted, patience=patience)
+            own = prepare if hears else None
+            return Account(name, SecretStr(token), ears, wanted, patience=patience, prepare=own)
 
         if owned:
             accounts = {
@@ -182,7 +196,7 @@ async def playing(
         listener = account("TOKEN", token or house.bot.token, hears=True)
         return Parts(listener=listener, speech=WebhookSpeech(webhooks), webhooks=webhooks)
 
-    platform = DiscordPlatform(
+    return DiscordPlatform(
         parts,
         rules=rules or [ChannelRules(id=house.general.id)],
         direct_messages=direct,
@@ -190,6 +204,14 @@ async def playing(
         remembered=remembered,
         patience=patience,
     )
+
+
+@asynccontextmanager
+async def playing(
+    house: House, *rules: ChannelRules, wait: bool = True, **options: Any
+) -> AsyncIterator[Theatre]:
+    """The platform, open and listened to; see ``a_platform``."""
+    platform = a_platform(house, *rules, **options)
     async with platform:
         theatre = Theatre(house=house, platform=platform)
         listening = asyncio.create_task(theatre.listen())

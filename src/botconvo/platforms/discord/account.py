@@ -76,6 +76,7 @@ class Ears(Protocol):
     def edited(self, account: "Account", message: discord.Message) -> None: ...
     def removed(self, account: "Account", channel: int, messages: Sequence[int]) -> None: ...
     def reacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
+    def unreacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
     def typing(self, account: "Account", what: discord.RawTypingEvent) -> None: ...
 
 
@@ -168,6 +169,9 @@ class _Client(discord.Client):
 
     async def on_raw_reaction_add(self, what: discord.RawReactionActionEvent) -> None:
         self._ears.reacted(self._account, what)
+
+    async def on_raw_reaction_remove(self, what: discord.RawReactionActionEvent) -> None:
+        self._ears.unreacted(self._account, what)
 
     async def on_raw_typing(self, what: discord.RawTypingEvent) -> None:
         self._ears.typing(self._account, what)
@@ -320,6 +324,7 @@ class Account:
         with suppress(*UNREACHABLE):
             async with asyncio.timeout(_LOOK_S):
                 await self._client.close()
+        await self._client.http.close()  # which a goodbye that is not answered leaves open
         _stop_heartbeats(self._client)
 
     def _make(self) -> _Client:

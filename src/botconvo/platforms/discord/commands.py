@@ -16,8 +16,9 @@ from discord.app_commands import Choice, Range
 from botconvo.conversation import events as ev
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
-from botconvo.people import speaker_name
 from botconvo.personas import PersonaName
+from botconvo.platforms.discord.ids import channel_id, message_id
+from botconvo.platforms.discord.reading import person
 from botconvo.ports import (
     Answer,
     Controls,
@@ -32,7 +33,7 @@ from botconvo.ports import (
     Why,
 )
 
-__all__ = ["Commands", "prepare_with"]
+__all__ = ["Commands", "Preparation", "prepare_with"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +50,11 @@ _MODERATORS = "only whoever may manage messages here, or an owner of the bots, c
 _OWNERS = "only an owner of the bots, or of this server, can do that"
 
 
-def prepare_with(
-    controls: Controls, *, owners: Collection[AuthorId] = ()
-) -> Callable[[discord.Client], Awaitable[None]]:
+Preparation = Callable[[discord.Client], Awaitable[None]]
+"""What is awaited with a new client before it connects."""
+
+
+def prepare_with(controls: Controls, *, owners: Collection[AuthorId] = ()) -> Preparation:
     """What every new client is prepared with; the commands are registered once.
 
     ``owners`` are authors who may do everything, wherever they are.
@@ -143,7 +146,7 @@ class Commands:
             _fitted(shown, escape=False), allowed_mentions=_NO_PINGS, suppress_embeds=True
         )
         message = Message(
-            id=MessageId(f"discord:{interaction.channel_id}/{sent.message_id}"),
+            id=message_id(interaction.channel_id or 0, sent.message_id or 0),
             channel=_channel(interaction),
             author=_author(interaction),
             text=shown,
@@ -363,12 +366,11 @@ def _alone(
 
 
 def _channel(interaction: Interaction) -> ChannelId:
-    return ChannelId(f"discord:{interaction.guild_id or '@me'}/{interaction.channel_id}")
+    return channel_id(interaction.guild_id, interaction.channel_id or 0)
 
 
 def _author(interaction: Interaction) -> Author:
-    user = interaction.user
-    return Author(id=AuthorId(f"discord:{user.id}"), name=speaker_name(user.display_name))
+    return person(interaction.user)
 
 
 async def _answer(interaction: Interaction, text: str, *, seen: bool = False) -> None:

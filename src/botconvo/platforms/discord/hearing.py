@@ -22,9 +22,10 @@ from botconvo.conversation.events import (
     Reacted,
     Removed,
     TypingSeen,
+    Unreacted,
 )
 from botconvo.errors import PlatformError
-from botconvo.messages import Author, ChannelId, Message, clone_author
+from botconvo.messages import Author, ChannelId, Message, MessageId, clone_author
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import UNREACHABLE, Account, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
@@ -65,6 +66,19 @@ class Parts:
     speech: Speech
     owned: Mapping[PersonaName, Account] = field(default_factory=dict)
     webhooks: Webhooks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """The last messages of a place, oldest first, back to the number ``since``.
+
+    ``there`` are also those that nobody says: notices, and answers to commands, which hold the
+    words of whoever used one.
+    """
+
+    messages: Sequence[Message]
+    there: frozenset[MessageId]
+    since: int
 
 
 class Hearing:
@@ -160,6 +174,8 @@ class Hearing:
         for place in known:
             if self._may_have_missed(place):
                 self._catch_up(place)
+            else:
+                self._go_on(place)
 
     def _say_where(self) -> None:
         user = self._listener.client.user
@@ -174,16 +190,24 @@ class Hearing:
         last: int | None = getattr(channel, "last_message_id", None)
         newest = max(place.newest, place.start)
         quiet = discord.utils.utcnow() - discord.utils.snowflake_time(newest) > _CHANGEABLE
-        return last is None or last > newest or not quiet
+        return bool(place.waiting) or last is None or last > newest or not quiet
 
     def resumed(self, account: Account) -> None:
         if account is self._listener:
             self._trouble = None
+            for place in self._places.values():
+                self._go_on(place)  # Discord has told again what was missed
             self._tell_hindrances()
+
+    def _go_on(self, place: Place) -> None:
+        if not place.is_reading:
+            place.catch_up((), datetime.now(UTC))
 
     def lost(self, account: Account, reason: str) -> None:
         if account is self._listener:
             self._trouble = reason
+            for place in self._places.values():
+                place.hold()
             self._tell_hindrances()
 
     def changed(self, account: Account) -> None:
@@ -238,6 +262,12 @@ class Hearing:
         if author.kind != "clone":  # its own talk knows what it did
             emoji = str(what.emoji)
             self._hear(place, Reacted(message=message, emoji=emoji, author=author))
+
+    def unreacted(self, account: Account, what: discord.RawReactionActionEvent) -> None:
+        if (place := self._heard_by(account, what.channel_id)) is not None:
+            message = message_id(what.channel_id, what.message_id)
+            event = Unreacted(message=message, emoji=str(what.emoji), author=self._who(what))
+            self._hear(place, event)
 
     def typing(self, account: Account, what: discord.RawTypingEvent) -> None:
         place = self._heard_by(account, what.channel_id)
@@ -399,40 +429,47 @@ class Hearing:
 
     def _catch_up(self, place: Place) -> None:
         """Read what happened while nobody listened; what happens meanwhile waits."""
-        if place.waiting is None:
-            place.waiting = []
-            self._beside.start(self._read_back(place))
-        else:
+        place.hold()
+        if place.is_reading:
             place.again = True
+        else:
+            place.is_reading = True
+            self._beside.start(self._read_back(place))
 
     async def _read_back(self, place: Place) -> None:
-        missed: list[Event] = []
         for pause_s in self._patience.read_tries_s:
             try:
                 async with self._reading:
                     missed = await self._differences(place)
-                break
             except UNREACHABLE as error:
                 failure = error
                 await asyncio.sleep(pause_s)
+            else:
+                place.catch_up(missed, datetime.now(UTC))
+                break
         else:
-            logger.warning("%s cannot be read: %s; trying again", place.number, failure)
-            self._beside.start(
-                self._later(self._patience.read_again_s, lambda: self._catch_up(place))
-            )
-        place.catch_up(missed, datetime.now(UTC))
+            logger.warning("channel %s cannot be read: %s; trying again", place.number, failure)
+            place.release()
+            again_s = self._patience.read_again_s
+            self._beside.start(self._later(again_s, lambda: self._catch_up(place)))
+        place.is_reading = False
         if place.again:
             place.again = False
             self._catch_up(place)
 
     async def _differences(self, place: Place) -> list[Event]:
-        found, since = await self.recent(place, until=place.newest or place.start)
-        return list(differences(place.revisions(), found, since=since, start=place.start))
+        found = await self.recent(place, until=place.gap or 0)
+        news = differences(
+            place.revisions(),
+            found.messages,
+            there=found.there,
+            since=found.since,
+            start=place.start,
+        )
+        return list(news)
 
-    async def recent(
-        self, place: Place, *, until: int, limit: int = _PAGE
-    ) -> tuple[list[Message], int]:
-        """The messages of a place, oldest first, back to ``until``; and what they go back to."""
+    async def recent(self, place: Place, *, until: int, limit: int = _PAGE) -> Recent:
+        """What stands in a place, back to ``until``."""
         client = self.account_of(place.number).client
         seen = client.get_channel(place.number)
         partial = client.get_partial_messageable(place.number)
@@ -448,7 +485,11 @@ class Hearing:
             if since <= until:
                 break
         read = (self.read(each, place) for each in reversed(raw))
-        return [message for message in read if message is not None], since
+        return Recent(
+            messages=[message for message in read if message is not None],
+            there=frozenset(message_id(each.channel.id, each.id) for each in raw),
+            since=since,
+        )
 
     async def _later(self, seconds: float, do: Callable[[], None]) -> None:
         await asyncio.sleep(seconds)

@@ -99,6 +99,7 @@ class DiscordPlatform:
             reactions=True,
             replies=True,
             people=True,
+            commands=True,
             manners=rules.manners,
             personas=rules.personas,
         )

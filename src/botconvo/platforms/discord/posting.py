@@ -185,11 +185,11 @@ class Posting:
             async with asyncio.timeout(self._patience.echo_s):
                 return (await echo).id
         try:
-            found, _ = await self._hearing.recent(place, until=_ANY, limit=_LOOKED_AT)
+            recent = await self._hearing.recent(place, until=_ANY, limit=_LOOKED_AT)
         except UNREACHABLE as failure:
             logger.warning("whether %s's words are out cannot be told: %s", flight.persona, failure)
             return None
-        for message in reversed(found):
+        for message in reversed(recent.messages):
             same = (message.author.name, message.text) == (flight.persona, flight.text)
             if same and message.author.kind == "clone" and message.id not in place.known:
                 return message.id

@@ -101,15 +101,21 @@ def revision_of(raw: discord.Message) -> int:
 
 
 def differences(
-    known: Mapping[MessageId, int], found: Sequence[Message], *, since: int, start: int
+    known: Mapping[MessageId, int],
+    found: Sequence[Message],
+    *,
+    there: Collection[MessageId] = (),
+    since: int,
+    start: int,
 ) -> Iterator[Event]:
     """What happened while nobody listened: deleted, new and edited messages.
 
     ``known`` are the revisions of messages that were heard before, ``found`` those of the channel
-    from the number ``since`` on, oldest first.  What stands before ``start``, or before everything
+    from the number ``since`` on, oldest first; ``there`` are ids of messages that stand there and
+    were not read.  What stands before ``start``, or before everything
     that is known, was never listened to and is no news.
     """
-    there = {message.id for message in found}
+    there = {message.id for message in found}.union(there)
     numbers = {message: message_numbers(message)[1] for message in known}
     for message, number in numbers.items():
         if message not in there and number >= since:
