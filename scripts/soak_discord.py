@@ -39,10 +39,10 @@ CATCH_UP_S = 180.0
 _MADE_UP = re.compile(r" p\d+n\d+$")
 _EMOJI = ("😂", "❤️", "👍", "🎉")
 BRISK = {
-    "gap_s": [0.2, 0.6],
-    "answer_s": [0.05, 0.2],
+    "gap_s": [0.05, 0.2],
+    "answer_s": [0.0, 0.05],
     "typing_per_s": 0.0,
-    "hush_s": 0.1,
+    "hush_s": 0.0,
     "retry_s": 0.2,
     "turn_limit": 4,
     "cool_down_s": 0.0,
