@@ -12,6 +12,8 @@ from dotenv import dotenv_values
 
 from botconvo.config import (
     ConversationSettings,
+    DiscordChannelSettings,
+    DiscordSettings,
     Settings,
     load_settings,
     read_environment,
@@ -273,6 +275,8 @@ def test_every_setting_of_the_example_is_taken_up_when_it_is_uncommented(tmp_pat
     assert settings.conversation.bad_words == ("Voldemort",)
     assert settings.platforms.console is not None
     assert settings.reins.law().owners == {"discord:1218000000000000010"}
+    assert settings.platforms.discord is not None
+    assert settings.platforms.discord.channels[0].personas == ("Bort",)
     assert "# [" not in uncommented(EXAMPLE)
 
 
@@ -284,6 +288,12 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     assert shown.reins.model_copy(update=examples) == default.reins
     assert default.reins.law() == Law()
     assert default.reins.approval is None
+    discord = shown.platforms.discord
+    assert discord is not None
+    (channel,) = discord.channels
+    assert discord == DiscordSettings(channels=(channel,))
+    unset = {"personas": None, "conversation": None}
+    assert channel.model_copy(update=unset) == DiscordChannelSettings(id=channel.id)
     assert shown.model_server.start_timeout_s == default.model_server.start_timeout_s
     plain = PRESETS["group-chat"]
     for name in {field.name for field in fields(Manners)} & set(assigned(EXAMPLE)) - {"turn_limit"}:
@@ -301,8 +311,12 @@ def test_the_example_of_dot_env_names_the_secrets_and_holds_none(tmp_path: Path)
     (tmp_path / ".env").write_text(
         re.sub(r"^# (?=BOTCONVO_)", "", example, flags=re.MULTILINE), encoding="utf-8"
     )
-    assert dotenv_values(tmp_path / ".env") == {"BOTCONVO_MODEL_SERVER_TOKEN": ""}
-    assert not load(tmp_path, "").model_server_token
+    names = ("MODEL_SERVER_TOKEN", "DISCORD_TOKEN", "DISCORD_TOKEN_BORT")
+    assert dotenv_values(tmp_path / ".env") == {f"BOTCONVO_{name}": "" for name in names}
+    settings = load(tmp_path, "")
+    assert not settings.model_server_token
+    assert not settings.discord_token
+    assert settings.discord_tokens == {}, "what is empty is not there"
 
 
 DISCORD = "[platforms.discord]\nchannels = [1218000000000000001]\n"

@@ -118,6 +118,10 @@ def convert_once(wish: Wish, cache: Path) -> Checkpoint:
         place = cache / _place_name(wish, digest)
         return _whole(place) or _made(wish, found, digest, place)
     except (OSError, DiskError) as error:
+        if isinstance(error, OSError) and error.filename in map(str, found.files):
+            raise CheckpointError(
+                f"{error.filename}: cannot be read: {error.strerror}; look at its permissions"
+            ) from None
         reason = error.reason if isinstance(error, DiskError) else error.strerror or error
         raise CheckpointError(
             f"{wish.path}: cannot be converted into {cache}: {reason}; "

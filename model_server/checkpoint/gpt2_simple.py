@@ -88,7 +88,8 @@ def find_run(folder: Path) -> Run:
     if not (folder / _STATE).is_file():
         raise _lacking(folder, [_STATE, *missing])
     state = _newest(folder / _STATE)
-    shards = sorted(p for p in folder.iterdir() if _SHARD.sub("", p.name) == state != p.name)
+    files = (path for path in folder.iterdir() if path.is_file())
+    shards = sorted(p for p in files if _SHARD.sub("", p.name) == state != p.name)
     missing += [] if (folder / f"{state}.index").is_file() else [f"{state}.index"]
     missing += list(_missing_shards(state, shards))
     if missing:

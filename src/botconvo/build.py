@@ -45,7 +45,8 @@ from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
-from botconvo.ports import Platform, TextFilter
+from botconvo.platforms.web.seat import Seat
+from botconvo.ports import Clock, Platform, TextFilter
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
@@ -61,6 +62,7 @@ from model_server.prompt_format import PromptFormat
 __all__ = [
     "CONVERSING",
     "PlayOptions",
+    "Rehearsed",
     "RunOptions",
     "build_cast",
     "build_plan",
@@ -85,6 +87,16 @@ class RunOptions:
     seed: int | None = None
     max_messages: int | None = None
     json: bool = False
+    rehearsed: "Rehearsed | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What a rehearsal puts in the place of the real thing."""
+
+    clock: Clock
+    seat: Seat
+    """Where visitors of the page take part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +171,8 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
     servers = settings.model_server
-    checkpoint = open_checkpoint(persona.checkpoint, _cache_beside(store.path), servers.precision)
+    cache = _cache_beside(settings.store if settings.store.exists() else store.path)
+    checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
@@ -258,7 +271,7 @@ def build_plan(
         _ = extractor.description  # what the owner names is there before anybody speaks
     text_filter, people = _text_filter(settings), build_people(settings)
     refusals = build_refusals(text_filter, store)
-    clock = RealClock()
+    clock = options.rehearsed.clock if options.rehearsed else RealClock()
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
         fresh = load_settings(options.config)
@@ -281,7 +294,7 @@ def build_plan(
         seed=options.seed if options.seed is not None else secrets.randbits(32),
         wait_for_all=seeded,
         max_messages=options.max_messages,
-        keep_history=not seeded,
+        keep_history=not seeded and options.rehearsed is None,
         run_id=secrets.token_hex(4),
         config=options.config,
         prepare=lambda: extractor.description,  # waits until it has loaded
@@ -525,6 +538,7 @@ def _web(
         personas=[PersonaName(p.name) for p in settings.personas],
         open_browser=web.open_browser,
         channel_name=web.channel,
+        seat=options.rehearsed.seat if options.rehearsed else None,
         title=web.title,
     )
 

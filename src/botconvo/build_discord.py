@@ -109,7 +109,7 @@ def discord_tokens(settings: Settings, discord: DiscordSettings) -> dict[str, Se
     Raises:
         ConfigError: one is missing, or a persona cannot be called so on Discord.
     """
-    own = {} if settings.discord_token is None else {TOKEN: settings.discord_token}
+    own = {TOKEN: settings.discord_token} if settings.discord_token else {}
     if discord.identity == "webhook":
         for persona in settings.personas:
             bad = [word for word in ("discord", "clyde") if word in persona.name.casefold()]

@@ -236,7 +236,7 @@ class DiscordSettings(_Table):
         """``channels = [123, 456]`` is short for two tables with an id each."""
         if not isinstance(channels, list | tuple):
             return channels
-        return [each if isinstance(each, dict) else {"id": each} for each in channels]
+        return [{"id": each} if isinstance(each, int | str) else each for each in channels]
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "DiscordSettings":
@@ -438,7 +438,7 @@ class _Sources:
         tokens = {
             name.upper(): token
             for name, token in self._environment.items()
-            if name.upper().startswith(_PERSONA_TOKEN)
+            if name.upper().startswith(_PERSONA_TOKEN) and token
         }
         return environment, InitSettingsSource(settings, data | {_PERSONA_TOKEN: tokens})
 

@@ -125,6 +125,21 @@ def test_botconvos_bots_become_personas_of_the_classic_preset(tmp_path: Path) ->
     assert "2 personas, preset classic" in done.out
 
 
+@pytest.mark.parametrize("number", [1218000000000000001, "1218000000000000001"])
+def test_they_talk_in_the_channel_that_they_talked_in(tmp_path: Path, number: object) -> None:
+    old = old_file(tmp_path, {"BotConvo": {**APPSETTINGS["BotConvo"], "DiscordChannelId": number}})
+    found, _ = migrated(tmp_path, old)
+    assert found.platforms.discord is not None
+    assert [channel.id for channel in found.platforms.discord.channels] == [1218000000000000001]
+
+
+def test_a_channel_that_is_none_is_told(tmp_path: Path) -> None:
+    old = old_file(tmp_path, {"BotConvo": {**APPSETTINGS["BotConvo"], "DiscordChannelId": "#x"}})
+    found, done = migrated(tmp_path, old)
+    assert found.platforms.discord is None
+    assert "no number of a channel" in told(done, old)["BotConvo.DiscordChannelId"]
+
+
 def test_what_has_no_equivalent_is_listed_and_a_secret_is_nowhere(tmp_path: Path) -> None:
     values = {**APPSETTINGS, "Logging": {"LogLevel": {"Default": "x"}}, "AllowedHosts": SECRET}
     old = old_file(tmp_path, values)
@@ -132,7 +147,6 @@ def test_what_has_no_equivalent_is_listed_and_a_secret_is_nowhere(tmp_path: Path
     reasons = told(done, old)
     assert list(reasons) == [
         "BotConvo.ModelDir",
-        "BotConvo.DiscordChannelId",
         "BotConvo.DiscordBotToken",
         "Logging.LogLevel.Default",
         "AllowedHosts",

@@ -36,7 +36,7 @@ from botconvo.conversation.events import (
 from botconvo.conversation.noted import RefusedText
 from botconvo.conversation.orders import PromptSource, React, Say, Trace
 from botconvo.errors import PlatformError
-from botconvo.messages import ChannelId, MessageId
+from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
 from botconvo.platforms.web.app import MAX_BODY, TOKEN_HEADER
@@ -351,6 +351,42 @@ async def test_a_form_of_another_site_cannot_pass_for_json(visit: Visit) -> None
 
 
 # What people do
+
+
+class ASeat:
+    """A place in a talk elsewhere, with a memory."""
+
+    channel = ChannelId("elsewhere:1")
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.typed: list[str] = []
+
+    def says(self, name: str, text: str) -> Message:
+        if text == "no":
+            raise PlatformError("it was not sent: Missing Permissions")
+        self.heard.append((name, text))
+        return a_message(text, author=an_author(name), channel=self.channel)
+
+    def types(self, name: str) -> None:
+        self.typed.append(name)
+
+
+async def test_a_page_with_a_seat_elsewhere_has_no_channel_of_its_own() -> None:
+    seat = ASeat()
+    async with a_visit(seat=seat) as visit:
+        assert visit.platform.channel == seat.channel
+        await visit.ask("/api/typing", {"name": "Ann"})
+        answer = await visit.ask("/api/say", {"name": "Ann", "text": "hello there"})
+        assert answer.status_code == 200
+        refused = await visit.ask("/api/say", {"name": "Ann", "text": "no"})
+        assert "Missing Permissions" in refused.text
+        events = visit.platform.events()
+        listening = asyncio.ensure_future(anext(events))
+        done, _ = await asyncio.wait({listening}, timeout=0.2)
+        assert not done  # what is said comes back from elsewhere
+        listening.cancel()
+    assert (seat.heard, seat.typed) == ([("Ann", "hello there")], ["Ann"])
 
 
 async def test_what_a_visitor_writes_is_heard(visit: Visit) -> None:

@@ -24,6 +24,7 @@ _VERBS = {
     "train": ("train", "Clone a friend who agreed."),
     "train-packed": ("train_packed", "Train on another computer what 'train --pack' wrote."),
     "adopt": ("adopt", "Take in a clone that was trained on another computer."),
+    "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),
     "run": ("run", "Let the clones of config.toml talk."),
     "chat": ("chat", "Talk with a clone in the terminal."),
     "generate": ("generate", "Print lines or conversations that a clone may write."),

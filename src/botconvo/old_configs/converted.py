@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from botconvo.config import ConversationSettings, PersonaSettings
+from botconvo.config import ConversationSettings, DiscordSettings, PersonaSettings
 from botconvo.errors import ConfigError
 from botconvo.people import speaker_name
 
@@ -58,6 +58,7 @@ class Converted:
     bad_words: list[str] = field(default_factory=list)
     personas: list[OldPersona] = field(default_factory=list)
     sketch: OldPersona | None = None
+    discord_channel: int | None = None
     left_out: list[LeftOut] = field(default_factory=list)
 
     def leave_out(self, key: str, reason: str) -> None:
@@ -107,6 +108,17 @@ class Converted:
         self.personas.append(
             OldPersona(name=fit, checkpoint=checkpoint, port=self._port(f"{key}.port", port, fit))
         )
+
+    def set_discord_channel(self, key: str, value: object) -> None:
+        """Let them talk in this channel of Discord, if it is a channel's number at all."""
+        # Not by way of a float, which would round so long a number.
+        number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+        try:
+            settings = DiscordSettings.model_validate({"channels": [number]})
+            self.discord_channel = settings.channels[0].id
+        except ValidationError:
+            if value is not None:
+                self.leave_out(key, "is no number of a channel; put it under [platforms.discord]")
 
     def _port(self, key: str, port: object, name: str) -> int | None:
         if port is None:

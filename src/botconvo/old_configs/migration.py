@@ -68,6 +68,8 @@ def _text(converted: Converted, source: Path, target: Path) -> str:
         *(f"{name} = {_value(value)}" for name, value in converted.numbers.items()),
         *([f"bad_words = [{', '.join(map(quoted, words))}]"] if words else []),
     ]
+    if converted.discord_channel is not None:
+        rows += ["", "[platforms.discord]", f"channels = [{converted.discord_channel}]"]
     rows += [
         "",
         "# Once for each, after asking: botconvo consent grant NAME --adult --checkpoint PATH",

@@ -223,9 +223,11 @@ class World:
         name: str,
         kind: ChannelType = ChannelType.TEXT,
         topic: str | None = None,
+        number: int | None = None,
     ) -> Channel:
+        """A channel; ``number`` is its id where it must have a certain one."""
         channel = Channel(
-            id=self.new_id(),
+            id=self.new_id() if number is None else number,
             type=kind,
             name=name,
             guild=guild,

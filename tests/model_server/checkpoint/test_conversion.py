@@ -196,6 +196,13 @@ def test_what_a_killed_process_left_is_removed_by_the_next(source: Path, cache: 
     assert inside(cache) == [made.folder.name]
 
 
+def test_a_file_that_cannot_be_read_is_named(source: Path, cache: Path) -> None:
+    (source / "weights.gguf").unlink()
+    (source / "weights.gguf").mkdir()
+    with pytest.raises(CheckpointError, match=r"weights\.gguf: cannot be read: "):
+        convert(source, cache, Copying())
+
+
 def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()

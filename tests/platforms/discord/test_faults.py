@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from platforms.discord.theatre import (
+    HASTY,
     Theatre,
     a_house,
     id_of,
@@ -103,7 +104,7 @@ async def test_an_error_of_the_server_posts_at_most_once(status: int, after: boo
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done"])
 @pytest.mark.parametrize("kind", ["hang", "cut"])
 async def test_an_answer_that_never_comes_posts_at_most_once(kind: str, after: bool) -> None:
-    async with a_house() as house, playing(house) as theatre:
+    async with a_house() as house, playing(house, patience=HASTY) as theatre:
         await theatre.says("before")
         getattr(house.discord.faults, kind)(method="POST", path=WEBHOOK, after=after)
         if after:
@@ -117,7 +118,7 @@ async def test_an_answer_that_never_comes_posts_at_most_once(kind: str, after: b
 
 
 async def test_words_that_are_out_are_found_in_the_channel_when_no_echo_came() -> None:
-    async with a_house() as house, playing(house) as theatre:
+    async with a_house() as house, playing(house, patience=HASTY) as theatre:
         await theatre.says("same words")
         house.discord.faults.freeze_gateway(house.bot)
         house.discord.faults.hang(method="POST", path=WEBHOOK, after=True)

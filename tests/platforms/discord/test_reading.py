@@ -78,7 +78,7 @@ def test_what_happens_while_a_place_catches_up_comes_afterwards() -> None:
         rules=ChannelRules(id=5),
         emit=lambda _, event: told.append(event),
     )
-    place.waiting = []
+    place.hold()
     place.hear(Heard(message=number(3)))
     place.hear(Heard(message=number(2)))
     place.catch_up([Heard(message=number(1)), Heard(message=number(2))], number(1).at)

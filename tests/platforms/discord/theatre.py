@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.rehearsal import NO_LIMITS, Application, Channel, Guild, Person, Rehearsal
 
 __all__ = [
+    "HASTY",
     "JUNO",
     "MAREK",
     "QUICK",
@@ -38,7 +39,7 @@ __all__ = [
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 QUICK = Patience(
     request_s=8.0,
-    answer_s=1.0,
+    answer_s=8.0,
     echo_s=0.3,
     retry_s=(0.05, 0.2),
     lost_s=5.0,
@@ -46,6 +47,8 @@ QUICK = Patience(
     read_again_s=0.2,
     forbidden_s=0.3,
 )
+HASTY = replace(QUICK, answer_s=0.5)
+"""For answers that never come."""
 LONG_S = 20.0
 T = TypeVar("T")
 

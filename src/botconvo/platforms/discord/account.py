@@ -7,6 +7,7 @@ made, later and later, for as long as the platform is open.  Knows nothing of pe
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 import aiohttp
 import discord
 import yarl
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import Route
 from pydantic import SecretStr
 
@@ -323,6 +324,7 @@ class Account:
         with suppress(*UNREACHABLE):
             async with asyncio.timeout(_LOOK_S):
                 await self._client.close()
+        _stop_heartbeats(self._client)
 
     def _make(self) -> _Client:
         return _Client(
@@ -335,3 +337,10 @@ class Account:
             guild_ready_timeout=_GUILDS_S,
             max_ratelimit_timeout=60.0,
         )
+
+
+def _stop_heartbeats(client: discord.Client) -> None:
+    """End the threads of a client that discord.py forgets when it is closed while connecting."""
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler) and thread.ws._connection is client._connection:
+            thread.stop()

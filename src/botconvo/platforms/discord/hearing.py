@@ -174,6 +174,8 @@ class Hearing:
         for place in known:
             if self._may_have_missed(place):
                 self._catch_up(place)
+            else:
+                self._go_on(place)
 
     def _say_where(self) -> None:
         user = self._listener.client.user
@@ -188,16 +190,24 @@ class Hearing:
         last: int | None = getattr(channel, "last_message_id", None)
         newest = max(place.newest, place.start)
         quiet = discord.utils.utcnow() - discord.utils.snowflake_time(newest) > _CHANGEABLE
-        return last is None or last > newest or not quiet
+        return bool(place.waiting) or last is None or last > newest or not quiet
 
     def resumed(self, account: Account) -> None:
         if account is self._listener:
             self._trouble = None
+            for place in self._places.values():
+                self._go_on(place)  # Discord has told again what was missed
             self._tell_hindrances()
+
+    def _go_on(self, place: Place) -> None:
+        if not place.is_reading:
+            place.catch_up((), datetime.now(UTC))
 
     def lost(self, account: Account, reason: str) -> None:
         if account is self._listener:
             self._trouble = reason
+            for place in self._places.values():
+                place.hold()
             self._tell_hindrances()
 
     def changed(self, account: Account) -> None:
@@ -419,34 +429,36 @@ class Hearing:
 
     def _catch_up(self, place: Place) -> None:
         """Read what happened while nobody listened; what happens meanwhile waits."""
-        if place.waiting is None:
-            place.waiting = []
-            self._beside.start(self._read_back(place))
-        else:
+        place.hold()
+        if place.is_reading:
             place.again = True
+        else:
+            place.is_reading = True
+            self._beside.start(self._read_back(place))
 
     async def _read_back(self, place: Place) -> None:
-        missed: list[Event] = []
         for pause_s in self._patience.read_tries_s:
             try:
                 async with self._reading:
                     missed = await self._differences(place)
-                break
             except UNREACHABLE as error:
                 failure = error
                 await asyncio.sleep(pause_s)
+            else:
+                place.catch_up(missed, datetime.now(UTC))
+                break
         else:
-            logger.warning("%s cannot be read: %s; trying again", place.number, failure)
-            self._beside.start(
-                self._later(self._patience.read_again_s, lambda: self._catch_up(place))
-            )
-        place.catch_up(missed, datetime.now(UTC))
+            logger.warning("channel %s cannot be read: %s; trying again", place.number, failure)
+            place.release()
+            again_s = self._patience.read_again_s
+            self._beside.start(self._later(again_s, lambda: self._catch_up(place)))
+        place.is_reading = False
         if place.again:
             place.again = False
             self._catch_up(place)
 
     async def _differences(self, place: Place) -> list[Event]:
-        found = await self.recent(place, until=place.newest or place.start)
+        found = await self.recent(place, until=place.gap or 0)
         news = differences(
             place.revisions(),
             found.messages,

@@ -1,7 +1,7 @@
 """The places on Discord that are heard: what was heard there, and whose talks it goes to.
 
-Decides only what is passed on; knows no connection.  While a place catches up (``waiting``), what
-happens meanwhile is kept, so that everything comes in its order.
+Decides only what is passed on; knows no connection.  From when a connection is lost until what was
+missed is there (``waiting``), what happens is held back, so that everything comes in its order.
 """
 
 from collections import OrderedDict
@@ -58,6 +58,9 @@ class Place:
     """The number of the newest message that was heard of."""
     known: OrderedDict[MessageId, Message] = field(default_factory=OrderedDict)
     waiting: list[Event] | None = None
+    gap: int | None = None
+    """The number of the newest message from before something may have been missed."""
+    is_reading: bool = False
     flights: list[Flight] = field(default_factory=list)
     hindrance: str | None = None
     told: str | None = None
@@ -72,12 +75,24 @@ class Place:
         else:
             self._pass(event)
 
+    def hold(self) -> None:
+        """Something may be missed from now on: what happens waits for it."""
+        if self.waiting is None:
+            self.waiting = []
+        if self.gap is None:
+            self.gap = max(self.newest, self.start)
+
     def catch_up(self, missed: Iterable[Event], now: datetime) -> None:
-        """What was missed comes first, then what happened meanwhile."""
+        """Nothing is missing any more: what was missed comes first."""
         for event in missed:
             if isinstance(event, Heard):
                 event = replace(event, late=now - event.message.at > _LATE)
             self._pass(event)
+        self.gap = None
+        self.release()
+
+    def release(self) -> None:
+        """What was held back goes on, though something may still be missing."""
         waiting, self.waiting = self.waiting or [], None
         for event in waiting:
             self._pass(event)
