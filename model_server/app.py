@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Receive, Scope, Send
 
 from model_server.checkpoint.folder import Checkpoint
@@ -36,11 +37,15 @@ _METRICS = "/metrics"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """``most_waiting`` requests queue behind those at work; a body has ``largest_body`` bytes."""
+    """``most_waiting`` requests queue behind those at work; a body has ``largest_body`` bytes.
+
+    ``host`` is the address that the server listens on.
+    """
 
     engine: EngineSettings
     most_waiting: int = 16
     largest_body: int = 1_000_000
+    host: str = "127.0.0.1"
 
 
 def create_app(
@@ -48,6 +53,11 @@ def create_app(
 ) -> FastAPI:
     """The app; ``token`` None leaves every door open, which only loopback should."""
     app = FastAPI(title="BotConvo model server", docs_url=None, redoc_url=None, openapi_url=None)
+    if token is None:
+        # A page of another site may have its own name point at this computer; then its scripts
+        # may read what is answered.
+        own = ["localhost", "127.0.0.1", "[::1]", "::1", settings.host]
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=own, www_redirect=False)
     name = checkpoint.manifest.persona or checkpoint.folder.name
     completions = Completions(name, engine, settings.engine, settings.most_waiting)
     app.state.completions = completions  # whoever runs the app closes it

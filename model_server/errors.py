@@ -2,11 +2,12 @@
 
 ModelServerError              one line: what failed, with which value, where, what to do
  ├─ CheckpointError           a folder that is not a checkpoint, or not a whole one
+ │   └─ DiskError             it cannot be written
  ├─ EngineError               the engine cannot load or run the weights
  └─ ServingError              the address or the token cannot be used
 """
 
-__all__ = ["CheckpointError", "EngineError", "ModelServerError", "ServingError"]
+__all__ = ["CheckpointError", "DiskError", "EngineError", "ModelServerError", "ServingError"]
 
 
 class ModelServerError(Exception):
@@ -15,6 +16,14 @@ class ModelServerError(Exception):
 
 class CheckpointError(ModelServerError):
     """The checkpoint is missing, torn, or does not fit together."""
+
+
+class DiskError(CheckpointError):
+    """The disk refuses to take a checkpoint; ``reason`` is the operating system's."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class EngineError(ModelServerError):

@@ -20,7 +20,9 @@ START_OF_TEXT, END_OF_TEXT = "<|startoftext|>", "<|endoftext|>"
 _ROW = re.compile(r"(?P<name>[^:\n]+): ?(?P<rest>.*)\Z")
 _ACT = re.compile(r"(?P<command>INIT|SAVE|REACT|REPLY|PHOTO|VIDEO|MEME|SCREEN)[;:]")
 _ESCAPED = re.compile(r"\\(.)")
-_TAG = re.compile(r"<\|[^|<>]*\|>")
+_TAG, _TAG_OPENED = re.compile(r"<\|[^|<>]*\|>"), re.compile(r"<+\|+")
+_SOMEONE = "someone"
+"""Whoever's name is nothing but marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,9 @@ class PromptFormat:
 
     ``speaker`` is the persona's name in the transcript (empty in a checkpoint that names nobody),
     ``cleaning`` the profile of ``botconvo.transcript.cleaning`` that its corpus went through, and
-    ``init_after_s`` the silence in seconds after which a conversation begins anew.
+    ``init_after_s`` the silence in seconds after which a conversation begins anew.  ``reserved``
+    are tokens of the vocabulary that are found in a text as they are spelled: whatever people
+    write, their words and names hold none of them, nor anything like ``<|tag|>``.
     """
 
     kind: PromptKind = "transcript"
@@ -48,6 +52,7 @@ class PromptFormat:
     version: int = 1
     start: str = ""
     speakers: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
 
     @property
     def uses_tokens(self) -> bool:
@@ -62,9 +67,9 @@ class PromptFormat:
         """What a line of ``name`` begins with; None where lines do not say whose they are."""
         match self.kind:
             case "transcript":
-                return f"{name}:"
+                return self.row_head(name)
             case "speaker_token":
-                return f"<{self._heard(name)}>"
+                return self._mark(name)
             case "plain" | "ssi":
                 return None
 
@@ -74,29 +79,54 @@ class PromptFormat:
         An open prompt ends right behind the speaker's mark or the opening, never in a space:
         GPT-2's tokens carry their space in front, and a trailing one wrecks the next token.
         """
-        opening = opening.strip()
+        opening = self._unmarked(opening).strip()
         match self.kind:
             case "transcript":
                 return self._transcript(lines, opening, open)
             case "plain":
-                return self.start + _TAG.sub("", opening)
+                return self.start + opening
             case "speaker_token":
                 return self._speaker_tokens(lines, opening, open)
             case "ssi":
-                return _ssi([text for _, text in _said(lines)], opening, open)
+                return self._ssi(lines, opening, open)
+
+    def row_head(self, name: str) -> str:
+        """What a transcript's row begins with when ``name`` has it."""
+        return f"{self._unmarked(name).strip() or _SOMEONE}:"
 
     def _transcript(self, lines: Sequence[str], opening: str, open: bool) -> str:
-        rows = list(lines)
+        rows = [self._row(line) for line in lines]
         if open:
             rows.append(f"{self.speaker}: {opening}" if opening else f"{self.speaker}:")
         return "\n".join(rows) if open else "".join(f"{row}\n" for row in rows)
 
+    def _row(self, line: str) -> str:
+        if self._unmarked(line) == line:
+            return line
+        name, _, rest = line.partition(":")
+        return self._unmarked(self.row_head(name) + rest)
+
     def _speaker_tokens(self, lines: Sequence[str], opening: str, open: bool) -> str:
-        rows = [f"<{self._heard(name)}> {self._untagged(text)}\n" for name, text in _said(lines)]
+        rows = [f"{self._mark(name)} {text}\n" for name, text in self._said(lines)]
         if open:
-            words = self._untagged(opening)
-            rows.append(f"<{self._heard(self.speaker)}>{' ' if words else ''}{words}")
+            rows.append(f"{self._mark(self.speaker)}{' ' if opening else ''}{opening}")
         return "".join(rows)
+
+    def _ssi(self, lines: Sequence[str], opening: str, open: bool) -> str:
+        """A post with its replies; a talk that begins with nothing begins with a post's title."""
+        words = [text for _, text in self._said(lines)]
+        post = f"<|sols|><|sot|>{words[0]}<|eot|><|sol|><|eol|>" if words else ""
+        replies = "".join(f"<|sor|>{text}<|eor|>" for text in words[1:])
+        if not open:
+            return post + replies
+        mark = "<|sor|>" if words or opening else "<|soss|><|sot|>"
+        return post + replies + mark + opening
+
+    def _said(self, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(name, words) of whoever says something that is more than marks."""
+        for name, text in _said(lines):
+            if words := self._unmarked(text).strip():
+                yield name, words
 
     def _token_of(self, name: str) -> str | None:
         """The speaker whose token is meant, whatever the case and Discord's old four digits."""
@@ -109,17 +139,30 @@ class PromptFormat:
         )
         return next(matches, None)
 
-    def _heard(self, name: str) -> str:
+    def _mark(self, name: str) -> str:
         """The token for a name; whoever has none is heard as the persona's partner."""
         own = self._token_of(self.speaker)
-        partner = next((speaker for speaker in self.speakers if speaker != own), name)
-        return self._token_of(name) or partner
+        partner = next((speaker for speaker in self.speakers if speaker != own), None)
+        heard = self._token_of(name) or partner
+        if heard is not None:
+            return f"<{heard}>"
+        mark = f"<{name}>"  # nobody but the persona has a token
+        return mark if self._unmarked(mark) == mark else f"<{_SOMEONE}>"
 
-    def _untagged(self, text: str) -> str:
-        """Somebody who types another's token says it and does not speak as them."""
-        for speaker in self.speakers:
-            text = text.replace(f"<{speaker}>", speaker)
-        return _TAG.sub("", text)
+    def _unmarked(self, text: str) -> str:
+        """Somebody who types a mark says at most a name, and neither ends nor begins anything.
+
+        What is taken out may join the rest to another mark, so it is looked at again.
+        """
+        names = {f"<{speaker}>": speaker for speaker in self.speakers}
+        marks = "|".join(map(re.escape, (*names, *self.reserved)))
+        while True:
+            bare = _TAG_OPENED.sub("", _TAG.sub("", text))
+            if marks:
+                bare = re.sub(marks, lambda found: names.get(found[0], ""), bare)
+            if bare == text:
+                return text
+            text = bare
 
     def stops(self) -> tuple[str, ...]:
         """Texts that end a completion."""
@@ -135,7 +178,11 @@ class PromptFormat:
 
     def digest(self) -> str:
         """A short digest that two sides compare before they work together."""
-        added = {"start", "speakers"}  # later than the first checkpoints, whose digest must stay
+        added = {
+            "start",
+            "speakers",
+            "reserved",
+        }  # later than the first checkpoints, whose digest must stay
         facts = {key: value for key, value in asdict(self).items() if value or key not in added}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -160,15 +207,3 @@ def _said(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         words = _ESCAPED.sub(lambda found: "\\" if found[1] == "\\" else " ", words).strip()
         if words:
             yield row["name"].strip(), words
-
-
-def _ssi(said: Sequence[str], opening: str, open: bool) -> str:
-    """A post with its replies; a talk that begins with nothing begins with a post's title."""
-    words = [_TAG.sub("", text) for text in said]
-    opening = _TAG.sub("", opening)
-    post = f"<|sols|><|sot|>{words[0]}<|eot|><|sol|><|eol|>" if words else ""
-    replies = "".join(f"<|sor|>{text}<|eor|>" for text in words[1:])
-    if not open:
-        return post + replies
-    mark = "<|sor|>" if words or opening else "<|soss|><|sot|>"
-    return post + replies + mark + opening

@@ -89,6 +89,8 @@ def serve(options: Options, environment: Mapping[str, str] = os.environ) -> int:
     except ModelServerError as error:
         print(error, file=sys.stderr)
         return _FAILED
+    except KeyboardInterrupt:  # a signal ended a conversion
+        pass
     return 0
 
 
@@ -151,7 +153,7 @@ def _run(
 
     from model_server.app import ServerSettings, create_app
 
-    app = create_app(checkpoint, engine, ServerSettings(engine=settings), token)
+    app = create_app(checkpoint, engine, ServerSettings(engine=settings, host=options.host), token)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

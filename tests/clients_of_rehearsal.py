@@ -23,6 +23,7 @@ class Client(discord.Client):
         options = {"guild_ready_timeout": 0.1, "max_ratelimit_timeout": 30, **options}
         super().__init__(intents=intents, **options)
         self.heard: list[tuple[str, tuple[Any, ...]]] = []
+        self.running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
@@ -34,6 +35,13 @@ class Client(discord.Client):
     def all(self, event: str) -> list[Any]:
         """The first arguments of all events of a name."""
         return [args[0] if args else None for name, args in self.heard if name == event]
+
+    async def ended(self, timeout_s: float = 10.0) -> BaseException | None:
+        """Wait until the client gives up; gives the reason."""
+        assert self.running is not None
+        async with asyncio.timeout(timeout_s):
+            await asyncio.wait({self.running})
+        return self.running.exception()
 
     async def next(self, event: str, count: int = 1, timeout_s: float = 10.0) -> Any:
         """The first argument of the ``count``-th event of a name, when it is there."""
@@ -64,7 +72,7 @@ async def connected(
     point_at(rehearsal)
     client = Client(**options)
     async with client:
-        running = asyncio.create_task(client.start(bot.token))
+        running = client.running = asyncio.create_task(client.start(bot.token))
         try:
             if ready:
                 waiting = asyncio.create_task(client.next("ready"))

@@ -7,27 +7,32 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from botconvo.conversation.events import (
+    Approve,
     Event,
+    Mute,
     Opened,
     Pause,
+    Reject,
     Resume,
+    Ruling,
     SetSpeed,
     SetTemperature,
     Steer,
-    Step,
+    Unmute,
 )
 from botconvo.conversation.orders import Act, React
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.ports import (
+    Answer,
     Clock,
     Completion,
     Controls,
@@ -36,6 +41,7 @@ from botconvo.ports import (
     PersonaState,
     PhraseExtractor,
     Platform,
+    Query,
     Shown,
     ShownMessage,
     ShownReaction,
@@ -166,9 +172,10 @@ class Posting:
 
 
 class FakePlatform:
-    """One place with channels that a test speaks into; ``posted`` and ``typing`` remember.
+    """One place with channels that a test speaks into; ``posted``, ``typing``, ``notices`` and
+    ``deleted`` remember.
 
-    ``refuse`` makes the next post fail with the given error.
+    ``refuse`` makes the next post, notice or deletion fail with the given error.
     """
 
     def __init__(
@@ -188,6 +195,8 @@ class FakePlatform:
         self.channels = channels or (ChannelId(f"{name}:main"),)
         self.posted: list[Posting] = []
         self.typing: list[tuple[ChannelId, PersonaName]] = []
+        self.notices: list[Message] = []
+        self.deleted: list[MessageId] = []
         self.presence: list[tuple[PersonaName, bool]] = []
         self.is_open = False
 
@@ -251,6 +260,31 @@ class FakePlatform:
         self._changed.set()
         return message
 
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        await asyncio.sleep(0)
+        if self._refusals:
+            raise self._refusals.popleft()
+        notice = replace(
+            self._message(channel, PersonaName(self._name), text),
+            author=Author(id=AuthorId(self._name), name=self._name, kind="system"),
+        )
+        self.notices.append(notice)
+        self._changed.set()
+        return notice
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        await asyncio.sleep(0)
+        if self._refusals:
+            raise self._refusals.popleft()
+        self.deleted.append(message)
+        self._changed.set()
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Come back once it holds; looked at whenever something was put out."""
+        while not holds():
+            self._changed.clear()
+            await self._changed.wait()
+
     async def has_posted(self, count: int) -> Sequence[Posting]:
         """Come back once that many acts are out."""
         while len(self.posted) < count:
@@ -273,7 +307,7 @@ class Steering:
     """One pull at the reins."""
 
     channel: ChannelId
-    steer: Steer
+    steer: Steer | Ruling
     by: str
 
 
@@ -289,7 +323,8 @@ class _Talk:
 class FakeControls:
     """Reins that remember who pulled them, over channels in which a test shows things.
 
-    ``steered`` holds every order.  Steering changes the state as the real reins do.
+    ``steered`` holds every order, ``queries`` every question; ``answers`` are by kind of question.
+    Steering changes the state as the real reins do.
     """
 
     def __init__(
@@ -305,6 +340,8 @@ class FakeControls:
         self._talks: dict[ChannelId, _Talk] = {}
         self._changed = asyncio.Event()
         self.steered: list[Steering] = []
+        self.queries: list[Query] = []
+        self.answers: dict[type[Query], Answer] = {}
         for channel in channels:
             self.open(channel)
 
@@ -362,7 +399,12 @@ class FakeControls:
             await self._changed.wait()
         return self.steered
 
-    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
+    async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
+        await asyncio.sleep(0)
+        self.queries.append(query)
+        return self.answers.get(type(query), Answer(text=f"{type(query).__name__}?"))
+
+    async def steer(self, channel: ChannelId, steer: Steer | Ruling, by: str) -> str:
         await asyncio.sleep(0)
         if channel not in self._talks:
             raise PlatformError(f"there is no channel {channel}")
@@ -409,7 +451,7 @@ class _Watcher:
         return self._items.popleft()
 
 
-def _steered(state: ShownState, steer: Steer) -> ShownState:
+def _steered(state: ShownState, steer: Steer | Ruling) -> ShownState:
     match steer:
         case Pause():
             return replace(state, paused=True)
@@ -419,7 +461,13 @@ def _steered(state: ShownState, steer: Steer) -> ShownState:
             return replace(state, speed=factor)
         case SetTemperature(value=value):
             return replace(state, temperature=value)
-        case Step():
+        case Mute(persona=persona):
+            return replace(state, muted=(*state.muted, persona))
+        case Unmute(persona=persona):
+            return replace(state, muted=tuple(n for n in state.muted if n != persona))
+        case Approve() | Reject():
+            return replace(state, draft=None)
+        case _:
             return state
 
 

@@ -18,16 +18,19 @@ from botconvo.build import (
     build_people,
     build_plan,
     build_platforms,
+    build_refusals,
     checkpoint_digest,
 )
 from botconvo.config import Settings, load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import Terms, grant, withdraw
-from botconvo.messages import Author, AuthorId
+from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Plan, Reins
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan
 from botconvo.phrases import PhraseError
+from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.errors import CheckpointError
@@ -352,26 +355,114 @@ def test_a_bad_edit_is_told_as_an_error_of_the_config(
 # Platforms and people
 
 
-def names(config: Path, *asked: str) -> list[str]:
+def names(config: Path, store: Store, *asked: str) -> list[str]:
     options = RunOptions(config=config, platforms=asked)
-    built = build_platforms(load_settings(config), options, Reins(), lambda: None)
+    built = build_platforms(load_settings(config), options, Reins(), store, lambda: None)
     return [platform.name for platform in built]
 
 
-def test_platforms_are_those_asked_for_else_configured_else_the_page(tmp_path: Path) -> None:
-    assert names(write_config(tmp_path)) == ["web"]
-    assert names(write_config(tmp_path, "[platforms.console]")) == ["console"]
+def test_platforms_are_those_asked_for_else_configured_else_the_page(
+    store: Store, tmp_path: Path
+) -> None:
+    assert names(write_config(tmp_path), store) == ["web"]
+    assert names(write_config(tmp_path, "[platforms.console]"), store) == ["console"]
     both = write_config(tmp_path, "[platforms.console]\n[platforms.web]")
-    assert names(both) == ["web", "console"]
-    assert names(both, "console") == ["console"]
-    assert names(both, "console", "web", "console") == ["console", "web"]
+    assert names(both, store) == ["web", "console"]
+    assert names(both, store, "console") == ["console"]
+    assert names(both, store, "console", "web", "console") == ["console", "web"]
 
 
-def test_a_platform_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:
+def test_a_platform_that_does_not_exist_is_named_with_those_that_do(
+    store: Store, tmp_path: Path
+) -> None:
     with pytest.raises(
-        ConfigError, match="platform 'irc' does not exist; take one of web, console"
+        ConfigError, match="platform 'irc' does not exist; take one of web, console, discord"
     ):
-        names(write_config(tmp_path), "irc")
+        names(write_config(tmp_path), store, "irc")
+
+
+DISCORD = "[platforms.discord]\nchannels = [1218000000000000001]\n"
+ACCOUNTS = DISCORD + 'identity = "accounts"\n'
+A, B = "MTIx.Gabc.xyz", "MTIy.Gabd.xyz"
+
+
+def test_discord_takes_its_tokens_from_the_environment(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = write_config(tmp_path, DISCORD, persona_table("Bort"))
+    with pytest.raises(ConfigError, match="BOTCONVO_DISCORD_TOKEN is missing; copy the bot's"):
+        names(webhook, store)
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
+    assert names(webhook, store) == ["discord"]
+    accounts = write_config(tmp_path, ACCOUNTS, persona_table("Bort"))
+    with pytest.raises(ConfigError, match="BOTCONVO_DISCORD_TOKEN_BORT is missing"):
+        names(accounts, store)
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN_BORT", A)
+    with pytest.raises(ConfigError, match="another account has the same token"):
+        names(accounts, store)
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN_BORT", B)
+    assert names(accounts, store) == ["discord"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ((), r"config.toml has no \[platforms.discord\] table"),
+        ((DISCORD, persona_table("Clyde B")), "Clyde B: Discord lets no webhook have 'clyde'"),
+        (("[[platforms.discord.channels]]\nid = 12345\npersonas = ['X']",), "no persona 'X'"),
+        (
+            ("[[platforms.discord.channels]]\nid = 12345\nconversation = { preset = 'x' }",),
+            "preset 'x' does not exist",
+        ),
+        (
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'),
+            "discord:1/12345 is none of platforms.discord.channels",
+        ),
+    ],
+)
+def test_what_discord_cannot_do_with_is_told(
+    tables: tuple[str, ...],
+    told: str,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
+    with pytest.raises(ConfigError, match=told):
+        names(write_config(tmp_path, *tables), store, "discord")
+
+
+@pytest.mark.parametrize(
+    ("reins", "platform", "told"),
+    [
+        ("", "console", None),
+        ("curated = true", "console", None),
+        ("curated = true", "web", None),
+        ('curated = true\napproval_channel = "discord:1/2"', "web", "approved on discord"),
+        ('approval_channel = "discord:1/2"', "web", None),
+    ],
+)
+def test_lines_never_wait_where_nobody_can_approve_them(
+    tmp_path: Path, store: Store, reins: str, platform: str, told: str | None
+) -> None:
+    config = write_config(tmp_path, f"[reins]\n{reins}")
+    if told is None:
+        assert names(config, store, platform) == [platform]
+    else:
+        with pytest.raises(ConfigError, match=told):
+            names(config, store, platform)
+
+
+def test_what_people_removed_is_not_said_by_anybody_in_the_project(
+    store: Store,
+) -> None:
+    refused = store.refuse_text(
+        "Marek ate the cake", ChannelId("web:x"), "Bort", "Ann", datetime.now(UTC)
+    )
+    text_filter = build_refusals(WordListFilter(), store)
+    assert not text_filter.is_safe("marek ate the CAKE!")
+    text_filter.allow(refused.number)
+    assert text_filter.is_safe("marek ate the CAKE!")
 
 
 def test_several_accounts_of_one_person_speak_under_one_name(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def test_without_a_name_the_only_persona_is_meant(made: Path, store: Store) -> N
 def test_who_is_not_there_is_told_with_who_is(made: Path, store: Store) -> None:
     with pytest.raises(ConfigError, match=r"'Tilly' is neither .*\(there are Bort, Juno\)"):
         playing(store, *TWO, name="Tilly")
+    with pytest.raises(ConfigError, match=r"'x+' is neither"):
+        playing(store, *TWO, name="x" * 300)
     with pytest.raises(CheckpointError, match="is no checkpoint"):
         playing(store, name=str(made))
 
@@ -244,10 +246,29 @@ def test_a_checkpoint_with_names_speaks_as_nobody_whom_it_does_not_know(
     assert made.member.prompt_format.render([]) == "<bort>"
 
 
-def test_a_clone_that_names_nobody_is_played_by_its_table_alone(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_clone_that_names_nobody_is_whose_it_is_bound_to(store: Store, tmp_path: Path) -> None:
     path = write_friends(tmp_path / "friends.gguf")
-    with pytest.raises(ConfigError, match="names nobody; say whose clone it is"):
+    with pytest.raises(
+        ConfigError, match=r"names nobody \(it has learned to speak as bort, juno\)"
+    ):
         playing(store, name=str(path))
     assert (tmp_path / "converted").is_dir(), "in the project, as everywhere"
+    terms = Terms(adult=True, checkpoints=(checkpoint_digest(path, tmp_path),))
+    for name in ("Milly", "Juno"):
+        grant(store, name, terms, datetime.now(UTC))
+    assert playing(store, name=str(path)).member.persona.name == "Juno", "Milly has no token"
+    grant(store, "Bort", terms, datetime.now(UTC))
+    with pytest.raises(ConfigError, match=r"is a clone of Bort, Juno; say whom you mean"):
+        playing(store, name=str(path))
+
+
+def test_outside_of_a_project_nothing_is_written_beside_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTCONVO_CACHE", str(tmp_path / "cache"))
+    path = write_friends(tmp_path / "friends.gguf")
+    with Store.open(Path(":memory:")) as nothing:
+        nothing.path = tmp_path / "botconvo.sqlite3"
+        with pytest.raises(ConfigError, match="botconvo consent grant NAME --adult --checkpoint"):
+            playing(nothing, name=str(path))
+    assert {each.name for each in tmp_path.iterdir()} == {"cache", "config.toml", "friends.gguf"}

@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from botconvo.config import Settings, load_settings, read_environment
+from botconvo.config import (
+    ConversationSettings,
+    DiscordChannelSettings,
+    DiscordSettings,
+    Settings,
+    load_settings,
+    read_environment,
+    token_variable,
+)
 from botconvo.conversation.manners import PRESETS, Manners
+from botconvo.conversation.reins import Law
 from botconvo.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,6 +133,10 @@ def test_a_missing_file_is_said_with_what_to_do(tmp_path: Path) -> None:
         (TWO.replace("1.1", "nan"), r"personas\[1\]\.sampling\.temperature"),
         (TWO.replace('"checkpoints/bort"', '"~nobody-at-all/x"'), r"config\.toml: .*home"),
         ("[model_server]\nparallel = 0", r"model_server\.parallel"),
+        ("[reins]\ndelete_votes = 0", r"reins\.delete_votes"),
+        ('[reins]\nowners = ["Ann"]', r"reins\.owners\[0\]"),
+        ('[reins]\napproval_channel = "here"', r"reins\.approval_channel"),
+        ("[reins]\napproval_minutes = 0", r"reins\.approval_minutes"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, told: str) -> None:
@@ -261,6 +274,9 @@ def test_every_setting_of_the_example_is_taken_up_when_it_is_uncommented(tmp_pat
     assert settings.conversation.allowed_words == ("damn",)
     assert settings.conversation.bad_words == ("Voldemort",)
     assert settings.platforms.console is not None
+    assert settings.reins.law().owners == {"discord:1218000000000000010"}
+    assert settings.platforms.discord is not None
+    assert settings.platforms.discord.channels[0].personas == ("Bort",)
     assert "# [" not in uncommented(EXAMPLE)
 
 
@@ -268,6 +284,16 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     shown, default = load(tmp_path, uncommented(EXAMPLE)), load(tmp_path, "[platforms.web]\n")
     assert (shown.spacy_pipeline, shown.store) == (default.spacy_pipeline, default.store)
     assert shown.platforms.web == default.platforms.web
+    examples = {"owners": default.reins.owners, "approval_channel": None}
+    assert shown.reins.model_copy(update=examples) == default.reins
+    assert default.reins.law() == Law()
+    assert default.reins.approval is None
+    discord = shown.platforms.discord
+    assert discord is not None
+    (channel,) = discord.channels
+    assert discord == DiscordSettings(channels=(channel,))
+    unset = {"personas": None, "conversation": None}
+    assert channel.model_copy(update=unset) == DiscordChannelSettings(id=channel.id)
     assert shown.model_server.start_timeout_s == default.model_server.start_timeout_s
     plain = PRESETS["group-chat"]
     for name in {field.name for field in fields(Manners)} & set(assigned(EXAMPLE)) - {"turn_limit"}:
@@ -285,5 +311,77 @@ def test_the_example_of_dot_env_names_the_secrets_and_holds_none(tmp_path: Path)
     (tmp_path / ".env").write_text(
         re.sub(r"^# (?=BOTCONVO_)", "", example, flags=re.MULTILINE), encoding="utf-8"
     )
-    assert dotenv_values(tmp_path / ".env") == {"BOTCONVO_MODEL_SERVER_TOKEN": ""}
-    assert not load(tmp_path, "").model_server_token
+    names = ("MODEL_SERVER_TOKEN", "DISCORD_TOKEN", "DISCORD_TOKEN_BORT")
+    assert dotenv_values(tmp_path / ".env") == {f"BOTCONVO_{name}": "" for name in names}
+    settings = load(tmp_path, "")
+    assert not settings.model_server_token
+    assert not settings.discord_token
+    assert settings.discord_tokens == {}, "what is empty is not there"
+
+
+DISCORD = "[platforms.discord]\nchannels = [1218000000000000001]\n"
+
+
+def test_a_channel_is_a_number_or_a_table(tmp_path: Path) -> None:
+    short = load(tmp_path, DISCORD).platforms.discord
+    table = load(
+        tmp_path,
+        "[[platforms.discord.channels]]\nid = 1218000000000000001\nlistens_to = [12345]\n"
+        "conversation = { preset = 'classic' }\n",
+    ).platforms.discord
+    assert short is not None
+    assert table is not None
+    assert short.channels[0].id == table.channels[0].id
+    assert table.channels[0].listens_to == (12345,)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[platforms.discord]\n", "channels: there is none to talk in"),
+        ("[platforms.discord]\nchannels = [12345, 12345]\n", "12345 stands there twice"),
+        ("[platforms.discord]\nchannels = ['general']\n", "channels[0].id: Input should be"),
+        (DISCORD + "token = 'x'\n", "platforms.discord.token: there is no such setting"),
+        (DISCORD + "api = 'discord'\n", "platforms.discord.api: String should match"),
+        ("BOTCONVO_DISCORD_TOKEN_BORT = 'x'\n", "secrets do not belong here"),
+        (
+            "[[platforms.discord.channels]]\nid = 12345\nconversation = { bad_words = ['a'] }\n",
+            "words are allowed and forbidden for all channels",
+        ),
+        (
+            "[[personas]]\nname = 'Bort'\ncheckpoint = 'x'\navatar = 'http://a.b/c.png'\n",
+            "an address begins with https://",
+        ),
+    ],
+)
+def test_discord_settings_that_cannot_be_meant_are_refused(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    assert told in str(error.value)
+
+
+def test_tokens_come_from_the_environment_and_are_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", "one.two.three")
+    (tmp_path / ".env").write_text(f"{token_variable('Bort B')}=four.five.six\n", "utf-8")
+    settings = load(tmp_path, DISCORD)
+    assert settings.discord_token is not None
+    assert settings.discord_token.get_secret_value() == "one.two.three"
+    (token,) = settings.discord_tokens.items()
+    assert (token[0], token[1].get_secret_value()) == (
+        "BOTCONVO_DISCORD_TOKEN_BORT_B",
+        "four.five.six",
+    )
+    assert "two" not in repr(settings)
+    assert "five" not in repr(settings)
+
+
+def test_a_channels_own_numbers_go_above_the_talks() -> None:
+    talk = ConversationSettings(samples=3, gap_s=(1.0, 2.0))
+    own = ConversationSettings(gap_s=(5.0, 6.0))
+    assert (talk.manners(None, own).samples, talk.manners(None, own).gap_s) == (3, (5.0, 6.0))
+    classic = ConversationSettings(preset="classic")
+    assert talk.manners("group-chat", classic) == classic.manners()

@@ -5,16 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from builders import NOON
+from builders import NOON, a_message, a_reaction
 
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.gathering import DISCORD_POLICY, gather
 from botconvo.granting import Terms, grant, withdraw
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import STORE_NAME, Source, Store
 from botconvo.taking import take_exports
 
 EXPORTS = Path(__file__).parent / "data" / "exports"
 GENERAL = next((EXPORTS / "discord-dce-2.47").glob("*general*.json"))
+LATER = NOON + timedelta(days=1)
 ADULT, FICTIONAL = Terms(adult=True), Terms(fictional=True)
 
 
@@ -87,3 +88,27 @@ def test_who_never_agreed_and_who_was_not_taken_are_told_apart(store: Store) -> 
     grant(store, "bort", Terms(fictional=True, channels=()), NOON)
     with pytest.raises(CorpusError, match="was taken"):
         gather(store, "bort", NOON)
+
+
+@pytest.mark.parametrize(
+    "terms", [Terms(adult=True, processors=("remote",)), Terms(adult=True, expires_at=LATER)]
+)
+def test_reactions_of_somebody_who_is_left_out_are_left_out_too(
+    tmp_path: Path, terms: Terms
+) -> None:
+    reacted = a_message("hello", author="bort", reactions=[a_reaction(by="fishvilla")])
+    answer = a_message("hi", author="fishvilla", minutes=1)
+    source = Source(path=tmp_path / "gone.json", sha256="0", format="discord-json", origin="file")
+    with Store.open(tmp_path / STORE_NAME) as store:
+        with store.add_export(source, NOON) as adding:
+            for message in (reacted, answer):
+                adding.saw(message)
+                adding.take(message)
+        grant(store, "bort", ADULT, NOON)
+        grant(store, "fishvilla", ADULT, NOON)
+        assert [m.reactions for m in gather(store, "bort", LATER).messages] == [
+            reacted.reactions,
+            (),
+        ]
+        grant(store, "fishvilla", terms, NOON)
+        assert [m.reactions for m in gather(store, "bort", LATER).messages] == [()]

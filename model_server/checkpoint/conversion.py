@@ -1,22 +1,20 @@
 """A checkpoint of another program becomes one of ours, once, in a cache.
 
 The cache holds a folder for every digest of what was read, so a checkpoint that changed is
-converted anew.  A folder is written beside its place and put there whole; when two processes
-convert the same checkpoint at once, the second one to finish takes what the first one made.  It
-knows nothing of any program's files: each has a module with a ``Converter``.
+converted anew.  A folder is written beside its place and put there whole.  One process at a time
+converts into a cache: a model may take gigabytes of memory, and who waits takes what was made
+meanwhile.  It knows nothing of any program's files: each has a module with a ``Converter``.
 """
 
 import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Literal, Protocol
 
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint, sync
@@ -28,8 +26,9 @@ from model_server.checkpoint.manifest import (
     Source,
     Weights,
 )
+from model_server.checkpoint.placing import alone_in, unfinished
 from model_server.checkpoint.tokens import sha256_of
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 from model_server.prompt_format import PromptFormat
 
 __all__ = [
@@ -50,8 +49,6 @@ Progress = Callable[[int, int], None]
 _WEIGHTS_NAME = "model.gguf"
 _SMALL = 4_000_000
 """Bytes that are hashed at every start; the digest of more is remembered."""
-_STALE_S = 86400.0
-"""After a day nobody works any more on what was not finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +92,17 @@ class Converter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What to convert, with what, how exactly, and who hears how far it is."""
+    """What to convert, with what, how exactly, and who hears how far it is.
+
+    ``waiting`` is called once if another process is converting just now.
+    """
 
     path: Path
     kind: ForeignKind
     converter: Converter
     precision: Precision
     progress: Progress
+    waiting: Callable[[], None] = lambda: None
 
 
 def convert_once(wish: Wish, cache: Path) -> Checkpoint:
@@ -113,20 +114,19 @@ def convert_once(wish: Wish, cache: Path) -> Checkpoint:
     """
     found = wish.converter.find(wish.path)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
         digest = digest_of_files(found.files, cache)
         place = cache / _place_name(wish, digest)
-        checkpoint = _whole(place)
-        if checkpoint is None:
-            _remove_leftovers(cache)
-            _convert(wish, found, digest, place)
-            checkpoint = load_checkpoint(place)
-    except OSError as error:
+        return _whole(place) or _made(wish, found, digest, place)
+    except (OSError, DiskError) as error:
+        if isinstance(error, OSError) and error.filename in map(str, found.files):
+            raise CheckpointError(
+                f"{error.filename}: cannot be read: {error.strerror}; look at its permissions"
+            ) from None
+        reason = error.reason if isinstance(error, DiskError) else error.strerror or error
         raise CheckpointError(
-            f"{wish.path}: cannot be converted into {cache}: {error.strerror or error}; "
+            f"{wish.path}: cannot be converted into {cache}: {reason}; "
             "free some space there, or check its permissions, and try again"
         ) from None
-    return checkpoint
 
 
 def remove_converted(cache: Path, sources: Collection[str]) -> int:
@@ -152,49 +152,39 @@ def remove_converted(cache: Path, sources: Collection[str]) -> int:
     return removed
 
 
-def _convert(wish: Wish, found: Found, digest: str, place: Path) -> None:
-    partial = Path(mkdtemp(prefix=f"{place.name}.partial-", dir=place.parent))
-    try:
-        weights = partial / _WEIGHTS_NAME
-        made = wish.converter.convert(wish.path, weights, wish.precision, wish.progress)
-        manifest = Manifest(
-            persona=None,
-            created=datetime.now(UTC),
-            weights=_describe(weights, digest, wish.kind),
-            architecture=made.architecture,
-            tokenizer_sha256=made.tokenizer_sha256,
-            prompt_format=made.prompt_format,
-            source=Source(kind=wish.kind, name=found.name, sha256=digest),
-        )
-        text = manifest.model_dump_json(indent=2) + "\n"
-        (partial / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
-        own = () if wish.kind == "gguf" else (weights,)  # a linked file is somebody else's
-        for written in (*own, partial / MANIFEST_NAME, partial):
-            sync(written)
-        partial.chmod(0o755)  # mkdtemp lets nobody else in, who may have to serve it
-        _put(partial, place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def _made(wish: Wish, found: Found, digest: str, place: Path) -> Checkpoint:
+    with alone_in(place.parent, wish.waiting):
+        checkpoint = _whole(place)  # another process may have made it meanwhile
+        if checkpoint is None:
+            with unfinished(place) as partial:
+                _convert(wish, found, digest, partial)
+            checkpoint = load_checkpoint(place)
+    return checkpoint
+
+
+def _convert(wish: Wish, found: Found, digest: str, folder: Path) -> None:
+    weights = folder / _WEIGHTS_NAME
+    made = wish.converter.convert(wish.path, weights, wish.precision, wish.progress)
+    manifest = Manifest(
+        persona=None,
+        created=datetime.now(UTC),
+        weights=_describe(weights, digest, wish.kind),
+        architecture=made.architecture,
+        tokenizer_sha256=made.tokenizer_sha256,
+        prompt_format=made.prompt_format,
+        source=Source(kind=wish.kind, name=found.name, sha256=digest),
+    )
+    text = manifest.model_dump_json(indent=2) + "\n"
+    (folder / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
+    if wish.kind != "gguf":  # a linked file is somebody else's
+        sync(weights)
+    sync(folder / MANIFEST_NAME)
 
 
 def _describe(weights: Path, digest: str, kind: ForeignKind) -> Weights:
     """A GGUF file was hashed already, and is taken as it is."""
     sha256 = digest if kind == "gguf" else sha256_of(weights)
     return Weights(file=weights.name, kind="full", sha256=sha256, bytes=weights.stat().st_size)
-
-
-def _put(partial: Path, place: Path) -> None:
-    """Put a finished folder in its place, unless another process was faster."""
-    try:
-        partial.rename(place)
-    except OSError:
-        if _whole(place) is not None:
-            return
-        torn = Path(mkdtemp(prefix=f"{place.name}.partial-", dir=place.parent))
-        place.rename(torn / place.name)
-        partial.rename(place)
-        shutil.rmtree(torn, ignore_errors=True)
-    sync(place.parent)
 
 
 def _whole(place: Path) -> Checkpoint | None:
@@ -204,14 +194,6 @@ def _whole(place: Path) -> Checkpoint | None:
         return load_checkpoint(place)
     except CheckpointError:
         return None  # torn: it is written anew
-
-
-def _remove_leftovers(cache: Path) -> None:
-    """What a process left behind that was killed while it converted."""
-    for path in cache.glob("*.partial-*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_S:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def digest_of_files(files: Sequence[Path], cache: Path) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from model_server.checkpoint.gguf_header import Header
 from model_server.checkpoint.tokens import Kind
-from model_server.prompt_format import END_OF_TEXT, PromptFormat
+from model_server.prompt_format import END_OF_TEXT, START_OF_TEXT, PromptFormat
 
-__all__ = ["added_tokens", "format_of"]
+__all__ = ["format_of", "format_of_file", "reserved_of"]
 
 _SSI_TAGS = {"<|sols|>", "<|soss|>", "<|sor|>", "<|soopr|>", "<|soocr|>"}
 """What begins a post or a reply of ssi-bot."""
@@ -22,34 +22,53 @@ _NO_NAMES = re.compile(
     re.IGNORECASE,
 )
 """Tokens between angle brackets that other vocabularies have."""
+_MARK, _MANY = re.compile(r"<\S*>|\[\S*\]"), 100
 _FRAME = {"<pad>", "<|pad|>", "[PAD]", "<unk>", "<|startoftext|>", "<s>", "</s>"}
 """Tokens that people add to GPT-2's besides."""
 
 
-def added_tokens(header: Header) -> tuple[str, ...]:
-    """The tokens of a GGUF file that are no pieces of words."""
+def format_of_file(header: Header) -> PromptFormat:
+    """The format of a GGUF file's weights, told by its tokens that are no pieces of words."""
     tokens = header.texts("tokenizer.ggml.tokens") or []
     kinds = header.metadata.get("tokenizer.ggml.token_type", [])
-    kinds = kinds if isinstance(kinds, list) else []
-    pairs = zip(tokens, kinds, strict=False)
-    return tuple(token for token, kind in pairs if kind in (Kind.CONTROL, Kind.USER_DEFINED))
+    pairs = tuple(zip(tokens, kinds if isinstance(kinds, list) else [], strict=False))
+    return format_of(
+        (token for token, kind in pairs if kind in (Kind.CONTROL, Kind.USER_DEFINED)),
+        typed=(token for token, kind in pairs if kind == Kind.USER_DEFINED),
+    )
 
 
-def format_of(added: Iterable[str]) -> PromptFormat:
+def format_of(added: Iterable[str], *, typed: Iterable[str] = ()) -> PromptFormat:
     """The format of weights whose vocabulary has these tokens beside its words; it names nobody.
 
     Plain, unless there are tags of ssi-bot, or nothing but GPT-2's end of text and names in angle
-    brackets, as FriendSimulator added them.
+    brackets, as FriendSimulator added them.  ``typed`` are those of the tokens that the engine
+    finds in any text; where the format is written with tokens, it finds all.
     """
-    tokens = [token for token in added if token != END_OF_TEXT]
+    everything, typed = tuple(added), tuple(typed)
+    tokens = [token for token in everything if token != END_OF_TEXT]
     if _SSI_TAGS.intersection(tokens):
-        return PromptFormat(kind="ssi", speaker="")
+        return PromptFormat(kind="ssi", speaker="", reserved=reserved_of(everything))
     speakers = tuple(_speaker(token) for token in tokens if token not in _FRAME)
     if speakers and None not in speakers:
         return PromptFormat(
-            kind="speaker_token", speaker="", speakers=tuple(filter(None, speakers))
+            kind="speaker_token",
+            speaker="",
+            speakers=tuple(filter(None, speakers)),
+            reserved=reserved_of(token for token in tokens if token in _FRAME),
         )
-    return PromptFormat(kind="plain", speaker="")
+    start = START_OF_TEXT if START_OF_TEXT in typed else ""
+    return PromptFormat(kind="plain", speaker="", start=start, reserved=reserved_of(typed))
+
+
+def reserved_of(tokens: Iterable[str]) -> tuple[str, ...]:
+    """Those that people's words must not hold: marks in brackets.
+
+    None of a vocabulary with many of them: there they are for pages and programs, and frame no
+    prompt of ours.  Those like ``<|tag|>`` no format lets through, so they need not be listed.
+    """
+    marks = tuple(token for token in tokens if _MARK.fullmatch(token) and token[:2] != "<|")
+    return marks if len(marks) <= _MANY else ()
 
 
 def _speaker(token: str) -> str | None:

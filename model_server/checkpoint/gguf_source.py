@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from model_server.checkpoint.conversion import Converted, Found, Precision, Progress
-from model_server.checkpoint.formats import added_tokens, format_of
+from model_server.checkpoint.formats import format_of_file
 from model_server.checkpoint.gguf_header import Header, read_header
 from model_server.checkpoint.sizes import architecture_of
 from model_server.checkpoint.tokens import tokenizer_digest, tokens_of
@@ -53,7 +53,7 @@ def convert(path: Path, weights: Path, precision: Precision, progress: Progress)
     return Converted(
         architecture=architecture_of(path, header),
         tokenizer_sha256=tokenizer_digest(tokens_of(path, header)),
-        prompt_format=format_of(added_tokens(header)),
+        prompt_format=format_of_file(header),
     )
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from model_server.checkpoint.manifest import Architecture
 from model_server.checkpoint.tokens import ONE_SPACE_KEY, SENTENCEPIECE, Tokens, plain_kinds
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 
 __all__ = [
     "Array",
@@ -261,7 +261,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of ``path`` once all went well.
 
     Raises:
-        CheckpointError: the disk refuses; what was at ``path`` is as it was.
+        DiskError: the disk refuses; what was at ``path`` is as it was.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -274,8 +274,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path}: cannot be written: {error.strerror or error}; free some space and try again"
+        reason = error.strerror or str(error)
+        raise DiskError(
+            f"{path}: cannot be written: {reason}; free some space and try again", reason
         ) from None
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,8 +20,9 @@ from typing import IO, Any
 
 from model_server.checkpoint.conversion import Converted, Found, Precision, Progress
 from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.sizes import MOST_LAYERS
 from model_server.checkpoint.tokens import END_OF_TEXT, Tokens, tokenizer_digest
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 from model_server.prompt_format import START_OF_TEXT, PromptFormat
 
 __all__ = [
@@ -46,6 +48,8 @@ _OUTER = {
 _LAYERS = {"attn.c_attn": "w", "attn.c_proj": "w", "mlp.c_fc": "w", "mlp.c_proj": "w"}
 _NORMS = {"ln_1": "g", "ln_2": "g"}
 """Modules of a block by their names in transformers, and what TensorFlow's weight is called."""
+_FAILED = 2
+"""The code with which the process that reads TensorFlow's files tells what is wrong."""
 _SHARD = re.compile(r"\.data-(?P<number>\d{5})-of-(?P<count>\d{5})\Z")
 
 
@@ -84,7 +88,8 @@ def find_run(folder: Path) -> Run:
     if not (folder / _STATE).is_file():
         raise _lacking(folder, [_STATE, *missing])
     state = _newest(folder / _STATE)
-    shards = sorted(p for p in folder.iterdir() if _SHARD.sub("", p.name) == state != p.name)
+    files = (path for path in folder.iterdir() if path.is_file())
+    shards = sorted(p for p in files if _SHARD.sub("", p.name) == state != p.name)
     missing += [] if (folder / f"{state}.index").is_file() else [f"{state}.index"]
     missing += list(_missing_shards(state, shards))
     if missing:
@@ -93,12 +98,19 @@ def find_run(folder: Path) -> Run:
 
 
 def _newest(path: Path) -> str:
-    """The state's name; the file may hold the path of the machine that it was trained on."""
+    """The state's name; the file may hold the path of the machine that it was trained on.
+
+    It may have been written by hand: in Windows' Unicode, or with other quotation marks.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
+        wide = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+        text = data.decode("utf-16" if wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError):
         text = ""
-    found = re.search(r'^model_checkpoint_path:\s*"(?P<path>[^"\n]+)"', text, re.MULTILINE)
+    found = re.search(
+        r"^\s*model_checkpoint_path\s*:\s*(['\"])(?P<path>[^\n]+?)\1", text, re.MULTILINE
+    )
     name = re.split(r"[/\\]", found["path"])[-1] if found else ""
     if not name:
         raise CheckpointError(
@@ -139,6 +151,11 @@ def read_sizes(folder: Path) -> Architecture:
             raise CheckpointError(
                 f"{path}: {key} is {size!r}, which is no size; copy the file again"
             )
+    if sizes["n_layer"] > MOST_LAYERS:
+        raise CheckpointError(
+            f"{path}: n_layer is {sizes['n_layer']}, more than the engine's {MOST_LAYERS}; "
+            "copy the hparams.json that belongs to this run"
+        )
     if sizes["n_embd"] % sizes["n_head"]:
         raise CheckpointError(
             f"{path}: n_embd {sizes['n_embd']} cannot be shared by n_head {sizes['n_head']}; "
@@ -196,8 +213,8 @@ def _merges(path: Path, encoder: dict[str, Any]) -> Iterator[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        parsed = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise CheckpointError(f"{path}: is torn or no JSON; copy the file again")
@@ -253,7 +270,7 @@ def convert(path: Path, weights: Path, precision: Precision, progress: Progress)
     if not _is_installed("tensorflow"):
         raise CheckpointError(
             f"{path}: TensorFlow is needed to read a checkpoint of gpt-2-simple, once; "
-            "pip install 'botconvo[tensorflow]'"
+            'pip install "botconvo[tensorflow]"'
         )
     _read_weights(path, weights, precision, progress)
     return Converted(
@@ -281,7 +298,7 @@ def _read_weights(path: Path, weights: Path, precision: Precision, progress: Pro
         TemporaryFile() as errors,
         subprocess.Popen(
             [*words, precision],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with us, however we end
             stdout=subprocess.PIPE,
             stderr=errors,
             encoding="utf-8",
@@ -290,36 +307,32 @@ def _read_weights(path: Path, weights: Path, precision: Precision, progress: Pro
     ):
         try:
             assert child.stdout is not None
-            fault = _follow(child.stdout, progress)
+            fault, disk = _follow(child.stdout, progress)
         finally:
             if sys.exc_info()[0] is not None:
                 child.kill()
         code = child.wait()
-        if code:
-            raise _failure(path, weights, fault or _last_line(errors), code)
+        if fault is not None and disk is not None:
+            raise DiskError(fault, disk)
+        if fault is not None and code == _FAILED:
+            raise CheckpointError(fault)
+        if code:  # it crashed, or was killed for its memory
+            raise CheckpointError(
+                f"{path}: the process that reads TensorFlow's files ended with code {code}: "
+                f"{_last_line(errors)}"
+            )
 
 
-def _follow(rows: IO[str], progress: Progress) -> str | None:
-    """Hand on how far the child is; what it says is wrong, if anything."""
-    fault = None
+def _follow(rows: IO[str], progress: Progress) -> tuple[str | None, str | None]:
+    """Hand on how far the child is; what it says is wrong, and why the disk refuses, if it does."""
+    fault = disk = None
     for row in rows:
         report = json.loads(row)
         if "error" in report:
-            fault = str(report["error"])
+            fault, disk = str(report["error"]), report.get("disk")
         else:
             progress(report["done"], report["total"])
-    return fault
-
-
-def _failure(path: Path, weights: Path, fault: str, code: int) -> Exception:
-    if code != 2:  # it crashed, or was killed for its memory
-        return CheckpointError(
-            f"{path}: the process that reads TensorFlow's files ended with code {code}: {fault}"
-        )
-    written = f"{weights.resolve()}: cannot be written: "
-    if fault.startswith(written):
-        return OSError(fault.removeprefix(written).partition(";")[0])
-    return CheckpointError(fault)
+    return fault, disk
 
 
 def _last_line(errors: IO[bytes]) -> str:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from model_server.checkpoint.conversion import Converted, Found, Precision, Progress
-from model_server.checkpoint.formats import added_tokens, format_of
+from model_server.checkpoint.formats import format_of_file
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.hugging_face.conversion import convert_hugging_face, source_files
 
@@ -24,5 +24,5 @@ def convert(path: Path, weights: Path, precision: Precision, progress: Progress)
     return Converted(
         architecture=made.architecture,
         tokenizer_sha256=made.tokenizer_sha256,
-        prompt_format=format_of(added_tokens(read_header(weights))),
+        prompt_format=format_of_file(read_header(weights)),
     )

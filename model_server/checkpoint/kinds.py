@@ -21,7 +21,11 @@ def recognise(path: Path) -> Kind:
     Raises:
         CheckpointError: there is nothing, or nothing that can be served, with a hint at what can.
     """
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a folder that lets nobody in, a name that is too long
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    if not there:
         raise CheckpointError(f"{path}: there is no such folder; give a checkpoint's folder")
     if path.is_file():
         if path.suffix.lower() == ".gguf":

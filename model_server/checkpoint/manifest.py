@@ -18,6 +18,7 @@ __all__ = [
     "Architecture",
     "BaseReference",
     "Consent",
+    "Digest",
     "Manifest",
     "Source",
     "Weights",

@@ -4,9 +4,12 @@ Our folders are read as they are, everything else is converted once (``conversio
 module converts what stands here, and each is loaded only when it is needed.
 """
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -30,7 +33,7 @@ _CONVERTERS: dict[ForeignKind, str] = {
     "hugging-face": "model_server.checkpoint.hugging_face_source",
     "gguf": "model_server.checkpoint.gguf_source",
 }
-_SILENT_S = 1.0
+_SILENT_S = 0.5
 """A shorter conversion is not worth a word."""
 
 
@@ -48,19 +51,22 @@ def open_checkpoint(
 
     Raises:
         CheckpointError: one line with the file, what is wrong with it and what to do.
+        KeyboardInterrupt: Ctrl-C or a termination signal came during a conversion, and nothing is
+            left of it.
     """
     kind = recognise(path)
     if kind == "checkpoint":
         return load_checkpoint(path, base=base)
     from model_server.checkpoint.conversion import Wish, convert_once
 
-    with _ProgressLine(path, sys.stderr) as progress:
+    with _at_once_on_signals(), _ProgressLine(path, sys.stderr) as progress:
         wish = Wish(
             path=path,
             kind=kind,
             converter=_converter(kind),
             precision=precision,
             progress=progress.tell,
+            waiting=progress.wait,
         )
         return convert_once(wish, cache)
 
@@ -97,30 +103,63 @@ def user_cache(environment: Mapping[str, str], platform: str = sys.platform) -> 
             return Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "botconvo"
 
 
+@contextmanager
+def _at_once_on_signals() -> Iterator[None]:
+    """A conversion takes minutes: no handler that waits for the end of a step may hold it up.
+
+    Only the main thread can take signals.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # SIGBREAK is Windows' Ctrl-Break
+    before = {}
+
+    def end(number: int, _: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+                before[number] = signal.signal(number, end)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 class _ProgressLine:
-    """One line on a terminal that is written over; elsewhere a line for every quarter."""
+    """One line on a terminal that is written over; elsewhere a line for every quarter.
+
+    Of a conversion that failed nothing stays on the terminal: the error says it all.
+    """
 
     def __init__(self, path: Path, stream: TextIO) -> None:
         self._path, self._stream = path, stream
+        self._live = stream.isatty()
         self._started = time.monotonic()
-        self._told = -1
-        self._open = False
+        self._told = -1 if self._live else 0
+        self._shown = ""
 
     def __enter__(self) -> "_ProgressLine":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._open:
-            self._stream.write("\n")
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if self._shown:
+            blank = " " * len(self._shown)
+            self._stream.write("\n" if failure is None else f"\r{blank}\r")
             self._stream.flush()
 
     def tell(self, done: int, total: int) -> None:
-        live = self._stream.isatty()
-        step = 1 if live else 25
+        step = 1 if self._live else 25
         percent = 100 * done // max(1, total) // step * step
         if percent == self._told or time.monotonic() - self._started < _SILENT_S:
             return
-        self._told, self._open = percent, live
-        text = f"{self._path}: converting it for the model server, once: {percent} %"
-        self._stream.write(f"\r{text}" if live else f"{text}\n")
+        self._told = percent
+        self._show(f"{self._path}: converting it for the model server, once: {percent} %")
+
+    def wait(self) -> None:
+        """Another process is converting, and comes first."""
+        self._show(f"{self._path}: waiting for another conversion into the same cache")
+
+    def _show(self, text: str) -> None:
+        self._stream.write(f"\r{text:{len(self._shown)}}" if self._live else f"{text}\n")
         self._stream.flush()
+        self._shown = text if self._live else ""

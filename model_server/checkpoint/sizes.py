@@ -6,7 +6,10 @@ from model_server.checkpoint.gguf_header import Header
 from model_server.checkpoint.manifest import Architecture
 from model_server.errors import CheckpointError
 
-__all__ = ["architecture_of", "sizes_of"]
+__all__ = ["MOST_LAYERS", "architecture_of", "sizes_of"]
+
+MOST_LAYERS = 512
+"""Of llama.cpp (LLAMA_MAX_LAYERS).  A damaged number of layers must not fill the memory."""
 
 
 def sizes_of(header: Header) -> dict[str, str | int | None]:

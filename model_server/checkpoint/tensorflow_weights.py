@@ -1,13 +1,16 @@
 """``python -m model_server.checkpoint.tensorflow_weights FOLDER GGUF PRECISION``: only to convert.
 
 Reads the newest state of a run of gpt-2-simple with TensorFlow and writes it as GGUF.  It reports
-on stdout, a JSON object a row: how much is done, or what is wrong (and then ends with code 2).
-TensorFlow may say on stderr what it likes.
+on stdout, a JSON object a row: how much is done, or what is wrong (and then ends with code 2; of a
+disk that refuses, also why).  TensorFlow may say on stderr what it likes.
 """
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +20,7 @@ from model_server.checkpoint.gguf_files import write_gpt2
 from model_server.checkpoint.gguf_writing import Array, Tensor
 from model_server.checkpoint.gpt2_simple import Run, find_run, read_sizes, read_tokens, variables_of
 from model_server.checkpoint.manifest import Architecture
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 
 __all__ = ["main"]
 
@@ -26,12 +29,24 @@ _FAILED = 2
 
 def main() -> int:
     folder, weights, precision = sys.argv[1:]
+    threading.Thread(target=_await_parent, daemon=True).start()
     try:
         _write(Path(folder), Path(weights), cast(Precision, precision))
+    except DiskError as error:
+        _report(error=str(error), disk=error.reason)
+        return _FAILED
     except CheckpointError as error:
         _report(error=str(error))
         return _FAILED
     return 0
+
+
+def _await_parent() -> None:
+    """End at once when stdin does: whoever wanted the weights is gone, however it ended."""
+    with suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os._exit(_FAILED)
 
 
 def _report(**facts: str | int) -> None:
@@ -41,6 +56,7 @@ def _report(**facts: str | int) -> None:
 def _write(folder: Path, weights: Path, precision: Precision) -> None:
     run, architecture = find_run(folder), read_sizes(folder)
     tokens = read_tokens(folder, architecture.vocabulary)
+    _report(done=0, total=1)  # TensorFlow takes seconds to load
     write_gpt2(
         weights,
         _Stored(run, architecture),
@@ -137,7 +153,7 @@ def _open(run: Run) -> Any:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise CheckpointError(
             f"TensorFlow cannot be loaded ({reason}); "
-            "pip install --force-reinstall 'botconvo[tensorflow]'"
+            'pip install --force-reinstall "botconvo[tensorflow]"'
         ) from None
     try:
         return tensorflow.train.load_checkpoint(str(run.folder / run.state))

@@ -6,7 +6,7 @@ environment; nothing above it makes a part.
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,19 +30,24 @@ from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import bound_person
-from botconvo.messages import AuthorId, Message
+from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
-from botconvo.old_clones import CONVERTED, person_behind, speaking_as
+from botconvo.old_clones import CONVERTED, person_behind, speaking_as, whose_clone
+from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.playing import Playing
-from botconvo.orchestrator.run import Plan, Reins
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
-from botconvo.ports import Platform
+from botconvo.platforms.web.seat import Seat
+from botconvo.ports import Clock, Platform, TextFilter
+from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
@@ -57,11 +62,13 @@ from model_server.prompt_format import PromptFormat
 __all__ = [
     "CONVERSING",
     "PlayOptions",
+    "Rehearsed",
     "RunOptions",
     "build_cast",
     "build_plan",
     "build_platforms",
     "build_playing",
+    "build_refusals",
     "bundled_base",
 ]
 
@@ -80,6 +87,16 @@ class RunOptions:
     seed: int | None = None
     max_messages: int | None = None
     json: bool = False
+    rehearsed: "Rehearsed | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What a rehearsal puts in the place of the real thing."""
+
+    clock: Clock
+    seat: Seat
+    """Where visitors of the page take part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +139,12 @@ def open_checkpoint(
 
 def project_cache(project: Path) -> Path | None:
     """Where a project keeps converted checkpoints; None for a folder that is no project."""
-    return project / CONVERTED if (project / STORE_NAME).exists() else None
+    return _cache_beside(project / STORE_NAME)
+
+
+def _cache_beside(store: Path) -> Path | None:
+    """Where there is no store there is no project, and nothing is to be written."""
+    return store.parent / CONVERTED if store.exists() else None
 
 
 def checkpoint_digest(checkpoint: Path, project: Path) -> str:
@@ -149,10 +171,10 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
     servers = settings.model_server
-    cache = store.path.parent / CONVERTED
+    cache = _cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
-    if persona.avatar is not None and not persona.avatar.is_file():
+    if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
     spec = ModelSpec(
         persona=persona.name,
@@ -247,7 +269,9 @@ def build_plan(
     extractor = LoadingPipeline(settings.spacy_pipeline)
     if settings.spacy_pipeline not in ("auto", "bundled"):
         _ = extractor.description  # what the owner names is there before anybody speaks
-    text_filter = _text_filter(settings)
+    text_filter, people = _text_filter(settings), build_people(settings)
+    refusals = build_refusals(text_filter, store)
+    clock = options.rehearsed.clock if options.rehearsed else RealClock()
 
     def reload() -> tuple[tuple[CastMember, ...], Manners]:
         fresh = load_settings(options.config)
@@ -261,16 +285,16 @@ def build_plan(
 
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
         client = ModelClient(member.persona.name, http, address, token)
-        return CloneVoice(member.prompt_format, client, extractor, text_filter)
+        return CloneVoice(member.prompt_format, client, extractor, refusals)
 
     return Plan(
         members=members,
         manners=manners,
-        people=build_people(settings),
+        people=people,
         seed=options.seed if options.seed is not None else secrets.randbits(32),
         wait_for_all=seeded,
         max_messages=options.max_messages,
-        keep_history=not seeded,
+        keep_history=not seeded and options.rehearsed is None,
         run_id=secrets.token_hex(4),
         config=options.config,
         prepare=lambda: extractor.description,  # waits until it has loaded
@@ -284,8 +308,11 @@ def build_plan(
         ),
         voice=voice,
         store=store,
-        clock=RealClock(),
+        clock=clock,
         posted=posted,
+        charge=Charge(store, clock, law=settings.reins.law(), people=people, refusals=refusals),
+        approvals=_approvals(settings),
+        approval=settings.reins.approval,
     )
 
 
@@ -298,7 +325,7 @@ def build_playing(
         ConfigError: there is no such persona or checkpoint.
         CheckpointError, ConsentError: see ``build_cast``.
     """
-    member = _member(_persona_to_play(settings, options.name), settings, store)
+    member = _member(_persona_to_play(settings, options.name, store), settings, store)
     _check_console(member.persona.name, member.person, store)
     people = {member.persona.name: member.person}
     if member.prompt_format.kind in CONVERSING:
@@ -310,7 +337,7 @@ def build_playing(
     prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
     phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
-    text_filter = _text_filter(settings, options.bad_words)
+    text_filter = build_refusals(_text_filter(settings, options.bad_words), store)
 
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
@@ -345,7 +372,7 @@ def build_playing(
     )
 
 
-def _persona_to_play(settings: Settings, name: str | None) -> PersonaSettings:
+def _persona_to_play(settings: Settings, name: str | None, store: Store) -> PersonaSettings:
     """The persona of that name, or one for the checkpoint at that path."""
     personas = settings.personas
     known = ", ".join(persona.name for persona in personas)
@@ -358,18 +385,27 @@ def _persona_to_play(settings: Settings, name: str | None) -> PersonaSettings:
         if persona.name.casefold() == name.casefold():
             return persona
     path = Path(name).absolute()
-    if not path.exists():
+    if not _exists(path):
         there = f"there are {known}" if known else "there is none"
         raise ConfigError(
             f"{name!r} is neither a persona of config.toml ({there}) nor the path of a checkpoint"
         )
-    cache, precision = settings.store.parent / CONVERTED, settings.model_server.precision
-    prompt_format = open_checkpoint(path, cache, precision).manifest.prompt_format
-    if prompt_format is None:
+    cache, precision = _cache_beside(store.path), settings.model_server.precision
+    manifest = open_checkpoint(path, cache, precision).manifest
+    form, source = manifest.prompt_format, manifest.source
+    if form is None:
         raise ConfigError(f"{path} is a base, not a clone; train one with 'botconvo train NAME'")
-    if not prompt_format.speaker:
+    speaker = form.speaker if source is None else whose_clone(source, form, store, Path(name))
+    if not speaker:
         raise ConfigError(f"{path} names nobody; say whose clone it is in a [[personas]] table")
-    return PersonaSettings(name=prompt_format.speaker, checkpoint=path)
+    return PersonaSettings(name=speaker, checkpoint=path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no file can have such a name
+        return False
 
 
 def _play_manners(settings: Settings, options: PlayOptions, member: CastMember) -> Manners:
@@ -429,13 +465,29 @@ def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListF
     return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
 
 
+def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:
+    """The filter with what people removed, in any channel of the project."""
+    return Refusals(text_filter, ((each.number, each.text) for each in store.refused_texts()))
+
+
+def _approvals(settings: Settings) -> Approvals | None:
+    channel = settings.reins.approval_channel
+    if not settings.reins.curated or channel is None:
+        return None
+    return Approvals(ChannelId(channel))
+
+
 def build_platforms(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Sequence[Platform]:
     """The platforms that were asked for, else the configured ones, else the page.
 
     Raises:
-        ConfigError: a platform does not exist.
+        ConfigError: a platform does not exist, or lacks what it needs.
     """
     configured = [name for name in _PLATFORMS if getattr(settings.platforms, name, None)]
     names = options.platforms or tuple(configured) or ("web",)
@@ -444,11 +496,34 @@ def build_platforms(
         raise ConfigError(
             f"platform {unknown[0]!r} does not exist; take one of {', '.join(_PLATFORMS)}"
         )
-    return [_PLATFORMS[name](settings, options, reins, stop) for name in dict.fromkeys(names)]
+    _check_approvals(settings, names)
+    return [
+        _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
+    ]
+
+
+def _check_approvals(settings: Settings, names: Collection[str]) -> None:
+    """
+    Raises:
+        ConfigError: lines would wait for approval where nobody can give it.
+    """
+    if not settings.reins.curated:
+        return
+    channel = settings.reins.approval_channel
+    places = ("web", "console") if channel is None else (channel.partition(":")[0],)
+    if not set(places) & set(names):
+        raise ConfigError(
+            f"reins.curated: lines are approved on {' or '.join(places)}, which is not among the "
+            f"platforms of this run ({', '.join(names)}); add it, or set reins.approval_channel"
+        )
 
 
 def _web(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.web.platform import WebPlatform
 
@@ -457,16 +532,23 @@ def _web(
         reins,
         host=web.host,
         port=web.port,
-        avatars={PersonaName(p.name): p.avatar for p in settings.personas if p.avatar},
+        avatars={
+            PersonaName(p.name): p.avatar for p in settings.personas if isinstance(p.avatar, Path)
+        },
         personas=[PersonaName(p.name) for p in settings.personas],
         open_browser=web.open_browser,
         channel_name=web.channel,
+        seat=options.rehearsed.seat if options.rehearsed else None,
         title=web.title,
     )
 
 
 def _console(
-    settings: Settings, options: RunOptions, reins: Reins, stop: Callable[[], None]
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
 ) -> Platform:
     from botconvo.platforms.console import ConsolePlatform
 
@@ -480,9 +562,26 @@ def _console(
     )
 
 
-_PLATFORMS: dict[str, Callable[[Settings, RunOptions, Reins, Callable[[], None]], Platform]] = {
+def _discord(
+    settings: Settings,
+    options: RunOptions,
+    reins: Reins,
+    store: Store,
+    stop: Callable[[], None],
+) -> Platform:
+    from botconvo.build_discord import build_discord
+
+    # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
+    kept = store if options.seed is None else None
+    return build_discord(settings, options.preset, kept, reins)
+
+
+_PLATFORMS: dict[
+    str, Callable[[Settings, RunOptions, Reins, Store, Callable[[], None]], Platform]
+] = {
     "web": _web,
     "console": _console,
+    "discord": _discord,
 }
 
 

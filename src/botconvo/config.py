@@ -8,6 +8,7 @@ the environment or from a ``.env`` file beside config.toml, never from config.to
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -32,21 +33,27 @@ from pydantic_settings import (
 )
 
 from botconvo.conversation.manners import Manners, manners, settable
+from botconvo.conversation.reins import Law
 from botconvo.errors import ConfigError
+from botconvo.messages import AuthorId
 from botconvo.people import speaker_name
 from botconvo.personas import Sampling
 
 __all__ = [
     "ConsoleSettings",
     "ConversationSettings",
+    "DiscordChannelSettings",
+    "DiscordSettings",
     "ModelServerSettings",
     "PersonSettings",
     "PersonaSettings",
     "PlatformSettings",
+    "ReinsSettings",
     "Settings",
     "WebSettings",
     "load_settings",
     "read_environment",
+    "token_variable",
 ]
 
 
@@ -72,13 +79,23 @@ class PersonaSettings(_Table):
 
     name: Annotated[str, Field(min_length=1, max_length=32)]
     checkpoint: Path
-    avatar: Path | None = None
+    avatar: Path | str | None = None
+    """A picture file, or an https address, which Discord shows and the page does not."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The model server's port; a free one is taken where it is left out."""
     talkativeness: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     prompt_format: Literal["transcript", "plain", "ssi"] | None = None
     """What a clone of an earlier system has learned, where its tokenizer does not show it."""
     sampling: SamplingSettings = SamplingSettings()
+
+    @field_validator("avatar")
+    @classmethod
+    def _is_a_file_or_an_address(cls, avatar: Path | str | None) -> Path | str | None:
+        if isinstance(avatar, str) and "://" in avatar:
+            if not avatar.startswith("https://"):
+                raise ValueError("an address begins with https://; everything else is a file")
+            return avatar
+        return None if avatar is None else Path(avatar)
 
     @field_validator("name")
     @classmethod
@@ -113,16 +130,52 @@ class ConversationSettings(_Overrides):  # type: ignore[misc]  # made from Manne
     bad_words: tuple[Annotated[str, Field(pattern=r"\S")], ...] = ()
     """Words that no clone may say."""
 
-    def manners(self, preset: str | None = None) -> Manners:
-        """The numbers; ``preset`` replaces the file's.
+    def manners(
+        self, preset: str | None = None, own: "ConversationSettings | None" = None
+    ) -> Manners:
+        """The numbers; ``preset`` replaces the file's, and a channel's ``own`` go above all.
 
         Raises:
             ConfigError: the preset does not exist, or a number is out of range.
         """
-        numbers = self.model_dump(
-            exclude_none=True, exclude={"preset", "allowed_words", "bad_words"}
+        numbers = self._numbers()
+        if own is not None and "preset" in own.model_fields_set:
+            preset, numbers = own.preset, {}
+        return manners(preset or self.preset, numbers | (own._numbers() if own else {}))
+
+    def _numbers(self) -> dict[str, Any]:
+        without = {"preset", "allowed_words", "bad_words"}
+        numbers: dict[str, Any] = self.model_dump(exclude_none=True, exclude=without)
+        return numbers
+
+
+class ReinsSettings(_Table):
+    """What people may do to a talk (see ``conversation.reins``)."""
+
+    kill_word: Annotated[str, Field(max_length=100)] = "bots stop"
+    """Whoever writes it and nothing else silences the channel; "" switches it off."""
+    delete_votes: Annotated[int, Field(ge=1)] = 2
+    owners: tuple[Annotated[str, Field(pattern=r"^[a-z]+:\S+$")], ...] = ()
+    """Authors ("discord:1218...") who may do everything."""
+    curated: bool = False
+    """Whether every line waits until somebody approves it."""
+    approval_channel: Annotated[str, Field(pattern=r"^[a-z]+:\S+$")] | None = None
+    """Where lines are shown and approved by an emoji; without it, on the page alone."""
+    approval_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60.0
+    """Then a line that nobody has approved is dropped."""
+
+    def law(self) -> Law:
+        return Law(
+            kill_word=self.kill_word,
+            delete_votes=self.delete_votes,
+            owners=frozenset(AuthorId(owner) for owner in self.owners),
+            curated=self.curated,
         )
-        return manners(preset or self.preset, numbers)
+
+    @property
+    def approval(self) -> timedelta | None:
+        """How long a line waits for approval; None where it does not."""
+        return timedelta(minutes=self.approval_minutes) if self.curated else None
 
 
 class WebSettings(_Table):
@@ -142,11 +195,69 @@ class ConsoleSettings(_Table):
     colour: Literal["auto", "always", "never"] = "auto"
 
 
+Snowflake = Annotated[int, Field(ge=10**4, lt=2**63)]
+"""A number by which Discord knows a channel, a thread, a server or a user."""
+
+
+class DiscordChannelSettings(_Table):
+    """A channel or thread that the clones talk in."""
+
+    id: Snowflake
+    personas: tuple[str, ...] | None = None
+    """Who talks there; everybody where it is left out."""
+    threads: bool = False
+    """Whether they also talk in its threads, in each of its own."""
+    listens_to: tuple[Snowflake, ...] = ()
+    """Other channels whose people may be answered here."""
+    conversation: ConversationSettings | None = None
+    """Numbers of its own, above those of [conversation]."""
+
+    @field_validator("conversation")
+    @classmethod
+    def _only_numbers(cls, own: ConversationSettings | None) -> ConversationSettings | None:
+        if own is not None and {"allowed_words", "bad_words"} & own.model_fields_set:
+            raise ValueError("words are allowed and forbidden for all channels: [conversation]")
+        return own
+
+
+class DiscordSettings(_Table):
+    """Discord.  Tokens come from the environment: see .env.example."""
+
+    identity: Literal["webhook", "accounts"] = "webhook"
+    """One bot with a webhook's name and picture for each persona, or a bot for each persona."""
+    channels: tuple[DiscordChannelSettings, ...] = ()
+    direct_messages: bool = False
+    api: Annotated[str, Field(pattern=r"^https?://\S+$")] = "https://discord.com/api/v10"
+    gateway: Annotated[str, Field(pattern=r"^wss?://\S+$")] = "wss://gateway.discord.gg/"
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _numbers_are_channels(cls, channels: object) -> object:
+        """``channels = [123, 456]`` is short for two tables with an id each."""
+        if not isinstance(channels, list | tuple):
+            return channels
+        return [{"id": each} if isinstance(each, int | str) else each for each in channels]
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "DiscordSettings":
+        if not self.channels and not self.direct_messages:
+            raise ValueError(
+                "channels: there is none to talk in; right-click a channel in Discord (with "
+                "developer mode on), 'Copy Channel ID', and put the number here"
+            )
+        numbers = [channel.id for channel in self.channels]
+        twice = next((number for number in numbers if numbers.count(number) > 1), None)
+        if twice is not None:
+            raise ValueError(f"channels: {twice} stands there twice")
+        return self
+
+
 class PlatformSettings(_Table):
     """Where the clones talk; a table that is there switches its platform on."""
 
     web: WebSettings | None = None
     console: ConsoleSettings | None = None
+    discord: DiscordSettings | None = None
 
 
 class ModelServerSettings(_Table):
@@ -162,8 +273,14 @@ class ModelServerSettings(_Table):
     start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
 
 
-_SECRETS = ("BOTCONVO_MODEL_SERVER_TOKEN",)
+_SECRETS = ("BOTCONVO_MODEL_SERVER_TOKEN", "BOTCONVO_DISCORD_TOKEN")
 """Variables of the environment that config.toml must not hold."""
+_PERSONA_TOKEN = "BOTCONVO_DISCORD_TOKEN_"  # noqa: S105  (a name, and no secret)
+
+
+def token_variable(persona: str) -> str:
+    """The variable that holds the token of a persona's own account on Discord."""
+    return _PERSONA_TOKEN + "".join(c if c.isalnum() else "_" for c in persona).upper()
 
 
 class Settings(BaseSettings):
@@ -180,14 +297,22 @@ class Settings(BaseSettings):
     personas: list[PersonaSettings] = []
     people: list[PersonSettings] = []
     conversation: ConversationSettings = ConversationSettings()
+    reins: ReinsSettings = ReinsSettings()
     platforms: PlatformSettings = PlatformSettings()
     model_server: ModelServerSettings = ModelServerSettings()
     spacy_pipeline: str = "auto"
     store: Path = Path("botconvo.sqlite3")
     model_server_token: Annotated[
-        SecretStr | None, Field(validation_alias=AliasChoices(*_SECRETS))
+        SecretStr | None, Field(validation_alias=AliasChoices(_SECRETS[0]))
     ] = None
     """Only from the environment; a fresh one is made for every run where it is missing."""
+    discord_token: Annotated[
+        SecretStr | None, Field(validation_alias=AliasChoices(_SECRETS[1]))
+    ] = None
+    discord_tokens: Annotated[
+        dict[str, SecretStr], Field(validation_alias=AliasChoices(_PERSONA_TOKEN))
+    ] = {}
+    """Those of personas' own accounts, by their variables' names."""
 
     @field_validator("model_server_token")
     @classmethod
@@ -223,7 +348,9 @@ class Settings(BaseSettings):
             persona.model_copy(
                 update={
                     "checkpoint": folder / persona.checkpoint.expanduser(),
-                    "avatar": folder / persona.avatar.expanduser() if persona.avatar else None,
+                    "avatar": folder / persona.avatar.expanduser()
+                    if isinstance(persona.avatar, Path)
+                    else persona.avatar,
                 }
             )
             for persona in self.personas
@@ -305,10 +432,15 @@ class _Sources:
         self._from_environment = environment()
         there = self._path.is_file()  # or nobody needs it
         data = tomllib.loads(self._path.read_text(encoding="utf-8-sig")) if there else {}
-        for secret in _SECRETS:
-            if any(key.upper() == secret for key in data):
-                raise ValueError(f"{secret}: secrets do not belong here; put it into .env")
-        return environment, InitSettingsSource(settings, data)
+        for key in data:
+            if key.upper().startswith(_SECRETS):
+                raise ValueError(f"{key.upper()}: secrets do not belong here; put it into .env")
+        tokens = {
+            name.upper(): token
+            for name, token in self._environment.items()
+            if name.upper().startswith(_PERSONA_TOKEN) and token
+        }
+        return environment, InitSettingsSource(settings, data | {_PERSONA_TOKEN: tokens})
 
     def explain(self, error: ValidationError) -> str:
         """The first error as a line: file, key, reason.  No values: they may be secret."""

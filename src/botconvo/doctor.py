@@ -30,8 +30,11 @@ class Finding:
     advice: str = ""
 
 
-def examine(config: Path) -> Iterator[Finding]:
-    """Every finding, in the order in which things depend on each other."""
+def examine(config: Path, *, discord: bool = False) -> Iterator[Finding]:
+    """Every finding, in the order in which things depend on each other.
+
+    ``discord``: log in there, too, and look at tokens, intents, permissions and channels.
+    """
     yield from _machine(config)
     yield _try("the base model that comes with BotConvo", _base)
     yield _try("the noun-phrase pipeline", _phrases)
@@ -51,6 +54,8 @@ def examine(config: Path) -> Iterator[Finding]:
     yield _try(str(config), load)
     if settings:
         yield from _project(settings[0])
+        if discord:
+            yield from _discord(settings[0])
 
 
 def _machine(config: Path) -> Iterator[Finding]:
@@ -63,7 +68,7 @@ def _machine(config: Path) -> Iterator[Finding]:
         yield Finding(
             state="note",
             what="clones cannot be trained here: torch is not installed",
-            advice="pip install 'botconvo[train]' (not needed for talking)",
+            advice='pip install "botconvo[train]" (not needed for talking)',
         )
     if sys.platform == "linux" and not _has_avx2():
         yield Finding(
@@ -111,6 +116,18 @@ def _project(settings: Settings) -> Iterator[Finding]:
             what="no personas yet",
             advice="'botconvo import', 'botconvo consent grant', 'botconvo train' make one",
         )
+
+
+def _discord(settings: Settings) -> Iterator[Finding]:
+    from botconvo.build_discord import examine_discord
+
+    try:
+        checked = examine_discord(settings)
+    except BotConvoError as error:
+        yield Finding(state="wrong", what=str(error))
+        return
+    for each in checked:
+        yield Finding(state=each.state, what=each.what, advice=each.advice)
 
 
 def _look_into(path: Path) -> Store:

@@ -4,12 +4,12 @@ The last gate in front of training: consent is looked at again, because it may h
 rows were taken, and so is the platform's rule.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ConsentError, CorpusError
-from botconvo.granting import find_person
+from botconvo.granting import find_person, grant_command
 from botconvo.messages import AuthorId, Message
 from botconvo.people import People, Person
 from botconvo.store import KnownPerson, Store
@@ -49,20 +49,24 @@ def gather(
         CorpusError: nothing of the person was taken.
     """
     person = find_person(store.people(), name)
+    live = store.live_records(now)
     records = {
         author: record
-        for author, record in store.live_records(now).items()
+        for author, record in live.items()
         if allows(record, processor=processor) and (context or author in person.authors)
     }
     own = next((records[author] for author in person.authors if author in records), None)
     if own is None:
+        there = next((live[author] for author in person.authors if author in live), None)
         raise ConsentError(
             f"{person.name} has no live consent for {processor!r} work; ask, then: "
-            f'botconvo consent grant "{person.name}" --adult'
+            f"{grant_command(person.name, there, processor=processor)}"
         )
     _check_origin(store, records)
     messages = tuple(
-        message for message in store.messages_of(records) if _covered(message, records)
+        _agreed(message, records)
+        for message in store.messages_of(records)
+        if _covered(message, records)
     )
     if not any(message.author.id in person.authors for message in messages):
         raise CorpusError(f"nothing that {person.name} wrote was taken; import their exports again")
@@ -78,6 +82,12 @@ def gather(
 def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
     record = records[message.author.id]
     return allows(record, author=message.author.id, channel=message.channel, at=message.at)
+
+
+def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message:
+    """Without reactions of those whose own messages would be left out."""
+    kept = (r for r in message.reactions if r.author is None or r.author.id in records)
+    return replace(message, reactions=tuple(kept))
 
 
 def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:

@@ -5,10 +5,11 @@ drops that person's rows.  It also finds whose a clone is that names nobody itse
 """
 
 import base64
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botconvo.consent import (
     ConsentRecord,
@@ -30,10 +31,13 @@ from botconvo.taking import Accounting, Progress, take_again
 __all__ = [
     "Granted",
     "Terms",
+    "bound_people",
     "bound_person",
     "find_author",
     "find_person",
     "grant",
+    "grant_command",
+    "shell_word",
     "withdraw",
 ]
 
@@ -123,6 +127,34 @@ def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
         return person, store.drop_messages(person.authors)
 
 
+def grant_command(name: str, record: ConsentRecord | None, *, processor: str) -> str:
+    """What to type once ``name`` agreed to ``processor`` too, with all other terms as they are.
+
+    ``record`` is the live one; None: they have agreed to nothing yet.  What they said before, the
+    statement, was said of something else and is left out.
+    """
+    words = ["botconvo consent grant", f'"{name}"']
+    words.append("--fictional" if record is not None and record.fictional else "--adult")
+    before = ("local",) if record is None else record.processors
+    processors = tuple(dict.fromkeys((*before, processor)))
+    options: list[tuple[str, str]] = []
+    if processors != ("local",):
+        options += [("processor", host) for host in processors]
+    if record is not None:
+        options += [("channel", channel) for channel in record.channels or ()]
+        options += [("platform", platform) for platform in record.platforms or ()]
+        # "--until" takes the last day, and the record holds the moment after it.
+        last = None if record.until is None else record.until - timedelta(microseconds=1)
+        days = (("since", record.since), ("until", last), ("expires", record.expires_at))
+        options += [(option, f"{day:%Y-%m-%d}") for option, day in days if day is not None]
+    return " ".join([*words, *(f"--{option} {shell_word(value)}" for option, value in options)])
+
+
+def shell_word(word: object) -> str:
+    """As a shell wants it, on Windows too."""
+    return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)
+
+
 def bound_person(
     store: Store, checkpoint: str, name: str, now: datetime, *, by_name: bool = False
 ) -> PersonId | None:
@@ -133,9 +165,7 @@ def bound_person(
     Raises:
         ConsentError: whoever was bound has withdrawn, or the consent has expired.
     """
-    entries = store.ledger()
-    latest = ((person, latest_record(entries, person.id)) for person in store.people())
-    bound = [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
+    bound = _bound(store, checkpoint)
     live = [person for person, record in bound if is_live(record, now)]
     named = [person for person in live if _letters(person.name) == _letters(name)]
     if named:
@@ -143,6 +173,17 @@ def bound_person(
     if len(live) < len(bound):
         raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
     return live[0].id if len(live) == 1 and not by_name else None
+
+
+def bound_people(store: Store, checkpoint: str, now: datetime) -> tuple[KnownPerson, ...]:
+    """Everybody who agrees to the clone that the weights of that digest are."""
+    return tuple(person for person, record in _bound(store, checkpoint) if is_live(record, now))
+
+
+def _bound(store: Store, checkpoint: str) -> Sequence[tuple[KnownPerson, ConsentRecord]]:
+    entries = store.ledger()
+    latest = ((person, latest_record(entries, person.id)) for person in store.people())
+    return [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
 
 
 def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:

@@ -23,7 +23,8 @@ from botconvo.config import Settings, load_settings
 from botconvo.conversation.orders import Post
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Message
-from botconvo.orchestrator.run import Reins, run
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import run
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
@@ -93,7 +94,7 @@ def _store(settings: Settings, *, keep: bool) -> Iterator[Store]:
 async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
     stopping = asyncio.Event()
     reins = Reins()
-    platforms = build_platforms(settings, options, reins, stopping.set)
+    platforms = build_platforms(settings, options, reins, store, stopping.set)
     # Model servers are on loopback: a proxy in the environment must not see their traffic.
     async with httpx.AsyncClient(trust_env=False) as http:
         plan = build_plan(settings, options, store, http, _print_json if options.json else _quiet)

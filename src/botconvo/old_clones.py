@@ -3,19 +3,18 @@
 A checkpoint of our own says both itself.
 """
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botconvo.consent import PersonId
 from botconvo.errors import ConfigError, ConsentError
-from botconvo.granting import bound_person
+from botconvo.granting import bound_people, bound_person, shell_word
 from botconvo.store import Store
 from model_server.checkpoint.manifest import Source
 from model_server.prompt_format import PromptFormat, PromptKind
 
-__all__ = ["CONVERTED", "person_behind", "speaking_as"]
+__all__ = ["CONVERTED", "binding_command", "person_behind", "speaking_as", "whose_clone"]
 
 CONVERTED = "converted"
 """The project's folder for what was converted from other programs' checkpoints."""
@@ -46,7 +45,7 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
     """
     name = form.speaker
     by_name = form.kind == "speaker_token"  # such weights hold several people
-    command = f"botconvo consent grant {_quoted(name)} --adult --checkpoint {_quoted(checkpoint)}"
+    command = binding_command(name, checkpoint)
     try:
         person = bound_person(store, source.sha256, name, datetime.now(UTC), by_name=by_name)
     except ConsentError as error:
@@ -58,6 +57,30 @@ def person_behind(source: Source, form: PromptFormat, store: Store, checkpoint: 
     return person
 
 
-def _quoted(word: object) -> str:
-    """As a shell wants it, on Windows too."""
-    return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)
+def whose_clone(source: Source, form: PromptFormat, store: Store, checkpoint: Path) -> str:
+    """The name of whoever is bound to a checkpoint that names nobody.
+
+    Raises:
+        ConfigError: nobody is, or several who could be meant.
+    """
+    people = bound_people(store, source.sha256, datetime.now(UTC))
+    names = sorted(person.name for person in people if form.knows(person.name))
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise ConfigError(
+            f"{checkpoint} is a clone of {', '.join(names)}; say whom you mean in a [[personas]] "
+            "table of config.toml"
+        )
+    known = f" (it has learned to speak as {', '.join(form.speakers)})" if form.speakers else ""
+    raise ConfigError(
+        f"{checkpoint} names nobody{known}; ask, then record whose clone it is: "
+        f"{binding_command('NAME', checkpoint)}"
+    )
+
+
+def binding_command(name: str, checkpoint: object, project: object = None) -> str:
+    """What the owner types, once they have asked, to say whose clone a checkpoint is."""
+    words = ["botconvo", "consent", "grant", name, "--adult", "--checkpoint", checkpoint]
+    words += [] if project is None else ["--project", project]
+    return " ".join(map(shell_word, words))

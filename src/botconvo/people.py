@@ -38,3 +38,7 @@ class People:
 
     def speaker(self, author: Author) -> str:
         return self._names.get(author.id) or speaker_name(author.name)
+
+    def known(self, author: AuthorId) -> str | None:
+        """The name that the owner gave to an author; None where it is only a shown one."""
+        return self._names.get(author)

@@ -87,7 +87,7 @@ async def _chat(settings: Settings, options: PlayOptions, seat: Seat, store: Sto
     async with httpx.AsyncClient(trust_env=False) as http:
         playing = build_playing(settings, options, store, http)
         if seat.everybody:
-            _needs_transcripts(playing, "--everybody")
+            _needs_speakers(playing, "--everybody")
         console = settings.platforms.console
         screen = Screen(
             sys.stdout,
@@ -113,9 +113,10 @@ def generate(config: Path | None, options: PlayOptions, wish: Wish) -> None:
 async def _generate(settings: Settings, options: PlayOptions, wish: Wish, store: Store) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         playing = build_playing(settings, options, store, http)
-        for option, value in (("--context", wish.context), ("--lines", wish.lines)):
-            if value:
-                _needs_transcripts(playing, option)
+        if wish.context:
+            _needs_context(playing)
+        if wish.lines:
+            _needs_speakers(playing, "--lines")
         chat = _begun(playing, wish.context, everybody=wish.lines is not None)
         if options.seed is None:
             logger.info("seed %d (give it to --seed to get this again)", playing.seed)
@@ -185,12 +186,21 @@ def _begun(playing: Playing, context: Sequence[str], *, everybody: bool) -> Chat
     return chat
 
 
-def _needs_transcripts(playing: Playing, option: str) -> None:
+def _needs_context(playing: Playing) -> None:
+    member = playing.member
+    if member.prompt_format.kind == "plain":
+        raise ConfigError(
+            f"{member.persona.name}: was trained on single texts and "
+            "hears nothing of what was said before; leave --context out"
+        )
+
+
+def _needs_speakers(playing: Playing, option: str) -> None:
     member = playing.member
     if member.prompt_format.kind not in CONVERSING:
         raise ConfigError(
-            f"{member.persona.name}: {member.spec.checkpoint} was trained on single lines and "
-            f"knows no conversation; leave {option} out"
+            f"{member.persona.name}: was trained on texts without the names of those who speak, "
+            f"and cannot speak as others; leave {option} out"
         )
 
 

@@ -11,39 +11,60 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from botconvo.conversation.events import Event, Steer
+from botconvo.conversation.events import Event, OrderId, Ruling, Steer
+from botconvo.conversation.manners import Manners
+from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
 __all__ = [
+    "Answer",
     "Clock",
     "Completion",
     "Controls",
     "GenerateRequest",
+    "Help",
+    "Info",
     "Limits",
+    "Lines",
     "PersonaState",
     "PhraseExtractor",
     "Platform",
+    "Query",
+    "Recent",
+    "Removed",
     "Shown",
+    "ShownDraft",
     "ShownMessage",
     "ShownReaction",
     "ShownRemoval",
     "ShownState",
     "ShownTyping",
+    "Status",
     "TextFilter",
     "TextGenerator",
+    "Who",
+    "Why",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a channel can carry.  ``people`` is False where nobody but the owner can be there."""
+    """What a channel can carry.  ``people`` is False where nobody but the owner can be there.
+
+    ``commands`` says whether people steer by slash commands.
+    """
 
     characters: int
     reactions: bool
     replies: bool
     people: bool
+    manners: Manners | None = None
+    """The channel's own; None: those of the run."""
+    personas: frozenset[PersonaName] | None = None
+    """Who may talk there; None: everybody."""
+    commands: bool = False
 
 
 class Platform(Protocol):
@@ -71,10 +92,29 @@ class Platform(Protocol):
     async def post(
         self, channel: ChannelId, persona: PersonaName, act: Act, nonce: str
     ) -> Message | None:
-        """Put an act out.  Returns the message, or None for a reaction.
+        """Put an act out.  Returns the message; None for a reaction, and for words of which nobody
+        can say whether they are out: they must not be posted again.
 
         Raises:
             PlatformError: it was certainly not posted.
+        """
+        ...
+
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        """Say something in the platform's own name, never as a clone.
+
+        Returns the message (of kind "system"), or None where it is none, as on a terminal.
+
+        Raises:
+            PlatformError: it was not said.
+        """
+        ...
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """Take a message of ours out of the channel; one that has gone already is no error.
+
+        Raises:
+            PlatformError: it is still there.
         """
         ...
 
@@ -109,6 +149,15 @@ class ShownRemoval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDraft:
+    """A line that waits for somebody's word."""
+
+    order: OrderId
+    persona: PersonaName
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShownState:
     """How the talk stands; sent at once to a new watcher and after every change."""
 
@@ -118,20 +167,95 @@ class ShownState:
     personas: tuple[tuple[PersonaName, PersonaState], ...]
     note: str | None = None
     """What is wrong or awaited, for people; None when all is well."""
+    muted: tuple[PersonaName, ...] = ()
+    draft: ShownDraft | None = None
 
 
 Shown = ShownMessage | ShownTyping | ShownReaction | ShownRemoval | ShownState
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Which clones are here, and how they are?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why was this said?  None: the last thing that a clone said."""
+
+    message: MessageId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How does the talk stand, and what is wrong?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What is this persona?"""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """What can people do here?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What did the clones say last?  The newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Which lines were noted here, or with ``everywhere`` in any channel?  The newest first."""
+
+    kind: NotedKind
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """Which texts were removed here, or ``everywhere``?  The newest first."""
+
+    everywhere: bool = False
+
+
+Query = Who | Why | Status | Info | Help | Recent | Lines | Removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """``text`` says all of it, in a few lines for people; the rest is the same as values."""
+
+    text: str
+    messages: tuple[Message, ...] = ()
+    noted: tuple[NotedLine, ...] = ()
+    refused: tuple[RefusedText, ...] = ()
+    personas: tuple[PersonaName, ...] = ()
+
+
 class Controls(Protocol):
-    """The reins, for a page, slash commands or the console."""
+    """The reins, for a page, slash commands or the console.
+
+    Who may do what is for those to decide: they know who asks.
+    """
 
     def channels(self) -> Sequence[ChannelId]: ...
-    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
-        """Do it and say what was done, in one sentence.
+    async def steer(self, channel: ChannelId, steer: Steer | Ruling, by: str) -> str:
+        """Do it and say what was done, in one sentence.  ``by`` is the name of whoever asks.
 
         Raises:
             PlatformError: there is no such channel, or the value makes no sense.
+        """
+        ...
+
+    async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
+        """
+        Raises:
+            PlatformError: there is no such channel, message or persona.
         """
         ...
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from caches import inside
 from cli.typing_in import Done, typed
 from tiny_gguf import write_plain_gpt2
 from tiny_model import make_tiny_checkpoint
@@ -164,13 +165,19 @@ def test_what_cannot_be_bound_is_one_line_and_leaves_no_trace(
     assert "Bort" not in typed("consent", "show").out
 
 
-def test_a_withdrawal_deletes_what_was_converted(tmp_path: Path) -> None:
+def test_a_withdrawal_deletes_what_was_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "cache of the user"
+    monkeypatch.setenv("BOTCONVO_CACHE", str(own))
     path = write_plain_gpt2(tmp_path / "old.gguf")
+    open_checkpoint(path, cache=own)  # as serve-model does without a project
     consent(tmp_path, "grant", "Bort", "--adult", "--checkpoint", str(path))
     for kept in (path, write_plain_gpt2(tmp_path / "other.gguf", seed=1)):
         open_checkpoint(kept, cache=tmp_path / "converted")
     done = consent(tmp_path, "withdraw", "Bort")
-    assert "1 checkpoints that were converted from theirs were deleted" in done.out
-    (left,) = (tmp_path / "converted").iterdir()
-    assert left.name.startswith("other-")
+    assert "2 checkpoints that were converted from theirs were deleted" in done.out
+    (left,) = inside(tmp_path / "converted")
+    assert left.startswith("other-")
+    assert inside(own) == []
     assert path.exists(), "the owner's own file is the owner's to delete"

@@ -17,8 +17,10 @@ from botconvo.conversation.orders import (
     Post,
     React,
     Say,
+    Submit,
     Type,
     Wait,
+    Withdraw,
 )
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
@@ -29,7 +31,7 @@ CHANNEL = ChannelId("test:room")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUNO, MAREK, TILLY = (Persona(name=PersonaName(name)) for name in ("Juno", "Marek", "Tilly"))
 
-Wanted = TypeVar("Wanted", Ask, Cancel, Keep, Poll, Post, Type)
+Wanted = TypeVar("Wanted", Ask, Cancel, Keep, Poll, Post, Submit, Type, Withdraw)
 Says = Callable[[Ask], Sequence[str]]
 
 
@@ -52,6 +54,7 @@ class Play:
         seed: int = 1,
         says: Says = words_of_their_own,
         opened: bool = True,
+        approval: timedelta | None = None,
     ) -> None:
         self.now = START
         self.says = says
@@ -67,6 +70,7 @@ class Play:
             personas or (JUNO, MAREK, TILLY),
             seed=seed,
             people=People(),
+            approval=approval,
         )
         if opened:
             self.talk.receive(ev.Opened())
@@ -110,7 +114,7 @@ class Play:
                 self.answer(order, *self.says(order))
             case Post():
                 self.out(order)
-            case Type() | Cancel():
+            case Type() | Cancel() | Submit() | Withdraw():
                 pass
         return True
 
@@ -158,6 +162,9 @@ class Play:
         )
         self.talk.receive(ev.Heard(message=message))
         return message
+
+    def steer(self, steer: ev.Steer) -> None:
+        self.talk.receive(ev.Steered(steer=steer))
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

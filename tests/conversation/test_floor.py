@@ -84,6 +84,16 @@ def test_whoever_is_named_answers(seed: int) -> None:
     assert play.posts[-1].trace.reason == "named by Ann"
 
 
+def test_who_is_spoken_to_is_seen_typing_at_once() -> None:
+    play = a_talk(*SHY)
+    play.person_says("juno?")
+    assert play.next() == Type(persona=JUNO.name)
+    assert isinstance(play.until(Ask), Ask)
+    play.answer(play.asks[-1], "yes here i am")
+    assert [order for order in play.orders if isinstance(order, Type)] == [Type(persona=JUNO.name)]
+    assert play.next() == Type(persona=JUNO.name), "and again while it types the words"
+
+
 def test_everybody_who_is_named_answers_in_turn() -> None:
     play = a_talk(*SHY)
     play.person_says("Tilly, Juno, what do you think?")
@@ -557,9 +567,9 @@ def test_nothing_of_another_channel_surfaces() -> None:
 
 
 def test_what_is_overheard_may_be_taken_up_but_is_replied_to_nowhere() -> None:
-    play = a_talk(*EAGER, turn_limit=4)
+    play = a_talk(*EAGER)
     play.person_says("hi all")
-    goes_on(play, 1)
+    play.posts_made(2)
     other = replace(
         play.talk.messages[-1],
         id=MessageId("test:other/1"),
@@ -657,6 +667,17 @@ def test_a_reaction_is_no_message() -> None:
     play.says = lambda ask: ["REACT: 🔥;"]
     post = play.until(Post)
     assert post.act == React(emoji="🔥", message=heard.id)
+
+
+def test_clones_that_speak_only_when_spoken_to_begin_no_talk() -> None:
+    silent = [replace(persona, talkativeness=0.0) for persona in (JUNO, MAREK)]
+    play = Play(*silent, preset=company(start_alone_s=(18_000.0, 72_000.0)))
+    play.person_says("morning", "Bob")
+    play.person_says("morning to you", "Ann", reply_to=play.talk.messages[-1].id)
+    assert isinstance(order := play.next(), Wait)
+    assert order.until is not None
+    play.wait(100 * 24 * 3600)
+    assert play.next() == Wait()
 
 
 # Whatever happens

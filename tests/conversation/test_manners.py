@@ -24,7 +24,7 @@ def test_an_override_replaces_one_number_and_leaves_the_rest() -> None:
         ("group-chat", {"hush_s": float("nan")}, "hush_s"),
         ("group-chat", {"temperature": (0.5, 5.1)}, "temperature"),
         ("group-chat", {"max_tokens": (0, 5)}, "max_tokens"),
-        ("group-chat", {"turn_limit": -1}, "turn_limit"),
+        ("group-chat", {"turn_limit": 0}, "turn_limit"),
         ("group-chat", {"go_on": 1.1}, "go_on"),
         ("group-chat", {"daily_messages": 0}, "daily_messages"),
         ("group-chat", {"sleep_s": (3600.0, 30.0)}, "sleep_s"),

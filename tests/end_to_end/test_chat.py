@@ -258,7 +258,7 @@ def test_single_lines_have_no_company(tmp_path: Path, monkeypatch: pytest.Monkey
     for words in (["chat", "--everybody"], ["generate", "--lines", "3"]):
         done = typed(*words, manifest.parent)
         assert done.code == 2
-        assert "was trained on single lines and knows no conversation; leave --" in done.err
+        assert "cannot speak as others; leave --" in done.err
     done = typed("chat", manifest.parent, "--seed", 1)
     assert done.code == 0, done.err
     assert re.search(said("Bort"), done.out)

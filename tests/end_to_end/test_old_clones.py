@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from caches import inside
 from projects import QUICK, persona_table, write_config
 from tiny_gguf import write_friends, write_plain_gpt2
 from tiny_gpt2_simple import TENSORFLOW_IS_THERE, make_run
@@ -60,7 +61,7 @@ def test_two_commands_bring_an_old_clone_into_a_talk(tmp_path: Path) -> None:
         opening = f" {message['phrase']}" if start and message["phrase"] else message["phrase"]
         assert message["prompt"] == start + (opening or "")
         assert message["text"].startswith(message["phrase"] or "")
-    assert len(list((tmp_path / "converted").iterdir())) == 2
+    assert len(inside(tmp_path / "converted")) == 2
 
 
 @pytest.mark.skipif(
@@ -83,4 +84,4 @@ def test_a_run_of_gpt2_simple_talks_as_it_did(tmp_path: Path) -> None:
         assert message["prompt"] == f"<|startoftext|>{message['phrase'] or ''}"
         assert message["text"].startswith(message["phrase"] or "")
         assert "startoftext" not in message["text"]
-    assert len(list((tmp_path / "converted").iterdir())) == 1, "one file, whoever it speaks for"
+    assert len(inside(tmp_path / "converted")) == 1, "one file, whoever it speaks for"

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,24 +14,41 @@ from builders import a_message, an_author
 from fakes import FakeControls
 
 from botconvo.conversation.events import (
+    Allow,
+    Approve,
     Candidate,
+    Delete,
+    Drop,
     Event,
     Heard,
+    Mute,
     Opened,
+    OrderId,
     Pause,
+    Reject,
+    Reset,
     Resume,
+    Ruling,
     SetSpeed,
     SetTemperature,
+    SetTopic,
+    Star,
     Steer,
     Step,
     TypingSeen,
+    Unmute,
 )
+from botconvo.conversation.noted import NotedLine, RefusedText
 from botconvo.conversation.orders import PromptSource, Trace
 from botconvo.messages import ChannelId, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
 from botconvo.ports import (
+    Answer,
+    Lines,
     PersonaState,
+    Removed,
+    ShownDraft,
     ShownMessage,
     ShownReaction,
     ShownRemoval,
@@ -133,7 +150,7 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
-    async def steered(self, count: int) -> list[Steer]:
+    async def steered(self, count: int) -> list[Steer | Ruling]:
         return [each.steer for each in await self.controls.has_steered(count)]
 
 
@@ -283,6 +300,95 @@ async def test_the_sliders_steer_by_keyboard(page: Page) -> None:
         SetTemperature(value=0.2),
         SetTemperature(value=None),
     ]
+
+
+async def test_the_cast_is_muted_and_heard_again(page: Page) -> None:
+    await page.run(page.one('[aria-label="Mute Juno"]').click)
+    await page.until(lambda: page.texts("#cast .state") == ["muted here", "trying again"])
+    await page.run(page.one('[aria-label="Let Juno speak"]').click)
+    await page.until(lambda: page.texts("#cast .state") == ["ready", "trying again"])
+    assert await page.steered(2) == [Mute(persona=JUNO), Unmute(persona=JUNO)]
+
+
+async def test_a_topic_is_set_and_everything_forgotten(page: Page) -> None:
+    await page.run(lambda: page.one("#topic").send_keys("the soup war", Keys.ENTER))
+    await page.until(lambda: page.one("#topic").get_attribute("value") == "")
+    await page.run(page.one("#reset").click)
+    topic, reset = await page.steered(2)
+    assert isinstance(topic, SetTopic)
+    assert (topic.message.text, topic.message.author.name) == ("the soup war", "You")
+    assert reset == Reset()
+
+
+async def test_a_line_is_kept_or_removed_beside_it_and_in_the_drawer(page: Page) -> None:
+    shown = said("it reached the curtain", trace=a_trace())
+    page.controls.show(CHANNEL, said("mine", by="You"), shown)
+    await page.until(lambda: len(page.all(".rule")) == 2)  # none beside a person's
+    await page.run(lambda: page.one('[aria-label="Keep what Juno said"]').send_keys(Keys.ENTER))
+    await page.run(lambda: page.all(".rule")[1].send_keys(Keys.ENTER))
+    await page.until(lambda: "Delete done." in page.texts("#said"))
+    await page.run(lambda: page.one(".ask-why").send_keys(Keys.ENTER))
+    await page.run(page.all("#why .rulings button")[0].click)
+    star, delete = Star(message=shown.message.id), Delete(message=shown.message.id)
+    assert await page.steered(3) == [star, delete, star]
+
+
+async def test_a_line_that_waits_is_approved_dropped_or_refused(page: Page) -> None:
+    assert not page.one("#draft").is_displayed()
+    for number, (button, order) in enumerate(
+        [
+            ("#approve", Approve(order=OrderId("0"))),
+            ("#reject", Reject(order=OrderId("1"))),
+            ("#refuse", Reject(order=OrderId("2"), for_good=True)),
+        ]
+    ):
+        draft = ShownDraft(order=OrderId(str(number)), persona=JUNO, text="<b>soup</b>?")
+        page.controls.show(CHANNEL, replace(page.controls.state(CHANNEL), draft=draft))
+        await page.until(lambda: page.texts("#draft-text") == ["<b>soup</b>?"])
+        await page.run(page.one(button).click)
+        await page.until(lambda: not page.one("#draft").is_displayed())
+        assert (await page.steered(number + 1))[-1] == order
+
+
+def some_lines(page: Page) -> None:
+    line = said("<i>kept</i>").message
+    noted = NotedLine(
+        kind="favourite",
+        message=line.id,
+        channel=CHANNEL,
+        author=line.author,
+        text=line.text,
+        at=line.at,
+        by="Ann",
+        noted_at=line.at,
+    )
+    refused = RefusedText(
+        number=7, text="gone", channel=ELSEWHERE, persona="Marek", by="Ben", at=line.at
+    )
+    page.controls.answers[Lines] = Answer(text="", noted=(noted,))
+    page.controls.answers[Removed] = Answer(text="", refused=(refused,))
+
+
+async def test_the_pages_of_lines_show_what_was_kept_and_removed(page: Page) -> None:
+    some_lines(page)
+    await page.run(page.one("#open-lines").click)
+    await page.until(lambda: page.one("#lines").is_displayed())
+    assert page.texts("#lines [role=tab]") == ["Favourites (1)", "Saved (1)", "Removed (1)"]
+    assert page.texts("#lines blockquote") == ["Juno<i>kept</i>"]
+    about = page.one("#lines .about").text
+    assert about.startswith("kept by Ann, ")
+    assert "web:general" in about
+    await page.run(page.one("#lines .noted button").click)
+    await page.run(lambda: page.one("#lines-favourites").send_keys(Keys.ARROW_LEFT))
+    await page.until(lambda: page.texts("#lines blockquote") == ["Marekgone"])
+    page.controls.open(ELSEWHERE)
+    page.controls.answers[Removed] = Answer(text="")
+    await page.run(page.one("#lines .noted button").click)
+    await page.until(lambda: "Nothing was removed" in page.one("#lines-body").text)
+    assert await page.steered(2) == [Drop(message=said("<i>kept</i>").message.id), Allow(number=7)]
+    assert page.controls.steered[-1].channel == ELSEWHERE
+    await page.run(page.one("#shut-lines").click)
+    await page.until(lambda: not page.one("#lines").is_displayed())
 
 
 async def test_why_shows_the_whole_trace(page: Page) -> None:
@@ -464,4 +570,13 @@ async def test_every_word_can_be_read(page: Page, scheme: Literal["light", "dark
     await page.until(lambda: page.one("#why").is_displayed())
     ratios = await page.run(lambda: page.driver.execute_async_script(CONTRASTS))
     assert len(ratios) > 50
+    assert {where: ratio for where, ratio in ratios.items() if ratio < 4.5} == {}
+    await page.run(page.one("#shut-why").click)
+    some_lines(page)
+    draft = ShownDraft(order=OrderId("x"), persona=JUNO, text="soup")
+    page.controls.show(CHANNEL, replace(state, note=None, muted=(JUNO,), draft=draft))
+    await page.until(lambda: page.one("#draft").is_displayed())
+    await page.run(page.one("#open-lines").click)
+    await page.until(lambda: page.one("#lines").is_displayed())
+    ratios = await page.run(lambda: page.driver.execute_async_script(CONTRASTS))
     assert {where: ratio for where, ratio in ratios.items() if ratio < 4.5} == {}

@@ -45,6 +45,25 @@ def test_without_the_token_nothing_is_told(bort: Served, path: str, header: dict
     assert "Bearer" in response.headers["www-authenticate"]
 
 
+def test_without_a_token_only_names_of_this_computer_are_answered(
+    serve: Serve, checkpoint: Path
+) -> None:
+    """A page of another site may point its own name at loopback, and then read the answers."""
+    served = serve(checkpoint, "--no-token")
+    statuses = {
+        host: served.http.get("/health", headers={"Host": host}).status_code
+        for host in ("localhost", f"127.0.0.1:{served.port}", "[::1]:80", "evil.example")
+    }
+    assert statuses.pop("evil.example") == 400
+    assert set(statuses.values()) == {200}
+    header = {"Host": f"127.0.0.1.evil.example:{served.port}", "prompt": "hello"}
+    assert served.http.get("/", headers=header).status_code == 400
+
+
+def test_with_a_token_a_server_may_be_called_by_any_name(bort: Served) -> None:
+    assert bort.http.get("/metrics", headers={"Host": "bots.example"}).status_code == 200
+
+
 def test_five_completions_of_one_prompt_differ_and_share_its_work(bort: Served) -> None:
     answer = bort.complete(prompt=PROMPT, n=5, max_tokens=20, seed=1).json()
     assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2, 3, 4]

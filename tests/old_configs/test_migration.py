@@ -49,7 +49,7 @@ FRIENDS: dict[str, Any] = {
         "model_name": "Trained",
         "seed": 42,
         "input_string": "<Bort> hello",
-        "bad_words": ["<Ann>"],
+        "bad_words": ["<Ann>", " potato ", 'say "it"', "potato"],
     },
 }
 HOT_SHOT: dict[str, Any] = {
@@ -125,6 +125,21 @@ def test_botconvos_bots_become_personas_of_the_classic_preset(tmp_path: Path) ->
     assert "2 personas, preset classic" in done.out
 
 
+@pytest.mark.parametrize("number", [1218000000000000001, "1218000000000000001"])
+def test_they_talk_in_the_channel_that_they_talked_in(tmp_path: Path, number: object) -> None:
+    old = old_file(tmp_path, {"BotConvo": {**APPSETTINGS["BotConvo"], "DiscordChannelId": number}})
+    found, _ = migrated(tmp_path, old)
+    assert found.platforms.discord is not None
+    assert [channel.id for channel in found.platforms.discord.channels] == [1218000000000000001]
+
+
+def test_a_channel_that_is_none_is_told(tmp_path: Path) -> None:
+    old = old_file(tmp_path, {"BotConvo": {**APPSETTINGS["BotConvo"], "DiscordChannelId": "#x"}})
+    found, done = migrated(tmp_path, old)
+    assert found.platforms.discord is None
+    assert "no number of a channel" in told(done, old)["BotConvo.DiscordChannelId"]
+
+
 def test_what_has_no_equivalent_is_listed_and_a_secret_is_nowhere(tmp_path: Path) -> None:
     values = {**APPSETTINGS, "Logging": {"LogLevel": {"Default": "x"}}, "AllowedHosts": SECRET}
     old = old_file(tmp_path, values)
@@ -132,7 +147,6 @@ def test_what_has_no_equivalent_is_listed_and_a_secret_is_nowhere(tmp_path: Path
     reasons = told(done, old)
     assert list(reasons) == [
         "BotConvo.ModelDir",
-        "BotConvo.DiscordChannelId",
         "BotConvo.DiscordBotToken",
         "Logging.LogLevel.Default",
         "AllowedHosts",
@@ -231,6 +245,24 @@ def test_bots_that_do_not_fit_are_told_and_the_others_stay(tmp_path: Path) -> No
     ]
 
 
+def test_whose_clones_they_are_is_to_be_said_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old one").mkdir()
+    monkeypatch.chdir(tmp_path)
+    values = bots({"name": "Bort", "checkpointName": "a"}, {"name": "Ann B", "checkpointName": "b"})
+    old = old_file(Path("old one"), values)
+    bort = 'botconvo consent grant Bort --adult --checkpoint "old one/runs/a"'
+    ann = 'botconvo consent grant "Ann B" --adult --checkpoint "old one/runs/b"'
+    said = typed("migrate-config", old).out.splitlines()
+    assert [row.strip() for row in said if "consent" in row] == [bort, ann]
+    said = typed("migrate-config", old, "--output", "old one/config.toml").out.splitlines()
+    assert f'    {bort} --project "old one"' in said
+    migrate(old_file(tmp_path, FRIENDS), tmp_path / "friends.toml")
+    done = typed("migrate-config", "old", "--output", "more.toml")
+    assert "botconvo consent grant NAME --adult --checkpoint Trained\n" in done.out
+
+
 def test_without_bots_that_is_told(tmp_path: Path) -> None:
     old = old_file(tmp_path, bots())
     found, done = migrated(tmp_path, old)
@@ -248,7 +280,8 @@ def test_friend_simulators_yaml_becomes_the_numbers_of_a_talk(tmp_path: Path) ->
     numbers = found.conversation.manners()
     assert numbers.temperature == (0.4, 0.4)
     assert (numbers.top_k, numbers.top_p, numbers.repetition_penalty) == (50, 0.95, 1.15)
-    assert (numbers.samples, found.conversation.preset) == (2, "group-chat")
+    assert (numbers.samples, found.conversation.preset) == (2, "friend-simulator")
+    assert found.conversation.bad_words == ("potato", 'say "it"')
     assert found.personas == [], "whoever is in the model has to agree first"
     text = (tmp_path / "config.toml").read_text("utf-8")
     assert '# [[personas]]\n# name = "NAME"\n# checkpoint = "Trained"\n' in text
@@ -332,8 +365,10 @@ def test_hot_shots_yaml_becomes_numbers_and_the_sketch_of_a_persona(tmp_path: Pa
     assert (numbers.temperature, numbers.max_tokens) == ((0.8, 0.8), (250, 250))
     assert (numbers.top_k, numbers.top_p, numbers.repetition_penalty) == (40, 0.9, 1.08)
     assert (numbers.samples, numbers.context_lines) == (2, 6)
+    assert found.conversation.bad_words == ("tea",)
     assert '# name = "Kettle-Bot"' in (tmp_path / "config.toml").read_text("utf-8")
-    taken = {"bot_username", "max_levels", "post_textgen_parameters", "reply_textgen_parameters"}
+    taken = {"bot_username", "max_levels", "negative_keywords"}
+    taken |= {"post_textgen_parameters", "reply_textgen_parameters"}
     reasons = told(done, old)
     assert set(reasons) == (set(HOT_SHOT) - taken) | {
         "post_textgen_parameters.stop_token",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from botconvo.conversation.manners import Manners, manners
 from botconvo.conversation.orders import Post
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember
+from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
-from botconvo.ports import Completion, GenerateRequest, Shown, TextGenerator
+from botconvo.ports import Completion, GenerateRequest, Shown, ShownState, TextGenerator
 from botconvo.store import Store
 from botconvo.voices import CloneVoice, Voice
 from model_server.prompt_format import PromptFormat
@@ -161,6 +164,10 @@ async def a_stage(
     clock: FakeClock | None = None,
     most: int | None = None,
     platform: FakePlatform | None = None,
+    charge: Charge | None = None,
+    approvals: Approvals | None = None,
+    approval: timedelta | None = None,
+    run_id: str = "run1",
 ) -> AsyncIterator[Stage]:
     """A talk of these members that runs until the context is left; ``most`` posts end it."""
     clock = clock or FakeClock()
@@ -184,8 +191,24 @@ async def a_stage(
         cast.play(members)
         for supervisor in supervisors.values():
             await supervisor.started.wait()
-        conversation = Conversation(CHANNEL, manners, cast.ready(), seed=1, people=People())
-        talk = Talk(CHANNEL, conversation, platform, cast, store, clock, was_posted, "run1")
+        conversation = Conversation(
+            CHANNEL, manners, cast.ready(), seed=1, people=People(), approval=approval
+        )
+        talk = Talk(
+            CHANNEL,
+            conversation,
+            platform,
+            cast,
+            store,
+            clock,
+            was_posted,
+            run_id,
+            charge=charge,
+            approvals=approvals,
+        )
+        talk.set_state(
+            ShownState(paused=False, speed=1.0, temperature=None, personas=cast.states())
+        )
         running = tasks.create_task(talk.run())
         await talk.put(Opened())
         yield Stage(talk, cast, platform, clock, store, supervisors, posted)

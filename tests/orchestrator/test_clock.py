@@ -1,9 +1,9 @@
-"""The real clock never goes back."""
+"""The real clock never goes back; a scaled one hurries."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from botconvo.orchestrator.clock import RealClock
+from botconvo.orchestrator.clock import RealClock, ScaledClock
 
 NOON = datetime(2024, 3, 18, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -27,5 +27,19 @@ async def test_waiting_ends_at_the_time_or_at_once_if_it_has_passed() -> None:
     async with asyncio.timeout(5):
         await clock.wait_until(clock.now() - timedelta(hours=1))
         when = clock.now() + timedelta(milliseconds=20)
+        await clock.wait_until(when)
+    assert clock.now() >= when
+
+
+def test_a_scaled_clock_lets_a_hundred_seconds_pass_in_one() -> None:
+    ticks = iter([5.0, 6.0, 7.5])
+    clock = ScaledClock(100, start=NOON, ticks=lambda: next(ticks))
+    assert [clock.now() - NOON for _ in range(2)] == [100 * SECOND, 250 * SECOND]
+
+
+async def test_a_scaled_clock_waits_for_its_own_time() -> None:
+    clock = ScaledClock(1000, start=NOON)
+    when = NOON + timedelta(seconds=20)
+    async with asyncio.timeout(5):
         await clock.wait_until(when)
     assert clock.now() >= when

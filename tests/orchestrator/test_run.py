@@ -21,18 +21,21 @@ from orchestrator.stage import (
     heard,
 )
 
-from botconvo.conversation.events import Heard, Pause, SetSpeed
+from botconvo.conversation.events import Heard, Heed, Ignore, Pause, Reacted, SetSpeed
 from botconvo.conversation.manners import Manners
-from botconvo.conversation.orders import Post
+from botconvo.conversation.orders import Post, Say
 from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
-from botconvo.messages import ChannelId, Message
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.run import Plan, Reins, run
+from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.reins import Reins
+from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
-from botconvo.ports import Limits, ShownState
+from botconvo.ports import Limits, ShownState, Who
 from botconvo.store import LIVE_KEPT, STORE_NAME, Store
 from botconvo.voices import CloneVoice, Voice
 
@@ -89,6 +92,9 @@ async def a_run(
     reload: Reload = no_reload,
     platform: FakePlatform | None = None,
     ready: bool = True,
+    charge: Charge | None = None,
+    approvals: Approvals | None = None,
+    approval: timedelta | None = None,
 ) -> AsyncIterator[Running]:
     """A run of these members; it is stopped when the context is left."""
     platform, clock = platform or FakePlatform(CHANNEL), FakeClock(skipping=True)
@@ -125,6 +131,9 @@ async def a_run(
         store=store,
         clock=clock,
         posted=keep,
+        charge=charge or Charge(store, clock),
+        approvals=approvals,
+        approval=approval,
     )
     async with asyncio.timeout(20):
         task = asyncio.create_task(run(plan, [platform], reins, stopping))
@@ -328,3 +337,53 @@ async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
         said = len(running.platform.posted)
         await running.platform.has_posted(said + 12)
         assert {p.persona for p in running.platform.posted[said + 1 :]} == {JUNO, TILLY}
+
+
+OFFICE = ChannelId("fake:office")
+
+
+async def test_lines_are_approved_in_a_channel_in_which_nobody_talks(store: Store) -> None:
+    platform = FakePlatform(CHANNEL, OFFICE)
+    ann = Author(id=AuthorId("fake:Ann"), name="Ann")
+    yes = Reacted(message=MessageId(f"{OFFICE}/1"), emoji="✅", author=ann)
+    platform.happens(yes, OFFICE)  # this clock runs away with every wait: the word comes first
+    async with a_run(
+        store, platform=platform, approvals=Approvals(OFFICE), approval=timedelta(hours=1)
+    ) as running:
+        (posting, *_) = await platform.has_posted(1)
+        assert posting.channel == CHANNEL
+        assert isinstance(posting.act, Say)
+        assert posting.act.text in platform.notices[0].text
+        assert running.reins.channels() == (CHANNEL,)
+
+
+async def test_whoever_is_ignored_is_so_in_every_channel(store: Store) -> None:
+    other = ChannelId("fake:other")
+    async with a_run(store, platform=FakePlatform(CHANNEL, other)) as running:
+        for number, channel in enumerate((CHANNEL, other)):
+            message = heard("my horse", id=f"heard/{number}", channel=channel)
+            running.platform.happens(Heard(message=message), channel)
+
+        def knows() -> list[bool]:
+            return [
+                any(each.text == "my horse" for each in talk.conversation.messages)
+                for talk in running.reins.talks
+            ]
+
+        while knows() != [True, True]:
+            await asyncio.sleep(0)
+        author = heard("").author.id
+        await running.reins.steer(other, Ignore(author=author), "Ann")
+        while any(knows()):
+            await asyncio.sleep(0)
+        await running.reins.steer(CHANNEL, Heed(author=author), "Ann")
+    assert store.ignored_authors() == frozenset()
+
+
+async def test_questions_go_to_the_channel_that_is_named(store: Store) -> None:
+    async with a_run(store) as running:
+        await running.has_talk()
+        answer = await running.reins.query(CHANNEL, Who(), "Ann")
+        assert set(answer.personas) == {JUNO, MAREK}
+        with pytest.raises(PlatformError, match="there is no channel"):
+            await running.reins.query(OFFICE, Who(), "Ann")

@@ -8,6 +8,7 @@ import textwrap
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ import pytest
 from builders import a_message, an_author
 from fakes import FakeControls
 
+from botconvo.conversation import events as ev
 from botconvo.conversation.events import (
     Candidate,
     Event,
@@ -32,7 +34,17 @@ from botconvo.errors import PlatformError
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.console import CHANNEL, ConsolePlatform, terminal_lines
-from botconvo.ports import ShownMessage, ShownState
+from botconvo.ports import (
+    Answer,
+    Lines,
+    Query,
+    Removed,
+    ShownDraft,
+    ShownMessage,
+    ShownState,
+    Status,
+    Who,
+)
 
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e"
@@ -263,6 +275,81 @@ async def test_commands_pull_the_reins(keyboard: Keyboard, typed: str, steer: St
     assert printed(out) == f"· {type(steer).__name__} done.\n"
 
 
+LINE = a_message("yes", author=an_author("Juno", kind="clone"), channel=CHANNEL)
+
+
+@pytest.mark.parametrize(
+    ("typed", "steer"),
+    [
+        ("/mute juno", ev.Mute(persona=JUNO)),
+        ("/unmute Juno", ev.Unmute(persona=JUNO)),
+        ("/reset", ev.Reset()),
+        ("/delete", ev.Delete(message=LINE.id)),
+        ("/star", ev.Star(message=LINE.id)),
+        ("/allow 3", ev.Allow(number=3)),
+        ("/approve", ev.Approve(order=ev.OrderId("x"))),
+        ("/reject", ev.Reject(order=ev.OrderId("x"))),
+        ("/ask marek", ev.AskPersona(persona=MAREK)),
+    ],
+)
+async def test_people_and_lines_are_named_as_the_talk_knows_them(
+    keyboard: Keyboard, typed: str, steer: Steer | ev.Ruling
+) -> None:
+    controls = FakeControls(CHANNEL, personas=[(JUNO, "ready"), (MAREK, "ready")])
+    draft = ShownDraft(order=ev.OrderId("x"), persona=JUNO, text=f"soup{ESCAPES}")
+    async with a_console(keyboard, controls=controls) as (console, out, events):
+        await console.show_typing(CHANNEL, JUNO)
+        await controls.has_watchers(CHANNEL, 1)
+        controls.show(CHANNEL, replace(controls.state(CHANNEL), draft=draft))
+        controls.show(CHANNEL, ShownMessage(message=LINE, trace=a_trace()))
+        while "/approve" not in printed(out):
+            await asyncio.sleep(0)
+        keyboard.type(typed, "next")
+        await hear(events)
+    assert [each.steer for each in controls.steered] == [steer]
+    assert "\x1b" not in printed(out)
+
+
+async def test_a_question_to_one_of_them_and_a_topic_are_the_owners_words(
+    keyboard: Keyboard,
+) -> None:
+    controls = FakeControls(CHANNEL, personas=[(JUNO, "ready"), (MAREK, "ready")])
+    async with a_console(keyboard, controls=controls) as (console, _, events):
+        await console.show_typing(CHANNEL, JUNO)
+        await controls.has_watchers(CHANNEL, 1)
+        await asyncio.sleep(0)
+        keyboard.type("/ask juno  who moved it", "/topic the soup war", "next")
+        await hear(events)
+    ask, topic = (each.steer for each in controls.steered)
+    assert isinstance(ask, ev.AskPersona)
+    assert ask.message is not None
+    assert (ask.persona, ask.message.text) == (JUNO, "who moved it")
+    assert isinstance(topic, ev.SetTopic)
+    assert (topic.message.text, topic.message.author.name) == ("the soup war", "You")
+
+
+@pytest.mark.parametrize(
+    ("typed", "query"),
+    [
+        ("/who", Who()),
+        ("/status", Status()),
+        ("/favourites", Lines(kind="favourite")),
+        ("/saved", Lines(kind="saved")),
+        ("/removed", Removed(everywhere=True)),
+    ],
+)
+async def test_questions_are_answered_line_by_line(
+    keyboard: Keyboard, typed: str, query: Query
+) -> None:
+    controls = FakeControls(CHANNEL)
+    controls.answers[type(query)] = Answer(text="one\ntwo")
+    async with a_console(keyboard, controls=controls) as (_, out, events):
+        keyboard.type(typed, "next")
+        await hear(events)
+    assert controls.queries == [query]
+    assert printed(out) == "· one\n· two\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
@@ -272,6 +359,13 @@ async def test_commands_pull_the_reins(keyboard: Keyboard, typed: str, steer: St
         ("/speed nan", "/speed takes a number, such as /speed 1.5"),
         ("/temperature -1", "/temperature takes a number, such as /temperature 1.5"),
         ("/why", "nothing to explain yet"),
+        ("/mute", "/mute takes a name: there is nobody yet"),
+        ("/ask", "/ask takes a name: there is nobody yet"),
+        ("/topic", "/topic takes a few words, such as /topic the soup war"),
+        ("/allow it", "/allow takes a number of the list that /removed shows"),
+        ("/delete", "nothing was said yet"),
+        ("/star", "nothing was said yet"),
+        ("/approve", "no line waits for approval"),
     ],
 )
 async def test_a_wrong_command_is_answered_in_one_line(

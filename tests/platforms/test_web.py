@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import botconvo.platforms.web
+from botconvo.conversation import events as ev
 from botconvo.conversation.events import (
     Event,
     Heard,
@@ -32,19 +33,29 @@ from botconvo.conversation.events import (
     Step,
     TypingSeen,
 )
+from botconvo.conversation.noted import RefusedText
 from botconvo.conversation.orders import PromptSource, React, Say, Trace
 from botconvo.errors import PlatformError
-from botconvo.messages import ChannelId, MessageId
+from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
 from botconvo.platforms.web.app import MAX_BODY, TOKEN_HEADER
 from botconvo.platforms.web.live import MAX_WATCHERS, TOO_MANY, WRONG_TOKEN
-from botconvo.ports import ShownMessage, ShownReaction, ShownRemoval, ShownTyping
+from botconvo.ports import (
+    Answer,
+    Lines,
+    Removed,
+    ShownMessage,
+    ShownReaction,
+    ShownRemoval,
+    ShownTyping,
+)
 
 CHANNEL = ChannelId("web:general")
 ELSEWHERE = ChannelId("console:main")
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+ESCAPES = "\x1b[2J"
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 PAGE = Path(botconvo.platforms.web.__file__).parent / "page"
 
@@ -342,6 +353,42 @@ async def test_a_form_of_another_site_cannot_pass_for_json(visit: Visit) -> None
 # What people do
 
 
+class ASeat:
+    """A place in a talk elsewhere, with a memory."""
+
+    channel = ChannelId("elsewhere:1")
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.typed: list[str] = []
+
+    def says(self, name: str, text: str) -> Message:
+        if text == "no":
+            raise PlatformError("it was not sent: Missing Permissions")
+        self.heard.append((name, text))
+        return a_message(text, author=an_author(name), channel=self.channel)
+
+    def types(self, name: str) -> None:
+        self.typed.append(name)
+
+
+async def test_a_page_with_a_seat_elsewhere_has_no_channel_of_its_own() -> None:
+    seat = ASeat()
+    async with a_visit(seat=seat) as visit:
+        assert visit.platform.channel == seat.channel
+        await visit.ask("/api/typing", {"name": "Ann"})
+        answer = await visit.ask("/api/say", {"name": "Ann", "text": "hello there"})
+        assert answer.status_code == 200
+        refused = await visit.ask("/api/say", {"name": "Ann", "text": "no"})
+        assert "Missing Permissions" in refused.text
+        events = visit.platform.events()
+        listening = asyncio.ensure_future(anext(events))
+        done, _ = await asyncio.wait({listening}, timeout=0.2)
+        assert not done  # what is said comes back from elsewhere
+        listening.cancel()
+    assert (seat.heard, seat.typed) == ([("Ann", "hello there")], ["Ann"])
+
+
 async def test_what_a_visitor_writes_is_heard(visit: Visit) -> None:
     answer = await visit.ask("/api/say", {"name": "", "text": "  has anyone tried\nthe wall? "})
     [event] = await visit.events(1)
@@ -422,6 +469,60 @@ async def test_the_reins_are_pulled_in_the_channel_that_is_named(visit: Visit) -
         assert answer.json() == {"said": f"{type(steer).__name__} done."}
         pulled = visit.controls.steered[-1]
         assert (pulled.channel, pulled.steer, pulled.by) == (ELSEWHERE, steer, "the page")
+
+
+async def test_all_reins_are_within_reach_of_the_page(visit: Visit) -> None:
+    line, order = MessageId("web:general/1"), ev.OrderId("x")
+    pulls: list[tuple[dict[str, object], Steer | ev.Ruling]] = [
+        ({"steer": "mute", "persona": "Juno"}, ev.Mute(persona=JUNO)),
+        ({"steer": "unmute", "persona": "Juno"}, ev.Unmute(persona=JUNO)),
+        ({"steer": "reset"}, ev.Reset()),
+        ({"steer": "approve", "order": "x"}, ev.Approve(order=order)),
+        ({"steer": "reject", "order": "x"}, ev.Reject(order=order)),
+        ({"steer": "refuse", "order": "x"}, ev.Reject(order=order, for_good=True)),
+        ({"steer": "delete", "message": line}, ev.Delete(message=line)),
+        ({"steer": "star", "message": line}, ev.Star(message=line)),
+        ({"steer": "drop", "message": line}, ev.Drop(message=line)),
+        ({"steer": "allow", "number": 3}, ev.Allow(number=3)),
+    ]
+    for body, steer in pulls:
+        assert (await visit.ask("/api/steer", body | {"channel": CHANNEL})).status_code == 200
+        assert visit.controls.steered[-1].steer == steer
+
+
+async def test_a_topic_is_what_the_visitor_said_in_the_channel_that_is_steered(
+    visit: Visit,
+) -> None:
+    visit.controls.open(ELSEWHERE)
+    body = {"channel": ELSEWHERE, "steer": "topic", "text": " soup ", "name": "Ann"}
+    assert (await visit.ask("/api/steer", body)).status_code == 200
+    steer = visit.controls.steered[-1].steer
+    assert isinstance(steer, ev.SetTopic)
+    assert (steer.message.text, steer.message.author.name) == ("soup", "Ann")
+    assert steer.message.channel == ELSEWHERE
+    for wrong in ({"text": " "}, {"text": "soup", "name": "Juno"}, {"text": "x" * 2001}):
+        assert (await visit.ask("/api/steer", body | wrong)).status_code == 400
+
+
+async def test_lines_of_every_channel_are_asked_for_and_come_as_harmless_text(
+    visit: Visit,
+) -> None:
+    refused = RefusedText(
+        number=3, text=f"a{ESCAPES}", channel=ELSEWHERE, persona="Juno", by=ESCAPES, at=NOW
+    )
+    visit.controls.answers[Removed] = Answer(text="", refused=(refused,))
+    answer = await visit.ask("/api/lines", {"channel": CHANNEL})
+    assert set(visit.controls.queries) == {
+        Removed(everywhere=True),
+        Lines(kind="favourite", everywhere=True),
+        Lines(kind="saved", everywhere=True),
+    }
+    (row,) = answer.json()["removed"]
+    assert (row["number"], row["channel"], row["author"]["name"]) == (3, ELSEWHERE, "Juno")
+    assert "\x1b" not in answer.text
+    assert "\\u001b" not in answer.text
+    assert answer.json()["favourites"] == answer.json()["saved"] == []
+    assert (await visit.http.post("/api/lines", json={"channel": CHANNEL})).status_code == 401
 
 
 async def test_what_cannot_be_steered_is_said(visit: Visit) -> None:

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from caches import inside
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_model import make_tiny_base, make_tiny_checkpoint, tiny_weights
+from training.full_disk import full_disk
 from training.toy import TINY, TOKENS
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -17,6 +22,7 @@ from botconvo.training.bases import build_tokenizer, open_base
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.placing import alone_in
 from model_server.engine import EngineSettings, LlamaEngine
 from model_server.errors import CheckpointError
 
@@ -119,7 +125,7 @@ def test_the_bundled_base_is_named_by_its_digest_alone(tiny_base: Path, tmp_path
 def refusal(folder: Path, tmp_path: Path) -> str:
     with pytest.raises((TrainingError, CheckpointError)) as caught:
         open_base(folder, bases=tmp_path / "bases")
-    assert not (tmp_path / "bases").exists()
+    assert not (tmp_path / "bases").exists() or inside(tmp_path / "bases") == []
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -153,6 +159,30 @@ def test_a_torn_folder_is_one_line(tmp_path: Path) -> None:
     assert "cut short or damaged" in refusal(folder, tmp_path)
     weights.unlink()
     assert "has no model.safetensors" in refusal(folder, tmp_path)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = hugging_face_folder(tmp_path / "m")
+    with full_disk(20_000):
+        line = refusal(folder, tmp_path)
+    assert line.startswith(f"base m: cannot be converted into {tmp_path / 'bases'}: ")
+
+
+def test_whoever_converts_the_same_at_once_waits_for_the_other(tmp_path: Path) -> None:
+    folder, bases = hugging_face_folder(tmp_path / "m"), tmp_path / "bases"
+    said: list[str] = []
+    with ThreadPoolExecutor(2) as threads:
+        with alone_in(bases, lambda: None):
+            both = [
+                threads.submit(open_base, folder, bases=bases, say=said.append) for _ in range(2)
+            ]
+            deadline, pause = time.monotonic() + 20, threading.Event()
+            while sum("waiting" in line for line in said) < 2:
+                assert time.monotonic() < deadline, said
+                pause.wait(0.01)
+        assert both[0].result() == both[1].result()
+    assert sum("is missing" in line for line in said) == 1, "of the one that converted it"
+    assert inside(bases) == ["m"]
 
 
 def test_a_base_without_what_it_was_converted_with_is_one_line(tmp_path: Path) -> None:

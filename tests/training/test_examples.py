@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from builders import a_message, a_reaction
 from fakes import FakeExtractor, FakeGenerator
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from botconvo.conversation.events import OrderId
@@ -142,6 +142,8 @@ def test_a_line_longer_than_a_window_loses_its_end_alone() -> None:
     assert decode(second.tokens) == "Bort: hi\n"
 
 
+LONGEST = len("Fishvilla: REPLY: ") + 30 + len(";\n")
+"""Tokens of the longest line below; a longer one than a window would lose its end."""
 LINES = st.lists(
     st.builds(
         Line,
@@ -153,7 +155,7 @@ LINES = st.lists(
 )
 
 
-@given(LINES, st.integers(45, 120), st.integers(0, 44))
+@given(LINES, st.integers(LONGEST, 120), st.integers(0, LONGEST))
 @settings(deadline=None)
 def test_every_own_line_is_a_target_exactly_once(
     lines: list[Line], block: int, overlap: int
@@ -168,7 +170,8 @@ def test_every_own_line_is_a_target_exactly_once(
     assert found == Counter(own)
 
 
-@given(LINES, st.integers(45, 120), st.integers(0, 44))
+@given(LINES, st.integers(LONGEST, 120), st.integers(0, LONGEST))
+@example([Line(name="Fishvilla", argument="a" * 30, command=Command.REPLY)], LONGEST, 0)
 @settings(deadline=None)
 def test_windows_are_whole_lines_that_fit_and_stand_in_the_session(
     lines: list[Line], block: int, overlap: int

@@ -27,7 +27,7 @@ def test_a_missing_library_is_one_line_that_says_what_to_install() -> None:
     ).stdout
     assert said.count("\n") == 1
     assert "torch" in said
-    assert "pip install 'botconvo[train]'" in said
+    assert 'pip install "botconvo[train]"' in said
 
 
 def test_the_verb_itself_loads_nothing_heavy() -> None:

@@ -81,7 +81,10 @@ def test_a_folder_that_is_there_is_taken_as_it_is(tmp_path: Path) -> None:
     assert resolve_base(str(folder), say=print) == Source(folder=folder, name="My GPT")
 
 
-@pytest.mark.parametrize("text", ["/no/such/folder", "./gpt2", "a/b/c", "what is this?", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["/no/such/folder", "./gpt2", "a/b/c", "what is this?", "", f"/{'x' * 300}", "~nobody-here/a"],
+)
 def test_what_is_neither_a_folder_nor_an_id_is_one_line(text: str) -> None:
     with pytest.raises(TrainingError, match="there is no such folder; name one"):
         resolve_base(text, say=print)

@@ -125,7 +125,7 @@ def open_hugging_face(folder: Path) -> Model:
     own = read_settings(folder)
     family, settings = family_of(own)
     files = weight_files(folder)
-    plan = family.plan(settings)
+    plan = _plan(family, settings)
     tokens, notes = read_tokenizer(folder, own, plan.architecture.vocabulary)
     weights = _named(open_weights(files), family)
     others = tuple(_others(files[0], plan, weights))
@@ -137,6 +137,15 @@ def open_hugging_face(folder: Path) -> Model:
         weights=weights,
         notes=(*_about_code(own), *others, *notes),
     )
+
+
+def _plan(family: Family, settings: Settings) -> Plan:
+    try:
+        return family.plan(settings)
+    except (TypeError, ValueError, ArithmeticError):
+        raise CheckpointError(
+            f"{settings.path}: holds a value of another kind than it should; fetch the model again"
+        ) from None
 
 
 def _named(weights: Mapping[str, Tensor], family: Family) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_writing import Array, Plan, Wanted
 from model_server.checkpoint.hugging_face.settings import Settings
 from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.sizes import MOST_LAYERS
 from model_server.errors import CheckpointError
 
 __all__ = ["Family", "family_of"]
@@ -29,6 +30,7 @@ _GEMMA3_TEXT = {
     "max_position_embeddings": 131_072,
 }
 """What a Gemma 3 with eyes leaves out of its ``text_config``."""
+_WIDEST_HEAD = 1 << 16
 _NORM_SHIFT = 1.0
 """Gemma's norms multiply by one more than their weights."""
 
@@ -47,7 +49,7 @@ def family_of(settings: Settings) -> tuple[Family, Settings]:
     Raises:
         CheckpointError: it cannot be converted.
     """
-    kind = settings.get("model_type", "model of an unnamed kind")
+    kind = str(settings.get("model_type", "model of an unnamed kind"))
     _refuse_quantized(settings)
     heads = settings.get("architectures", [])
     if not isinstance(heads, list) or any(not _speaks(str(head)) for head in heads):
@@ -85,12 +87,17 @@ def _gpt2(settings: Settings) -> Plan:
     settings.expect("add_cross_attention", False, False)
     architecture = Architecture(
         name="gpt2",
-        layers=settings.count("n_layer"),
+        layers=settings.count("n_layer", most=MOST_LAYERS),
         width=settings.count("n_embd"),
         heads=settings.count("n_head"),
         vocabulary=settings.count("vocab_size"),
         context=settings.count("n_positions"),
     )
+    if architecture.width % architecture.heads:
+        raise CheckpointError(
+            f"{settings.path}: n_embd {architecture.width} cannot be shared by n_head "
+            f"{architecture.heads}; fetch the model again"
+        )
     return plan_gpt2(
         architecture,
         inner=settings.count("n_inner", 4 * architecture.width),
@@ -115,7 +122,7 @@ class _Shape:
 
 def _shape(settings: Settings) -> _Shape:
     width, heads = settings.count("hidden_size"), settings.count("num_attention_heads")
-    head = settings.count("head_dim", max(1, width // heads))
+    head = settings.count("head_dim", max(1, width // heads), most=_WIDEST_HEAD)
     key_heads = settings.count("num_key_value_heads", heads)
     if heads % key_heads or head % 2:
         raise CheckpointError(
@@ -123,7 +130,7 @@ def _shape(settings: Settings) -> _Shape:
             "fetch the model again"
         )
     return _Shape(
-        layers=settings.count("num_hidden_layers"),
+        layers=settings.count("num_hidden_layers", most=MOST_LAYERS),
         width=width,
         inner=settings.count("intermediate_size"),
         heads=heads,
@@ -315,9 +322,10 @@ def _factors(rope: Settings, theta: float, head: int) -> Array:
     """By how much Llama 3 slows each of a head's rotations down: fast ones not at all."""
     factor, original = rope.real("factor"), rope.count("original_max_position_embeddings")
     low, high = rope.real("low_freq_factor"), rope.real("high_freq_factor")
-    lengths = 2 * math.pi * theta ** (np.arange(0, head, 2) / head)
-    share = np.clip((original / lengths - low) / (high - low), 0.0, 1.0)
-    factors: Array = (1 / ((1 - share) / factor + share)).astype(np.float32)
+    with np.errstate(all="raise"):  # of numbers that make no sense
+        lengths = 2 * math.pi * theta ** (np.arange(0, head, 2) / head)
+        share = np.clip((original / lengths - low) / (high - low), 0.0, 1.0)
+        factors: Array = (1 / ((1 - share) / factor + share)).astype(np.float32)
     return factors
 
 

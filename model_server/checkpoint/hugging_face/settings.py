@@ -4,6 +4,7 @@ It knows nothing of what the values mean.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from model_server.errors import CheckpointError
 __all__ = ["CONFIG_NAME", "Settings", "read_json", "read_settings"]
 
 CONFIG_NAME = "config.json"
+_MOST = 2**31 - 1
+"""What llama.cpp counts with."""
 
 
 class Settings:
@@ -36,14 +39,14 @@ class Settings:
         value = self._values.get(key)
         return default if value is None else value
 
-    def count(self, key: str, default: int | None = None) -> int:
-        """A whole number above zero."""
+    def count(self, key: str, default: int | None = None, *, most: int = _MOST) -> int:
+        """A whole number from 1 to ``most``."""
         value = self.get(key, default)
         if value is None:
             raise CheckpointError(f"{self.path}: lacks {key}; fetch the model again")
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             raise CheckpointError(
-                f"{self.path}: {key} is {value!r}, not a whole number above zero; "
+                f"{self.path}: {key} is {value!r}, not a whole number from 1 to {most}; "
                 "fetch the model again"
             )
         return value
@@ -54,7 +57,13 @@ class Settings:
             raise CheckpointError(f"{self.path}: lacks {key}; fetch the model again")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise CheckpointError(f"{self.path}: {key} is {value!r}, not a number")
-        return float(value)
+        try:
+            real = float(value)
+        except OverflowError:
+            real = math.inf
+        if not math.isfinite(real):
+            raise CheckpointError(f"{self.path}: {key} is no finite number; fetch the model again")
+        return real
 
     def flag(self, key: str, default: bool) -> bool:
         return bool(self.get(key, default))

@@ -137,7 +137,7 @@ def _parse_json(path: Path) -> _Parsed:
             begin=_first_of_template(parsed.get("post_processor")),
             unknown=model.get("unk_token"),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise CheckpointError(f"{path}: is not a tokenizers file of a BPE model") from None
 
 
@@ -171,7 +171,7 @@ def _parse_pair(folder: Path, hints: _Hints) -> _Parsed:
         ]
     except OSError as error:
         raise CheckpointError(f"{merges}: cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise CheckpointError(f"{folder}: {' and '.join(_PAIR)} are not GPT-2's") from None
     pairs = [
         line

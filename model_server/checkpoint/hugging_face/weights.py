@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
 
@@ -159,10 +160,11 @@ def _pickled(path: Path) -> Iterator[tuple[str, Tensor]]:
     torch = _torch(path)
     options: dict[str, Any] = {"map_location": "cpu", "weights_only": True}
     try:
-        try:
-            state = torch.load(path, mmap=True, **options)
-        except RuntimeError:  # written before torch 1.6, as one stream that cannot be mapped
-            state = torch.load(path, **options)
+        with catch_warnings(action="ignore"):  # about how it is pickled
+            try:
+                state = torch.load(path, mmap=True, **options)
+            except RuntimeError:  # written before torch 1.6, as one stream that cannot be mapped
+                state = torch.load(path, **options)
     except Exception as error:  # torch lets out whatever its reader stumbles over
         if "weights_only" in str(error).lower() or "weights only" in str(error).lower():
             raise CheckpointError(
@@ -194,6 +196,6 @@ def _torch(path: Path) -> Any:
     except ImportError:
         raise CheckpointError(
             f"{path}: is a pickled file, and only torch can read it; "
-            "pip install 'botconvo[train]', or take the model as safetensors"
+            'pip install "botconvo[train]", or take the model as safetensors'
         ) from None
     return torch

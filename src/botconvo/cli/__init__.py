@@ -22,6 +22,9 @@ _VERBS = {
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
     "export-csv": ("export_csv", "Write what one person wrote as a CSV of one column."),
     "train": ("train", "Clone a friend who agreed."),
+    "train-packed": ("train_packed", "Train on another computer what 'train --pack' wrote."),
+    "adopt": ("adopt", "Take in a clone that was trained on another computer."),
+    "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),
     "run": ("run", "Let the clones of config.toml talk."),
     "chat": ("chat", "Talk with a clone in the terminal."),
     "generate": ("generate", "Print lines or conversations that a clone may write."),
@@ -81,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (BotConvoError, ModelServerError) as error:
-        print(f"botconvo: {error}", file=sys.stderr)
+        told = " ".join(str(error).splitlines())  # a name may hold a line break
+        print(f"botconvo: {told}", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         print("botconvo: interrupted", file=sys.stderr)

@@ -1,5 +1,6 @@
 """``botconvo consent``: record who agreed to be cloned, show it, withdraw it, check the ledger."""
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,8 @@ def command() -> None:
     multiple=True,
     default=("local",),
     metavar="HOST",
-    help="Where the words may be worked on. Default: local, this machine alone.",
+    help="Where the words may be worked on; may be repeated (local, hosted-notebook). Default: "
+    "local, this machine alone.",
 )
 @click.option(
     "--checkpoint",
@@ -169,15 +171,23 @@ def withdraw(name: str, project: Path) -> None:
     from botconvo.consent import latest_record
     from botconvo.granting import withdraw
     from botconvo.old_clones import CONVERTED
+    from botconvo.packing.records import packs_with
     from model_server.checkpoint.conversion import remove_converted
+    from model_server.checkpoint.opening import user_cache
 
     with open_store(project) as store:
         person, rows = withdraw(store, name, datetime.now(UTC))
         record = latest_record(store.ledger(), person.id)
     click.echo(f"{person.name} has withdrawn; {rows} messages were removed from the store.")
     if record is not None and record.checkpoints:
-        removed = remove_converted(project / CONVERTED, record.checkpoints)
+        caches = (project / CONVERTED, user_cache(os.environ))
+        removed = sum(remove_converted(cache, record.checkpoints) for cache in caches)
         click.echo(f"{removed} checkpoints that were converted from theirs were deleted.")
+    for out in packs_with(project, person.id):
+        click.echo(
+            f"{out.archive} holds words of theirs too, packed for {out.pack.processor!r}; delete "
+            "it here and there, and what came of it."
+        )
     click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
 
 

@@ -1,8 +1,13 @@
 """``botconvo migrate-config``: an earlier system's configuration as a config.toml."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from botconvo.old_configs.converted import Converted
 
 __all__ = ["command"]
 
@@ -30,6 +35,26 @@ def command(file: Path, output: Path) -> None:
     personas = len(converted.personas)
     click.echo(
         f"{output} is written from a configuration of {converted.system}: "
-        f"{personas} persona{'' if personas == 1 else 's'}, preset {converted.preset}. "
-        + ("Next: botconvo doctor" if personas else "Next: complete the persona that it sketches")
+        f"{personas} persona{'' if personas == 1 else 's'}, preset {converted.preset}."
     )
+    if not personas:
+        click.echo("Complete the persona that it sketches.")
+    commands = list(_binding_commands(converted, file, output))
+    if commands:
+        click.echo("Ask everybody. Who agrees to be cloned is recorded once:\n")
+        for command in commands:
+            click.echo(f"    {command}")
+        click.echo("\nThen: botconvo doctor, and botconvo run")
+
+
+def _binding_commands(converted: "Converted", file: Path, output: Path) -> Iterator[str]:
+    """One for each persona, as typed in this folder."""
+    from botconvo.old_clones import binding_command
+
+    sketched = [] if converted.sketch is None else [converted.sketch]
+    project = None if output.absolute().parent == Path.cwd() else output.parent.as_posix()
+    for persona in (*converted.personas, *sketched):
+        path = persona.checkpoint.replace("\\", "/")
+        if not PureWindowsPath(path).drive and not path.startswith(("/", "~")):
+            path = (file.parent / path).as_posix()
+        yield binding_command(persona.name, path, project)

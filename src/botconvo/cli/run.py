@@ -16,7 +16,7 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--platform",
             "platforms",
             multiple=True,
-            metavar="web|console",
+            metavar="web|console|discord",
             help="Where they talk; may be repeated. Default: as configured, else the page.",
         ),
         click.option(

@@ -1,11 +1,12 @@
 """``botconvo train``: clone a friend who agreed."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from botconvo.cli.configuring import configure as configure_clone
+from botconvo.cli.packing import pack_options, write
 from botconvo.cli.project import open_store, project_option
 from botconvo.cli.train_options import (
     ENGINES,
@@ -59,7 +60,7 @@ _INTERRUPTED = 130
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where the checkpoint goes. Default: checkpoints/NAME in the project.",
+    help="Where the checkpoint goes. Default: checkpoints/NAME in the project; with --pack packs.",
 )
 @click.option(
     "--config/--no-config",
@@ -73,6 +74,7 @@ _INTERRUPTED = 130
     is_flag=True,
     help="You have read what Discord's Developer Policy says about training.",
 )
+@pack_options
 def command(
     name: str,
     project: Path,
@@ -82,12 +84,21 @@ def command(
     output: Path | None,
     configure: bool,
     acknowledged: bool,
+    pack: bool,
+    processor: str,
     **numbers: Any,
 ) -> None:
     """Train a clone of NAME on what was taken from the imported exports.
 
-    Stopped with Ctrl-C, the same command goes on where it was. Defaults stand in brackets.
+    Stopped with Ctrl-C, the same command goes on where it was. Defaults stand in brackets. With
+    --pack nothing is trained here: the archive goes to another computer, and comes back by
+    'botconvo adopt'.
     """
+    if pack:
+        if engine != "transformers":
+            raise click.UsageError(f"--pack trains by transformers; leave out --engine {engine}.")
+        write(project, name, training_settings(numbers), base, output, processor, acknowledged)
+        return
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
         gathered = _gather(project, name, acknowledged)
@@ -96,7 +107,7 @@ def command(
         settings = training_settings(numbers)
         gathered = _gather(project, name, acknowledged)
         folder = _train_ours(gathered, base, settings, project, output, device)
-    _configure(project, gathered.person.name, folder, write=configure)
+    configure_clone(project, gathered.person.name, folder, write=configure)
 
 
 def _train_ours(
@@ -114,8 +125,7 @@ def _train_ours(
 
     from botconvo.training.clone import prepare
 
-    weights: Weights = "q8_0" if settings.method == "lora" else "f16"
-    prepared = prepare(gathered, _open_base(base, project, weights), settings)
+    prepared = prepare(gathered, _open_base(base, project, settings.base_weights), settings)
     _say_corpus(prepared)
     folder, kept = _places(gathered.person.name, project, output)
     state = kept / "state.safetensors"
@@ -234,9 +244,11 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
+    from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
 
+    keep_freed_memory()
     with stop_on_signals() as stopped:
         return train_clone(
             prepared,
@@ -247,29 +259,3 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
             stopped=stopped,
             now=datetime.now(UTC),
         )
-
-
-def _configure(project: Path, name: str, folder: Path, *, write: bool) -> None:
-    """Add the clone to config.toml, or say what has to be added."""
-    from botconvo.errors import ConfigError
-    from botconvo.training.persona_table import add_persona, persona_table
-
-    config, checkpoint = project / "config.toml", _seen_from(project, folder)
-    if write and config.exists():
-        try:
-            added = add_persona(config, name, checkpoint)
-        except ConfigError as error:
-            click.echo(f"warning: {error}", err=True)
-        else:
-            said = "now has" if added else "already has"
-            click.echo(f"{config} {said} a persona {name}. Next: botconvo run")
-            return
-    click.echo(f"\nFor config.toml:\n\n{persona_table(name, checkpoint)}")
-
-
-def _seen_from(project: Path, folder: Path) -> str:
-    """The path as config.toml in the project has it."""
-    try:
-        return Path(os.path.relpath(folder.resolve(), project.resolve())).as_posix()
-    except ValueError:  # another drive on Windows
-        return folder.resolve().as_posix()

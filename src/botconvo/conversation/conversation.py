@@ -4,12 +4,13 @@ It never waits, sends, logs or rolls its own dice: every draw comes from a gener
 run's seed, the channel, the turn and the purpose, so that no draw depends on how many came before.
 
 A turn goes Resting -> Asking -> Typing -> Posting -> Resting; where the models say who speaks, it
-is Polling before Asking.  ``Floor`` knows whether somebody may speak.  What a person writes is
-taken up first; while a turn is under way it restarts that turn at most once, because a channel in
-which people write fast would otherwise never get an answer.
+is Polling before Asking, and where people approve every line, Held after it.  ``Floor`` knows
+whether somebody may speak.  What a person writes is taken up first; while a turn is under way it
+restarts that turn at most once, because a channel in which people write fast would otherwise never
+get an answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -35,12 +36,15 @@ from botconvo.conversation.orders import (
     Post,
     PromptSource,
     React,
+    Submit,
     Trace,
     Type,
     Wait,
+    Withdraw,
 )
+from botconvo.conversation.reins import wish
 from botconvo.conversation.speakers import Turn, by_urge, choose_speaker, named_in
-from botconvo.messages import ChannelId, Message, MessageId, clone_author
+from botconvo.messages import AuthorId, ChannelId, Message, MessageId, clone_author
 from botconvo.people import People
 from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Command, Line
@@ -52,6 +56,8 @@ _LONGEST_RETRY_S = 60.0
 _ALIVE = timedelta(hours=1)
 _FAILURES = 3
 """Turns in a row that came to nothing after which clones leave it, where people are."""
+_TRIES = 3
+"""How often a persona that a person asked for is tried."""
 _PHRASES_AVOIDED = 6
 """Phrases used lately are not picked again."""
 _FIRST_TYPING_S = 1.0
@@ -87,6 +93,17 @@ class _Polling:
 class _Asking:
     ask: Ask
     reason: str
+    asked: ev.AskPersona | None = None
+    """What a person asked for, where this turn is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A line that waits for somebody's word."""
+
+    post: Post
+    until: datetime | None = None
+    """Set when ``next`` first sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +119,16 @@ class _Posting:
     post: Post
 
 
-_Phase = _Resting | _Polling | _Asking | _Typing | _Posting
+_Phase = _Resting | _Polling | _Asking | _Held | _Typing | _Posting
+_UnderWay = _Polling | _Asking | _Held | _Typing
+"""A turn that can still be given up."""
 
 
 class Conversation:
     """The talk of one channel.
 
     ``kept`` are earlier messages that it may refer to, ``saved`` is what else is known of it.
+    With ``approval`` every line waits so long for somebody's word (None: no line does).
     """
 
     def __init__(
@@ -122,6 +142,7 @@ class Conversation:
         init_after: timedelta = timedelta(minutes=30),
         kept: Sequence[Message] = (),
         saved: Saved | None = None,
+        approval: timedelta | None = None,
     ) -> None:
         self._channel, self._manners, self._seed = channel, manners, seed
         self._personas = tuple(personas)
@@ -131,13 +152,18 @@ class Conversation:
         self._floor = Floor(channel, manners, self._history, self._draw, asleep)
         self._phase: _Phase = _Resting(0.0)
         self._now = _START
-        self._opened = self._paused = self._restarted = False
+        self._opened = self._paused = self._restarted = self._hindered = False
         self._steps = self._turn = self._failures = 0
         self._speed = 1.0
         self._temperature: float | None = None
         self._phrases: tuple[str, ...] = ()
         self._cancelled: OrderId | None = None
         self._keeps: list[Keep] = []
+        self._approval = approval
+        self._withdrawn: Withdraw | None = None
+        self._muted: frozenset[PersonaName] = frozenset()
+        self._asked: ev.AskPersona | None = None
+        self._announced: tuple[MessageId, PersonaName] | None = None
         self._fresh_turn = False
 
     @property
@@ -151,6 +177,20 @@ class Conversation:
     @property
     def temperature(self) -> float | None:
         return self._temperature
+
+    @property
+    def manners(self) -> Manners:
+        return self._manners
+
+    @property
+    def muted(self) -> frozenset[PersonaName]:
+        """Who takes no turn here."""
+        return self._muted
+
+    @property
+    def held(self) -> Post | None:
+        """The line that waits for somebody's word."""
+        return self._phase.post if isinstance(self._phase, _Held) else None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -192,11 +232,16 @@ class Conversation:
         match event:
             case ev.Opened():
                 self._opened = True
+            case ev.Heard(message=message) if message.channel != self._channel:
+                pass  # nothing surfaces in another channel
+            case ev.Heard(message=message, late=True):
+                self._history.add(message)
             case ev.Heard(message=message):
-                if message.channel == self._channel:  # nothing surfaces in another channel
-                    self._hear(message)
+                self._hear(message)
             case ev.Overheard(message=message):
                 self._hear(message)
+            case ev.Hindered(reason=reason):
+                self._hindered = reason is not None
             case ev.Edited(message=message):
                 self._history.edit(message)
                 self._redo_if_about(message.id)
@@ -205,7 +250,10 @@ class Conversation:
                 self._redo_if_about(message_id)
             case ev.Reacted(message=message_id, emoji=emoji, author=author):
                 self._history.react(message_id, emoji, author)
-                self._floor.reacted(message_id, by_person=author.kind == "person")
+                talks = author.kind == "person" and wish(emoji) is None
+                self._floor.reacted(message_id, by_person=talks)
+            case ev.Unreacted(message=message_id, emoji=emoji, author=author):
+                self._history.take_back(message_id, emoji, author)
             case ev.TypingSeen(author=author_id, at=at):
                 self._floor.see_typing(author_id, at)
             case ev.Steered(steer=steer):
@@ -227,11 +275,11 @@ class Conversation:
         if not self._history.add(message) or message.author.kind != "person":
             return
         waited = self._floor.pending is not None
-        if not self._floor.hear(message, self._personas):
-            if isinstance(self._phase, _Polling | _Asking | _Typing) and not self._answers_person():
+        if not self._floor.hear(message, self._speaking()):
+            if isinstance(self._phase, _UnderWay) and not self._answers_person():
                 self._abandon()
             return
-        busy = isinstance(self._phase, _Polling | _Asking | _Typing)
+        busy = isinstance(self._phase, _UnderWay)
         answer_s = self._manners.answer_s
         if isinstance(self._phase, _Resting):
             if answer_s is not None and not waited:  # a flood must not put it off for ever
@@ -242,7 +290,7 @@ class Conversation:
 
     def _answers_person(self) -> bool:
         phase = self._phase
-        if isinstance(phase, _Typing):
+        if isinstance(phase, _Held | _Typing):
             return phase.post.trace.source is PromptSource.PERSON
         if isinstance(phase, _Asking) and self._manners.company:
             return phase.ask.source is PromptSource.PERSON
@@ -255,14 +303,14 @@ class Conversation:
         target, persona = None, None
         if isinstance(phase, _Asking):
             target, persona = phase.ask.target, phase.ask.persona
-        elif isinstance(phase, _Typing):
+        elif isinstance(phase, _Held | _Typing):
             target, persona = phase.post.trace.target, phase.post.persona
         elif isinstance(phase, _Polling):
             target = None if phase.target is None else phase.target.id
         if target == message:
             self._floor.take_back(message, persona)
             self._abandon()
-        elif gone and self._manners.company and isinstance(phase, _Polling | _Asking | _Typing):
+        elif gone and self._manners.company and isinstance(phase, _UnderWay):
             if target is not None:
                 self._floor.take_back(target, persona)
             self._abandon()  # it was drafted from the words that are gone
@@ -273,7 +321,11 @@ class Conversation:
             self._cancelled = self._phase.ask.id
         elif isinstance(self._phase, _Polling):
             self._cancelled = self._phase.poll.id
+        elif isinstance(self._phase, _Held) and self._phase.until is not None:
+            self._withdrawn = Withdraw(post=self._phase.post.id, reason="the talk went on")
         self._rest(0.0)
+
+    # ---- the reins -----------------------------------------------------------------------
 
     def _steer(self, steer: ev.Steer) -> None:
         match steer:
@@ -290,19 +342,108 @@ class Conversation:
                 self._speed = factor
             case ev.SetTemperature(value=value):
                 self._temperature = value
+            case ev.Silence():
+                self._silence()
+            case ev.SetTopic(message=message):
+                self._give_up()
+                self._hear(message)
+                self._history.start_topic(message.id)
+                self._steps += 1  # somebody takes it up, wanting to or not
+            case ev.AskPersona():
+                self._take_up(steer)
+            case ev.Mute(persona=persona):
+                self._muted |= {persona}
+                self._give_up_turns_of(self._muted)
+            case ev.Unmute(persona=persona):
+                self._muted -= {persona}
+            case ev.Reset():
+                self._history.clear()
+                self._phrases = ()
+                self._give_up()
+            case ev.Ignore(author=author):
+                self._ignore(author)
+            case ev.Heed():
+                pass  # what was forgotten stays forgotten
+            case ev.Approve(order=order):
+                self._approve(order)
+            case ev.Reject(order=order):
+                self._reject(order)
             case _:
                 assert_never(steer)
 
+    def _silence(self) -> None:
+        self._paused = True
+        self._steps = 0
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Drop the turn that is under way and everything that waits for an answer."""
+        self._asked = None
+        self._floor.let_go()
+        if isinstance(self._phase, _UnderWay):
+            self._abandon()
+
+    def _take_up(self, asked: ev.AskPersona) -> None:
+        self._asked = asked
+        if asked.message is not None:
+            self._hear(asked.message)
+            self._floor.let_go(asked.message.id)  # the asked one answers it, and nobody else
+        elif isinstance(self._phase, _Resting):
+            self._rest(0.0)
+
+    def _ignore(self, author: AuthorId) -> None:
+        self._history.forget(author)
+        if self._asked is not None and self._asked.message is not None:
+            found = self._history.find(self._asked.message.id)
+            self._asked = self._asked if found is not None else None
+        for waiting in self._floor.waiting:
+            if self._history.find(waiting) is None:
+                self._floor.let_go(waiting)
+        if isinstance(self._phase, _UnderWay):
+            self._abandon()  # it may have been drafted from their words
+
+    def _approve(self, order: OrderId) -> None:
+        phase = self._phase
+        if isinstance(phase, _Held) and phase.post.id == order:
+            self._phase = _Typing(phase.post, self._typing_s(phase.post.act))
+
+    def _reject(self, order: OrderId) -> None:
+        phase = self._phase
+        if isinstance(phase, _Held) and phase.post.id == order:
+            self._restarted = False
+            self._rest(self._draw("gap").uniform(*self._manners.gap_s))
+
+    def _hold(self, phase: _Held) -> Order:
+        assert self._approval is not None
+        if phase.until is None:
+            until = self._now + self._approval
+            self._phase = replace(phase, until=until)
+            return Submit(post=phase.post, until=until)
+        if self._now < phase.until:
+            return Wait(until=phase.until)
+        self._restarted = False
+        self._rest(self._draw("gap").uniform(*self._manners.gap_s))
+        return Withdraw(post=phase.post.id, reason="nobody said a word in time")
+
     def _change_personas(self, personas: tuple[Persona, ...]) -> None:
+        left = {persona.name for persona in self._personas} - {each.name for each in personas}
         self._personas = personas
-        names = {persona.name for persona in personas}
+        self._give_up_turns_of(left)
+
+    def _give_up_turns_of(self, names: Set[PersonaName]) -> None:
+        if self._asked is not None and self._asked.persona in names:
+            self._asked = None
         phase = self._phase
         if isinstance(phase, _Polling):
             self._abandon()
-        if isinstance(phase, _Asking) and phase.ask.persona not in names:
+        if isinstance(phase, _Asking) and phase.ask.persona in names:
             self._abandon()
-        if isinstance(phase, _Typing) and phase.post.persona not in names:
+        if isinstance(phase, _Held | _Typing) and phase.post.persona in names:
             self._abandon()
+
+    def _speaking(self) -> tuple[Persona, ...]:
+        """Whoever may take a turn."""
+        return tuple(each for each in self._personas if each.name not in self._muted)
 
     # ---- deciding ------------------------------------------------------------------------
 
@@ -312,6 +453,11 @@ class Conversation:
         if self._cancelled is not None:
             cancelled, self._cancelled = self._cancelled, None
             return Cancel(ask=cancelled)
+        if self._withdrawn is not None:
+            withdrawn, self._withdrawn = self._withdrawn, None
+            return withdrawn
+        if self._hindered:
+            return Wait()
         if self._keeps:
             return self._keeps.pop(0)
         match self._phase:
@@ -321,6 +467,8 @@ class Conversation:
                 return self._begin(until)
             case _Polling(urges=urges) if urges is not None:
                 return self._ask_chosen(self._phase, urges)
+            case _Held():
+                return self._hold(self._phase)
             case _Typing():
                 return self._finish_typing(self._phase)
             case _Polling() | _Asking() | _Posting():
@@ -328,19 +476,23 @@ class Conversation:
         assert_never(self._phase)
 
     def _begin(self, rested: datetime) -> Order:
-        if not self._opened or not self._personas:
+        if not self._opened or not self._speaking():
             return Wait()
         if self._paused and self._steps == 0:
             return Wait()
         occasion = self._floor.occasion(
             self._now,
-            self._personas,
+            self._speaking(),
             forced=self._steps > 0,
             cool=self._scaled(self._manners.cool_down_s),
+            asked=self._asked_occasion(),
         )
         if not isinstance(occasion, Occasion):
             return Wait(until=occasion)
-        until = max(rested, self._hush_until())
+        hushed = self._hush_until()
+        if self._now >= hushed and (typing := self._announce(occasion)) is not None:
+            return typing
+        until = max(rested, hushed)
         if self._now < until:
             return Wait(until=until)
         source, target = self._choose_source(occasion)
@@ -351,13 +503,27 @@ class Conversation:
             return self._poll(occasion, source, target)
         return self._ask_free(occasion, source, target)
 
+    def _announce(self, occasion: Occasion) -> Type | None:
+        """Whoever was spoken to is seen typing at once, long before it has found words."""
+        turn, target = occasion.turn, occasion.target
+        if not occasion.owed or turn is None or target is None or not self._manners.typing_per_s:
+            return None
+        if self._approval is not None:
+            return None  # whoever approves may take an hour
+        announced = (target.id, turn.persona.name)
+        if self._announced == announced:
+            return None
+        self._announced = announced
+        return Type(persona=turn.persona.name)
+
     def _ask(
         self, turn: Turn, occasion: Occasion, source: PromptSource, target: Message | None
     ) -> Order:
         self._steps = max(0, self._steps - 1)
         ask = self._make_ask(turn.persona, source, target)
         self._turn += 1
-        self._phase = _Asking(ask, turn.reason)
+        self._phase = _Asking(ask, turn.reason, self._asked)
+        self._asked = None
         self._floor.taken(occasion, turn.persona.name)
         return ask
 
@@ -411,6 +577,23 @@ class Conversation:
 
     def _hush_until(self) -> datetime:
         return self._floor.hush_until(self._now, self._scaled)
+
+    def _asked_occasion(self) -> Occasion | None:
+        """The turn that a person gave to one of them by name."""
+        if self._asked is None:
+            return None
+        asked, name = self._asked.message, self._asked.persona
+        persona = next((each for each in self._speaking() if each.name == name), None)
+        if persona is None:
+            return None
+        by = "somebody" if asked is None else asked.author.name
+        return Occasion(
+            source=None if asked is None else PromptSource.PERSON,
+            target=None if asked is None else self._history.find(asked.id),
+            speakers=(persona,),
+            turn=Turn(persona=persona, reason=f"asked by {by}"),
+            owed=asked is not None,
+        )
 
     def _choose_source(self, occasion: Occasion) -> tuple[PromptSource, Message | None]:
         if occasion.source is not None:
@@ -515,7 +698,8 @@ class Conversation:
         )
         post_id = OrderId(phase.ask.id.removesuffix("ask") + "post")
         post = Post(id=post_id, persona=phase.ask.persona, act=act, trace=trace)
-        self._phase = _Typing(post, self._typing_s(act))
+        held = self._approval is not None
+        self._phase = _Held(post) if held else _Typing(post, self._typing_s(act))
 
     def _do(self, candidate: Candidate, ask: Ask) -> None:
         """An act that puts nothing into the channel: to keep a line, or to go away."""
@@ -566,15 +750,19 @@ class Conversation:
             return
         if message is not None:
             self._history.add(as_remembered(message, phase.post.act))
-            if self._fresh_turn:
+            if self._fresh_turn and not self._is_owed():
                 self._history.start_topic(message.id)
         elif isinstance(phase.post.act, React):
             self._remember_reaction(phase.post.persona, phase.post.act)
         self._floor.posted(phase.post.persona, self._now)
         self._failures = 0
         self._restarted = False
-        answer_s = self._manners.answer_s if self._floor.pending is not None else None
+        answer_s = self._manners.answer_s if self._is_owed() else None
         self._rest(self._draw("gap").uniform(*(answer_s or self._manners.gap_s)))
+
+    def _is_owed(self) -> bool:
+        """Whether a person waits for an answer."""
+        return self._floor.pending is not None or self._asked is not None
 
     def _remember_reaction(self, persona: PersonaName, act: React) -> None:
         self._history.react(act.message, act.emoji, clone_author(persona))
@@ -591,7 +779,7 @@ class Conversation:
         self._take_urges(order, {})
         if isinstance(phase, _Asking) and phase.ask.id == order:
             self._came_to_nothing(phase.ask)
-        elif isinstance(phase, _Posting) and phase.post.id == order:
+        elif isinstance(phase, _Held | _Posting) and phase.post.id == order:
             self._failures += 1
             self._rest(self._retry_s())
 
@@ -602,6 +790,8 @@ class Conversation:
         if self._manners.company and self._failures >= _FAILURES:
             self._floor.end()
         self._restarted = False
+        if isinstance(self._phase, _Asking) and self._failures < _TRIES and self._asked is None:
+            self._asked = self._phase.asked
         self._rest(self._retry_s() if self._failures > 1 else 0.2)
 
     def _retry_s(self) -> float:

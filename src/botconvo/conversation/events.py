@@ -13,12 +13,21 @@ from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.grammar import Line
 
 __all__ = [
+    "Allow",
     "Answered",
+    "Approve",
+    "AskPersona",
     "Candidate",
+    "Delete",
+    "Drop",
     "Edited",
     "Event",
     "Failed",
     "Heard",
+    "Heed",
+    "Hindered",
+    "Ignore",
+    "Mute",
     "Opened",
     "OrderId",
     "Overheard",
@@ -26,15 +35,23 @@ __all__ = [
     "PersonasChanged",
     "Posted",
     "Reacted",
+    "Reject",
     "Removed",
+    "Reset",
     "Resume",
+    "Ruling",
     "Scored",
     "SetSpeed",
     "SetTemperature",
+    "SetTopic",
+    "Silence",
+    "Star",
     "Steer",
     "Steered",
     "Step",
     "TypingSeen",
+    "Unmute",
+    "Unreacted",
     "Verdict",
 ]
 
@@ -57,6 +74,8 @@ class Heard:
     """Somebody wrote; echoes of our own posts are told by their id and ignored."""
 
     message: Message
+    late: bool = False
+    """It was said while nobody listened: remembered, and not answered any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,22 @@ class Removed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reacted:
     """Somebody put an emoji on a message."""
+
+    message: MessageId
+    emoji: str
+    author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindered:
+    """Why the channel cannot be talked in at present; None: it can again."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreacted:
+    """Somebody took an emoji back."""
 
     message: MessageId
     emoji: str
@@ -129,7 +164,124 @@ class SetTemperature:
     value: float | None
 
 
-Steer = Pause | Resume | Step | SetSpeed | SetTemperature
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Say nothing more, not even what is being typed, until ``Resume``: the kill word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTopic:
+    """Talk about what a person said by a command; nothing from before it is a context."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPersona:
+    """The next turn is this persona's, to answer ``message`` (None: whatever was said last)."""
+
+    persona: PersonaName
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """This persona takes no turn here until ``Unmute``."""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmute:
+    """This persona may speak again."""
+
+    persona: PersonaName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Forget what was said here and begin afresh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Nothing of what this author wrote or writes is ever a context."""
+
+    author: AuthorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heed:
+    """What this author writes from now on may be a context again."""
+
+    author: AuthorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Post the line that waits for a word, as it was shown."""
+
+    order: OrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Drop the line that waits for a word; ``for_good``: its text is never said at all."""
+
+    order: OrderId
+    for_good: bool = False
+
+
+Steer = (
+    Pause
+    | Resume
+    | Step
+    | SetSpeed
+    | SetTemperature
+    | Silence
+    | SetTopic
+    | AskPersona
+    | Mute
+    | Unmute
+    | Reset
+    | Ignore
+    | Heed
+    | Approve
+    | Reject
+)
+"""What people do with a talk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Take a clone's line out of the channel, and let its text never be said again."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Star:
+    """Put a clone's line among the favourites."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Take a line out of the favourites, or out of what the clones saved."""
+
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """Let a text be said again that was removed; ``number`` is that of its refusal."""
+
+    number: int
+
+
+Ruling = Delete | Star | Drop | Allow
+"""What people decide about single lines; a conversation only hears what comes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +360,9 @@ Event = (
     | Edited
     | Removed
     | Reacted
+    | Unreacted
     | TypingSeen
+    | Hindered
     | Steered
     | PersonasChanged
     | Answered

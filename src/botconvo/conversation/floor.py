@@ -118,6 +118,11 @@ class Floor:
         return next(reversed(self._waiting), None)
 
     @property
+    def waiting(self) -> tuple[MessageId, ...]:
+        """All messages that wait to be taken up, the oldest first."""
+        return tuple(self._waiting)
+
+    @property
     def asleep(self) -> Mapping[PersonaName, datetime]:
         """Who is away, and until when."""
         return dict(self._asleep)
@@ -184,24 +189,38 @@ class Floor:
         return until
 
     def occasion(
-        self, now: datetime, personas: Sequence[Persona], *, forced: bool, cool: timedelta
+        self,
+        now: datetime,
+        personas: Sequence[Persona],
+        *,
+        forced: bool,
+        cool: timedelta,
+        asked: Occasion | None = None,
     ) -> Occasion | datetime | None:
         """What is to be said next; else when to look again (None: when something is heard).
 
         ``forced`` lets somebody speak in any case, ``cool`` is how long whoever has spoken rests.
+        ``asked`` is the turn that a person gave away: whoever has it comes back for it.
         """
         if not self.manners.company:
-            return self._without_company(personas, forced=forced)
+            return asked or self._without_company(personas, forced=forced)
         self._wake(now)
         if not forced and (until := self._silent_until(now)) is not None:
             return min([until, *self._asleep.values()])
+        if asked is not None:
+            for persona in asked.speakers:
+                self._asleep.pop(persona.name, None)
+            return asked
+        if not forced and self.is_over_the_limit(alone=True):
+            self._waiting.clear()  # nobody gets answers without end for what was said at once
         found = self._owed(personas) or self._taken_up(now, personas, cool)
         if found is None:
             there = self._there(personas)
             found = self._free(now, there, cool, forced=forced) or self._begun(now, there)
         if isinstance(found, Occasion):
             return found
-        return min(self._times(found), default=None)
+        times = (at for at in self._times(found) if at > now)
+        return min(times, default=None)
 
     def taken(self, occasion: Occasion, persona: PersonaName) -> None:
         """``persona`` has begun to draft for it."""
@@ -411,9 +430,13 @@ class Floor:
     def _begun(self, now: datetime, there: Sequence[Persona]) -> Occasion | None:
         """A talk that begins by itself after a long silence."""
         due = self._due()
-        if due is None or now < due or not there:
+        if due is None or now < due:
             return None
-        return Occasion(source=PromptSource.FRESH, speakers=tuple(there), begins=True)
+        uniform = self.manners.speakers == "uniform"
+        eager = tuple(each for each in there if uniform or each.talkativeness > 0.0)
+        if not eager:
+            return None  # whoever speaks only when spoken to begins no talk
+        return Occasion(source=PromptSource.FRESH, speakers=eager, begins=True)
 
     def _due(self) -> datetime | None:
         """When a talk begins by itself; the same after a restart."""

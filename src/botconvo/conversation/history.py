@@ -5,7 +5,16 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 
-from botconvo.messages import Author, ChannelId, Message, MessageId, Reaction, clone_author
+from botconvo.conversation.reins import is_wish, without_reaction, without_wishes
+from botconvo.messages import (
+    Author,
+    AuthorId,
+    ChannelId,
+    Message,
+    MessageId,
+    Reaction,
+    clone_author,
+)
 from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.transcript.cleaning import clean_chat
@@ -45,7 +54,7 @@ class History:
         known = self._messages.get(message.id)
         if known is not None and known.revision >= message.revision:
             return False
-        self._messages[message.id] = message
+        self._messages[message.id] = replace(message, reactions=without_wishes(message.reactions))
         while len(self._messages) > _KEPT:
             oldest = next(iter(self._messages))
             del self._messages[oldest]
@@ -65,11 +74,34 @@ class History:
         if message in self._messages:
             self._notes[message] = (*self._notes.get(message, ()), line)
 
+    def forget(self, author: AuthorId) -> None:
+        """Drop everything of this author: messages, and reactions to those of others."""
+        for message in self.messages:
+            if message.author.id == author:
+                self.remove(message.id)
+                continue
+            kept = tuple(r for r in message.reactions if r.author is None or r.author.id != author)
+            self._messages[message.id] = replace(message, reactions=kept)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._messages.clear()
+        self._notes.clear()
+        self._topic_start = None
+
     def react(self, message: MessageId, emoji: str, author: Author) -> None:
+        """Take note of an emoji, unless it asks for something to be done to the message."""
         known = self._messages.get(message)
         reaction = Reaction(emoji=emoji, author=author)
-        if known is not None and reaction not in known.reactions:
-            self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
+        if known is None or reaction in known.reactions or is_wish(reaction):
+            return
+        self._messages[message] = replace(known, reactions=(*known.reactions, reaction))
+
+    def take_back(self, message: MessageId, emoji: str, author: Author) -> None:
+        """Drop a reaction."""
+        known = self._messages.get(message)
+        if known is not None:
+            self._messages[message] = without_reaction(known, emoji, author)
 
     def start_topic(self, message: MessageId) -> None:
         """Prompts begin at this message from now on."""

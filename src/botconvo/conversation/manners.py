@@ -238,7 +238,7 @@ _SHARES = (
     "asleep_answer",
     "asleep_named",
 )
-_COUNTS = ("fresh_after", "context_lines", "repeat_window", "turn_limit", "opening_turns")
+_COUNTS = ("fresh_after", "context_lines", "repeat_window", "opening_turns")
 _TIMES = ("gap_s", "answer_s", "typing_max_s", "hush_s", "retry_s", "init_after_s", "cool_down_s")
 _LIFETIMES = ("sleep_s", "start_alone_s")
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -246,7 +246,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_COUNTS, (0, 10**9)),
     **dict.fromkeys(_TIMES, (0.0, _LONGEST_S)),
     **dict.fromkeys(_LIFETIMES, (0.0, 365 * _LONGEST_S)),
-    "daily_messages": (1, 10**9),
+    **dict.fromkeys(("turn_limit", "daily_messages"), (1, 10**9)),
     "typing_per_s": (0.0, 1e6),
     # What a model server takes (``model_server.schemas``).
     "samples": (1, 64),

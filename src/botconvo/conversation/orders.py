@@ -29,9 +29,11 @@ __all__ = [
     "PromptSource",
     "React",
     "Say",
+    "Submit",
     "Trace",
     "Type",
     "Wait",
+    "Withdraw",
 ]
 
 
@@ -170,6 +172,23 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Show this to whoever approves; ``Approve`` or ``Reject`` with its id is the word."""
+
+    post: Post
+    until: datetime
+    """When it is withdrawn without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """The line that waits for a word is no longer wanted."""
+
+    post: OrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """The answer to this ask is no longer wanted."""
 
@@ -183,4 +202,4 @@ class Wait:
     until: datetime | None = field(default=None)
 
 
-Order = Ask | Poll | Type | Post | Keep | Cancel | Wait
+Order = Ask | Poll | Type | Post | Keep | Submit | Withdraw | Cancel | Wait

@@ -10,12 +10,11 @@ __all__ = ["convert", "is_it"]
 _SECTION = "BotConvo"
 _DEFAULT_FOLDER = "checkpoint"
 """Where gpt-2-simple keeps its runs."""
+_CHANNEL = "DiscordChannelId"
 _REASONS = {
     "ModelDir": "was never used; a checkpoint needs no model beside it",
-    "DiscordChannelId": "clones talk on a page or in the terminal, not in Discord yet",
     "DiscordBotToken": (
-        "is a secret and was not copied; its place is .env, as BOTCONVO_DISCORD_TOKEN "
-        "(nothing reads it yet)"
+        "is a secret and was not copied; its place is .env, as BOTCONVO_DISCORD_TOKEN"
     ),
 }
 
@@ -23,7 +22,8 @@ _REASONS = {
 def is_it(data: Mapping[Any, Any]) -> bool:
     section = Keys(data).take(_SECTION)
     return isinstance(section, Mapping) and any(
-        Keys(section).take(name) is not None for name in ("Bots", "CheckpointDir", *_REASONS)
+        Keys(section).take(name) is not None
+        for name in ("Bots", "CheckpointDir", _CHANNEL, *_REASONS)
     )
 
 
@@ -38,6 +38,7 @@ def convert(data: Mapping[Any, Any]) -> Converted:
         _add(converted, f"{_SECTION}.Bots[{number}]", bot, folder)
     if not converted.personas:
         converted.leave_out(f"{_SECTION}.Bots", "there is none; add a [[personas]] table for each")
+    converted.set_discord_channel(section.path(_CHANNEL), section.take(_CHANNEL))
     for name, reason in _REASONS.items():
         if section.take(name) is not None:
             converted.leave_out(section.path(name), reason)

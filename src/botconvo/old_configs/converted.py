@@ -4,19 +4,21 @@ Every setting is checked here by the rules of ``config``; what breaks one is lef
 that the result always loads.  Values are never part of what is told: they may be secret.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from botconvo.config import ConversationSettings, PersonaSettings
+from botconvo.config import ConversationSettings, DiscordSettings, PersonaSettings
 from botconvo.errors import ConfigError
 from botconvo.people import speaker_name
 
 __all__ = ["Converted", "Keys", "LeftOut", "OldPersona"]
 
 _LONGEST_KEY = 120
+_NAME = re.compile(r"<[^<>]+>")
 _LONGEST_COMPLETION = 256
 """Tokens; more would leave a talk no room in the default context of 512."""
 
@@ -46,14 +48,17 @@ class OldPersona:
 class Converted:
     """A config.toml in the making.
 
-    ``numbers`` replace the preset's.  ``sketch`` is a persona that the owner has to complete.
+    ``numbers`` replace the preset's, ``bad_words`` are never said.  ``sketch`` is a persona that
+    the owner has to complete.
     """
 
     system: str
     preset: str
     numbers: dict[str, Any] = field(default_factory=dict)
+    bad_words: list[str] = field(default_factory=list)
     personas: list[OldPersona] = field(default_factory=list)
     sketch: OldPersona | None = None
+    discord_channel: int | None = None
     left_out: list[LeftOut] = field(default_factory=list)
 
     def leave_out(self, key: str, reason: str) -> None:
@@ -77,6 +82,18 @@ class Converted:
         else:
             self.set_number(key, "max_tokens", value, pair=True)
 
+    def forbid(self, key: str, words: object) -> None:
+        """Let these words never be said; names between angle brackets are no words."""
+        listed = words if isinstance(words, list) else [words]
+        fit = [word for word in listed if isinstance(word, str) and word.strip()]
+        names = [word for word in fit if _NAME.fullmatch(word.strip())]
+        if len(fit) < len(listed):
+            self.leave_out(key, "holds something that is no word; only its words were taken")
+        if names:
+            self.leave_out(key, "a clone never speaks as somebody else here; names need no ban")
+        new = [word.strip() for word in fit if word not in names]
+        self.bad_words.extend(word for word in dict.fromkeys(new) if word not in self.bad_words)
+
     def add_persona(self, key: str, name: object, checkpoint: str, port: object) -> None:
         """Add a persona; ``key`` is where the old file has it."""
         if not isinstance(name, str) or not name.strip():
@@ -91,6 +108,17 @@ class Converted:
         self.personas.append(
             OldPersona(name=fit, checkpoint=checkpoint, port=self._port(f"{key}.port", port, fit))
         )
+
+    def set_discord_channel(self, key: str, value: object) -> None:
+        """Let them talk in this channel of Discord, if it is a channel's number at all."""
+        # Not by way of a float, which would round so long a number.
+        number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+        try:
+            settings = DiscordSettings.model_validate({"channels": [number]})
+            self.discord_channel = settings.channels[0].id
+        except ValidationError:
+            if value is not None:
+                self.leave_out(key, "is no number of a channel; put it under [platforms.discord]")
 
     def _port(self, key: str, port: object, name: str) -> int | None:
         if port is None:

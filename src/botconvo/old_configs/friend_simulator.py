@@ -32,21 +32,11 @@ _NUMBERS = {
     "num_return_sequences": ("samples", False),
 }
 """Their name: ours, and whether ours is a range."""
-_DEFAULTS = {
-    "temperature": 0.4,
-    "top_k": 50,
-    "top_p": 0.95,
-    "repetition_penalty": 1.15,
-    "num_return_sequences": 2,
-}
-"""What the code took where the YAML said nothing."""
-
 _TRAIN = "is told when a clone is trained: botconvo train NAME"
 _TRAINING = "belongs to training; botconvo train --help lists what can be set"
 _REASONS = {
     "max_length": "counted the prompt too; a reply ends with its line here",
     "seed": "is told when they talk: botconvo run --seed N",
-    "bad_words": "a clone never speaks as somebody else here; names need no ban",
     "input_string": "a talk begins by itself here",
     "no_cuda": f"{_TRAIN} --device cpu",
     "num_train_epochs": f"{_TRAIN} --epochs N",
@@ -70,11 +60,11 @@ def _is_old(data: Mapping[Any, Any]) -> bool:
 
 
 def convert(data: Mapping[Any, Any]) -> Converted:
-    """Its numbers become those of a talk.
+    """Its numbers become those of a talk, over the preset that has its own defaults.
 
-    Those of a conversation go above those of single texts, and missing ones are its own defaults.
+    Those of a conversation go above those of single texts.
     """
-    converted = Converted(system="FriendSimulator", preset="group-chat")
+    converted = Converted(system="FriendSimulator", preset="friend-simulator")
     top = Keys(data)
     if _is_old(data):
         _convert_old(converted, top)
@@ -83,12 +73,11 @@ def convert(data: Mapping[Any, Any]) -> Converted:
     for keys in (top.table("conversation"), top.table("generation")):
         _sketch(converted, keys, "model_name")
         _convert_numbers(converted, keys)
+        words = keys.take("bad_words")
+        if words is not None:
+            converted.forbid(keys.path("bad_words"), words)
         _list_left(converted, keys)
     _sketch(converted, training, "output_dir")
-    for name, value in _DEFAULTS.items():
-        ours, pair = _NUMBERS[name]
-        if ours not in converted.numbers:
-            converted.set_number(name, ours, value, pair=pair)
     if training.take("model_name") is not None:
         converted.leave_out("training.model_name", f"{_TRAIN} --base FOLDER")
     _list_left(converted, training, otherwise=_TRAINING)

@@ -45,7 +45,6 @@ _REASONS = {
     "post_textgen_model": "fetch its folder and make it the persona's checkpoint",
     "min_reply_score": "replies are ranked by how they fit, without a threshold",
     "character_budget": "nothing is paid for here, so there is no budget",
-    "negative_keywords": "a list of words that are never said is built in; it cannot be added to",
     "toxicity_threshold": "a list of words is looked at, and no score",
     "stop_token": "the checkpoint's prompt format ends a text",
     "return_full_text": "the checkpoint's prompt format knows where a reply begins",
@@ -79,6 +78,9 @@ def convert(data: Mapping[Any, Any]) -> Converted:
     levels = top.take("max_levels")
     if levels is not None:
         converted.set_number("max_levels", "context_lines", levels)
+    words = top.take("negative_keywords")
+    if words is not None:
+        converted.forbid("negative_keywords", words)
     if isinstance(name, str) and name.strip():
         name = speaker_name(name)
         converted.sketch = OldPersona(name=name, checkpoint=f"checkpoints/{name}")

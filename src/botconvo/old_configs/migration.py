@@ -58,6 +58,7 @@ def _convert(data: bytes) -> Converted:
 
 
 def _text(converted: Converted, source: Path, target: Path) -> str:
+    words = converted.bad_words
     rows = [
         f"# Made from {quoted(source.name)} of {converted.system}.",
         "# 'botconvo init --project DIR' writes a config.toml in which every setting is explained.",
@@ -65,6 +66,13 @@ def _text(converted: Converted, source: Path, target: Path) -> str:
         "[conversation]",
         f"preset = {quoted(converted.preset)}",
         *(f"{name} = {_value(value)}" for name, value in converted.numbers.items()),
+        *([f"bad_words = [{', '.join(map(quoted, words))}]"] if words else []),
+    ]
+    if converted.discord_channel is not None:
+        rows += ["", "[platforms.discord]", f"channels = [{converted.discord_channel}]"]
+    rows += [
+        "",
+        "# Once for each, after asking: botconvo consent grant NAME --adult --checkpoint PATH",
     ]
     for persona in converted.personas:
         rows += ["", *_table(persona, source, target)]

@@ -1,11 +1,11 @@
-"""The real clock."""
+"""The clocks of a run: real time, and one that runs faster."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["RealClock"]
+__all__ = ["RealClock", "ScaledClock"]
 
 
 class RealClock:
@@ -31,3 +31,23 @@ class RealClock:
 
     async def wait_until(self, when: datetime) -> None:
         await asyncio.sleep(max(0.0, (when - self.now()).total_seconds()))
+
+
+class ScaledClock:
+    """Implements ``Clock`` with a time that begins now and runs ``speed`` times as fast."""
+
+    def __init__(
+        self,
+        speed: float,
+        start: datetime | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._speed, self._ticks = speed, ticks
+        self._start, self._first_tick = start or datetime.now(UTC), ticks()
+
+    def now(self) -> datetime:
+        passed_s = self._ticks() - self._first_tick
+        return self._start + timedelta(seconds=passed_s * self._speed)
+
+    async def wait_until(self, when: datetime) -> None:
+        await asyncio.sleep(max(0.0, (when - self.now()).total_seconds() / self._speed))

@@ -15,28 +15,32 @@ does not.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
-from botconvo.conversation.events import PersonasChanged, Steer
 from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
+from botconvo.conversation.reins import is_kill_word
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
+from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
+from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.supervisor import Supervisor
-from botconvo.orchestrator.talk import Talk, fitting
+from botconvo.orchestrator.talk import Talk, company, fitting
 from botconvo.people import People
 from botconvo.personas import PersonaName
-from botconvo.ports import Clock, Platform, Shown, ShownState
+from botconvo.ports import Clock, Platform, ShownState
 from botconvo.store import Store
 
-__all__ = ["Plan", "Reins", "run"]
+__all__ = ["Plan", "run"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,38 +75,11 @@ class Plan:
     clock: Clock
     posted: Callable[[Message, Post], None]
     """Called for every message that a clone posted."""
-
-
-class Reins:
-    """Implements ``Controls`` over the talks of a run."""
-
-    def __init__(self) -> None:
-        self._talks: dict[ChannelId, Talk] = {}
-
-    def add(self, talk: Talk) -> None:
-        self._talks[talk.channel] = talk
-
-    @property
-    def talks(self) -> Sequence[Talk]:
-        return tuple(self._talks.values())
-
-    def channels(self) -> Sequence[ChannelId]:
-        return tuple(self._talks)
-
-    async def steer(self, channel: ChannelId, steer: Steer, by: str) -> str:
-        """See ``Controls``."""
-        done = await self._talk(channel).steer(steer)
-        logger.info("%s, by %s in %s", done, by, channel)
-        return done
-
-    def watch(self, channel: ChannelId) -> AsyncIterator[Shown]:
-        """See ``Controls``."""
-        return self._talk(channel).watch()
-
-    def _talk(self, channel: ChannelId) -> Talk:
-        if channel not in self._talks:
-            raise PlatformError(f"there is no channel {channel!r}; take one of {self.channels()}")
-        return self._talks[channel]
+    charge: Charge
+    approvals: Approvals | None = None
+    """Where somebody approves every line; None: on the page, or nobody does."""
+    approval: timedelta | None = None
+    """How long a line waits for that (None: it does not wait)."""
 
 
 async def run(
@@ -120,6 +97,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             running = _Running(plan, reins, stopping, tasks)
             running.cast.play(plan.members)
+            _attach(plan.approvals, platforms, reins)
             speaking = [
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
@@ -133,6 +111,15 @@ async def run(
             await running.cast.stop()
     if running.failure is not None:
         raise running.failure
+
+
+def _attach(approvals: Approvals | None, platforms: Sequence[Platform], reins: Reins) -> None:
+    if approvals is None:
+        return
+    prefix = approvals.channel.partition(":")[0]
+    for platform in platforms:
+        if platform.name == prefix:
+            approvals.attach(platform, reins.steer)
 
 
 class _Running:
@@ -151,8 +138,12 @@ class _Running:
 
     async def pump(self, platform: Platform) -> None:
         """Bring a platform's events to the talks of its channels."""
+        approvals = self._plan.approvals
         async for channel, event in platform.events():
-            talk = next((t for t in self._reins.talks if t.channel == channel), None)
+            if approvals is not None and channel == approvals.channel:
+                await approvals.hear(event)
+                continue
+            talk = self._reins.find(channel)
             if talk is None:
                 talk = self._open(channel, platform)
             await talk.put(event)
@@ -162,14 +153,16 @@ class _Running:
     def _open(self, channel: ChannelId, platform: Platform) -> Talk:
         plan = self._plan
         kept = plan.store.recent_live(channel, limit=100) if plan.keep_history else ()
+        limits = platform.limits(channel)
         conversation = Conversation(
             channel,
-            fitting(self._manners, platform.limits(channel)),
-            self.cast.ready(),
+            fitting(self._manners, limits),
+            company(self.cast.ready(), limits),
             seed=plan.seed,
             people=plan.people,
-            kept=kept,
+            kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
             saved=Saved(asleep=plan.store.away(channel) if plan.keep_history else {}),
+            approval=plan.approval,
         )
         talk = Talk(
             channel,
@@ -181,6 +174,8 @@ class _Running:
             self._count,
             plan.run_id,
             self._rested.set,
+            plan.charge,
+            plan.approvals,
         )
         self._reins.add(talk)
         self.talking.append(self._tasks.create_task(talk.run()))
@@ -209,7 +204,7 @@ class _Running:
             told = (ready, state)
             for talk in self._reins.talks:
                 talk.set_state(state)
-                await talk.put(PersonasChanged(personas=ready))
+                await talk.set_personas(ready)
             if (reason := self.cast.hopeless()) is not None:
                 self.failure = BotConvoError(reason)
                 self._stopping.set()

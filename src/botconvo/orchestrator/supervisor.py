@@ -12,9 +12,9 @@ from random import Random
 import httpx
 from pydantic import SecretStr
 
+from botconvo.backoff import Backoff
 from botconvo.errors import VoiceError
 from botconvo.model_process import ModelProcess, ModelSpec
-from botconvo.orchestrator.backoff import Backoff
 from botconvo.ports import PersonaState
 
 __all__ = ["Supervisor"]

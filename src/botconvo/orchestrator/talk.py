@@ -6,7 +6,7 @@ channel's inbox.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
@@ -25,29 +25,48 @@ from botconvo.conversation.orders import (
     Post,
     React,
     Say,
+    Submit,
     Trace,
     Type,
     Wait,
+    Withdraw,
 )
+from botconvo.conversation.reins import wish, without_reaction
 from botconvo.errors import PlatformError, VoiceError
-from botconvo.messages import ChannelId, Message, MessageId, Reaction, clone_author
+from botconvo.messages import (
+    Author,
+    AuthorId,
+    ChannelId,
+    Message,
+    MessageId,
+    Reaction,
+    clone_author,
+)
+from botconvo.orchestrator import steering
+from botconvo.orchestrator.approvals import Approvals, shown_draft
 from botconvo.orchestrator.cast import Cast
-from botconvo.personas import PersonaName
+from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.inquiry import Inquiry
+from botconvo.orchestrator.upkeep import Upkeep
+from botconvo.personas import Persona, PersonaName
 from botconvo.ports import (
+    Answer,
     Clock,
     Limits,
     Platform,
+    Query,
     Shown,
+    ShownDraft,
     ShownMessage,
     ShownReaction,
     ShownRemoval,
     ShownState,
     ShownTyping,
 )
-from botconvo.store import Claimed, Refused, Store
+from botconvo.store import ChannelReins, Claimed, Refused, Store
 from botconvo.voices import Voice
 
-__all__ = ["Talk", "fitting"]
+__all__ = ["Talk", "company", "fitting"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +79,17 @@ _KEPT = 200
 
 
 def fitting(manners: Manners, limits: Limits) -> Manners:
-    """The manners that a channel needs.
+    """The manners that a channel needs: its own, if it has some, else those of the run.
 
     Where only the owner can be, nobody has to be protected from a long talk.
     """
-    return manners if limits.people else manners.unattended()
+    own = limits.manners or manners
+    return own if limits.people else own.unattended()
+
+
+def company(personas: Sequence[Persona], limits: Limits) -> tuple[Persona, ...]:
+    """Those who may talk in a channel."""
+    return tuple(p for p in personas if limits.personas is None or p.name in limits.personas)
 
 
 class Talk:
@@ -85,6 +110,8 @@ class Talk:
         posted: Callable[[Message, Post], bool],
         run_id: str,
         rested: Callable[[], None] = lambda: None,
+        charge: Charge | None = None,
+        approvals: Approvals | None = None,
     ) -> None:
         self.channel, self.conversation = channel, conversation
         self.platform, self._cast = platform, cast
@@ -96,13 +123,32 @@ class Talk:
         self._watchers: set[asyncio.Queue[Shown]] = set()
         self._traces: dict[MessageId, Trace] = {}
         self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
+        self._hindrance: str | None = None
         self._messages = {message.id: message for message in conversation.messages}
+        self._charge = charge or Charge(store, clock)
+        self._upkeep = Upkeep(
+            channel,
+            platform,
+            store,
+            clock,
+            self._charge,
+            approvals,
+            find=self._messages.get,
+            put=self.put,
+        )
+        for steer in self._upkeep.left():
+            conversation.receive(ev.Steered(steer=steer))
 
     # ---- what comes in -------------------------------------------------------------------
 
     async def put(self, event: Event) -> None:
         """Bring an event; waits while the inbox is full, so that a flood slows its source."""
         await self._inbox.put(event)
+
+    async def set_personas(self, ready: Sequence[Persona]) -> None:
+        """These can speak now; those who may do so here are told of."""
+        here = company(ready, self.platform.limits(self.channel))
+        await self.put(ev.PersonasChanged(personas=here))
 
     def set_state(self, state: ShownState) -> None:
         """How the personas are; the reins are filled in from the conversation."""
@@ -122,11 +168,25 @@ class Talk:
                 wait = self._obey(tasks)
                 await self._save_who_sleeps()
                 event = await self._next_event(wait)
-                if event is not None:
-                    self._note(event)
-                    self.conversation.receive(event)
-                if isinstance(event, ev.Steered):
-                    self._show_state()
+                if event is None:
+                    continue
+                if self._upkeep.begins_to_introduce(event):
+                    here = self.platform.limits(self.channel).personas
+                    cast = [name for name, _ in self._state.personas]
+                    names = [name for name in cast if here is None or name in here]
+                    self._start(tasks, OrderId("introduction"), self._upkeep.introduce(names))
+                if self._upkeep.lets_in(event):
+                    self._hear(tasks, event)
+
+    def _hear(self, tasks: asyncio.TaskGroup, event: Event) -> None:
+        ruling = self._note(event)
+        if ruling is not None and isinstance(event, ev.Reacted):
+            order = OrderId(f"{event.message}/{ruling}")
+            self._start(tasks, order, self._rule(ruling, event.author.name))
+        self.conversation.receive(meant := self._upkeep.meant(event))
+        reins = ChannelReins(paused=self.conversation.paused, muted=self.conversation.muted)
+        if self._upkeep.remember(reins) or isinstance(meant, ev.Steered):
+            self._show_state()
 
     def _obey(self, tasks: asyncio.TaskGroup) -> Wait:
         while True:
@@ -147,6 +207,14 @@ class Talk:
                     self._start(tasks, OrderId(f"{persona}/typing"), self._type(persona))
                 case Post():
                     self._start(tasks, order.id, self._post(order))
+                case Submit(post=post):
+                    self._start(tasks, post.id, self._upkeep.submit(order))
+                    self._show_state()
+                case Withdraw():
+                    self._start(
+                        tasks, OrderId(f"{order.post}/withdraw"), self._upkeep.withdraw(order)
+                    )
+                    self._show_state()
                 case _:
                     assert_never(order)
 
@@ -255,6 +323,9 @@ class Talk:
             self._store.record_live(as_remembered(message, post.act))
 
     def _keep_line(self, keep: Keep) -> None:
+        found = self._messages.get(keep.message)
+        if found is not None:
+            self._charge.save(found, keep.persona)
         logger.info("%s saved a line in %s", keep.persona, self.channel)
 
     async def _save_who_sleeps(self) -> None:
@@ -304,8 +375,11 @@ class Talk:
         finally:
             self._watchers.discard(queue)
 
-    def _note(self, event: Event) -> None:
-        """Show watchers what people did, and keep it for the next start."""
+    def _note(self, event: Event) -> ev.Ruling | None:
+        """Show watchers what people did, and keep it for the next start.
+
+        What comes back is what somebody's emoji on a line asks for.
+        """
         match event:
             case ev.Heard(message=message):
                 if message.id not in self._messages:  # no echo of our own post
@@ -320,34 +394,95 @@ class Talk:
                 self._store.remove_live(gone)
                 self._show(ShownRemoval(message=gone))
             case ev.Reacted(message=about, emoji=emoji, author=author):
-                self._react(about, Reaction(emoji=emoji, author=author))
+                line = self._react(about, Reaction(emoji=emoji, author=author))
                 self._show(
                     ShownReaction(message=about, emoji=emoji, author=author.name, trace=None)
                 )
+                return self._upkeep.wished(event, line)
+            case ev.Unreacted(message=about, emoji=emoji, author=author):
+                self._take_back(about, emoji, author)
+            case ev.Steered(steer=ev.SetTopic(message=message)):
+                self._note(ev.Heard(message=message))
+            case ev.Steered(steer=ev.AskPersona(message=Message() as message)):
+                self._note(ev.Heard(message=message))
+            case ev.Steered(steer=ev.Reset()):
+                self._store.reset_channel(self.channel, self._clock.now())
+            case ev.Steered(steer=ev.Ignore(author=author_id)):
+                self._forget(author_id)
+            case ev.Hindered(reason=reason):
+                self._hindrance = reason
+                self._show_state()
             case _:
                 pass
+        return None
 
-    async def steer(self, steer: ev.Steer) -> str:
-        """Hand a pull at the reins to the conversation; what was done, in one sentence."""
+    # ---- the reins -----------------------------------------------------------------------
+
+    async def steer(self, steer: ev.Steer | ev.Ruling, by: str) -> str:
+        """See ``Controls.steer``."""
+        if isinstance(steer, ev.Ruling):
+            return await self._upkeep.rule(steer, by)
+        conversation = self.conversation
+        done = steering.done(
+            steer,
+            personas=[name for name, _ in self._state.personas],
+            ready=[name for name, how in self._state.personas if how == "ready"],
+            muted=conversation.muted,
+            paused=conversation.paused,
+            held=conversation.held,
+        )
         match steer:
-            case ev.Pause():
-                done = "paused"
-            case ev.Resume():
-                done = "resumed"
-            case ev.Step():
-                done = "one more message"
-            case ev.SetSpeed(factor=factor):
-                if not 0.1 <= factor <= 100:
-                    raise PlatformError(f"speed {factor:g}: must be from 0.1 to 100")
-                done = f"speed {factor:g}"
-            case ev.SetTemperature(value=value):
-                if value is not None and not 0.0 <= value <= 3.0:
-                    raise PlatformError(f"temperature {value:g}: must be from 0 to 3")
-                done = "temperature " + ("as configured" if value is None else f"{value:g}")
+            case ev.SetTopic(message=message) | ev.AskPersona(message=Message() as message):
+                if self._charge.is_ignored(message.author.id):
+                    raise PlatformError("you are ignored, as you wished; undo that first")
+            case ev.Ignore(author=author):
+                self._charge.ignore(author)
+            case ev.Heed(author=author):
+                self._charge.heed(author)
+            case ev.Reject(for_good=True):
+                self._refuse_draft(by)
             case _:
-                assert_never(steer)
+                pass
         await self.put(ev.Steered(steer=steer))
         return done
+
+    def query(self, query: Query) -> Answer:
+        """See ``Controls.query``."""
+        members = {name: self._cast.member(name) for name, _ in self._state.personas}
+        return Inquiry(
+            channel=self.channel,
+            state=self._reins(),
+            messages=tuple(self._messages.values()),
+            traces=self._traces,
+            members={name: member for name, member in members.items() if member is not None},
+            law=self._charge.law,
+            limits=self.platform.limits(self.channel),
+            turn_limit=self.conversation.manners.limit,
+            store=self._store,
+            now=self._clock.now(),
+        ).answer(query)
+
+    async def _rule(self, ruling: ev.Ruling, by: str) -> None:
+        try:
+            done = await self._upkeep.rule(ruling, by)
+            logger.info("%s, by %s in %s", done, by, self.channel)
+        except PlatformError as error:
+            logger.warning("%s: %s", self.channel, error)
+
+    def _refuse_draft(self, by: str) -> None:
+        held = self.conversation.held
+        if held is not None and isinstance(held.act, Say):
+            self._upkeep.refuse_draft(held.act, held.persona, by)
+
+    def _forget(self, author: AuthorId) -> None:
+        """Nothing of theirs is shown any more; the store has dropped it already."""
+        for message in tuple(self._messages.values()):
+            if message.author.id == author:
+                del self._messages[message.id]
+                self._show(ShownRemoval(message=message.id))
+                continue
+            kept = tuple(r for r in message.reactions if r.author is None or r.author.id != author)
+            self._messages[message.id] = replace(message, reactions=kept)
 
     def _keep(self, message: Message) -> None:
         """Remember it, here and in the store; a newer revision replaces an older one."""
@@ -358,10 +493,27 @@ class Talk:
         known = self._messages.get(message.id)
         return known is None or known.revision < message.revision
 
-    def _react(self, about: MessageId, reaction: Reaction) -> None:
+    def _react(self, about: MessageId, reaction: Reaction) -> Message | None:
+        """Keep a reaction; the message with it, or None where nobody knows the message."""
         message = self._messages.get(about)
         if message is not None and reaction not in message.reactions:
-            self._keep(replace(message, reactions=(*message.reactions, reaction)))
+            message = replace(message, reactions=(*message.reactions, reaction))
+            self._keep(message)
+        elif message is None and wish(reaction.emoji) is not None:
+            message = self._store.live_message(about)  # too old to be shown, not to be ruled on
+            if message is not None and reaction not in message.reactions:
+                message = replace(message, reactions=(*message.reactions, reaction))
+                self._store.record_live(message)
+        return message
+
+    def _take_back(self, about: MessageId, emoji: str, author: Author) -> None:
+        message = self._messages.get(about) or self._store.live_message(about)
+        if message is None:
+            return
+        message = without_reaction(message, emoji, author)
+        self._store.record_live(message)
+        if about in self._messages:
+            self._messages[about] = message
 
     def _remember(self, message: Message, trace: Trace | None = None) -> None:
         self._messages[message.id] = message
@@ -373,12 +525,19 @@ class Talk:
             self._traces.pop(oldest, None)
 
     def _reins(self) -> ShownState:
-        conversation = self.conversation
+        conversation, held = self.conversation, self.conversation.held
+        notes = [note for note in (self._hindrance, self._state.note) if note]
+        draft = None
+        if held is not None:
+            draft = ShownDraft(order=held.id, persona=held.persona, text=shown_draft(held))
         return replace(
             self._state,
+            note="; ".join(notes) or None,
             paused=conversation.paused,
             speed=conversation.speed,
             temperature=conversation.temperature,
+            muted=tuple(sorted(conversation.muted)),
+            draft=draft,
         )
 
     def _show_state(self) -> None:

@@ -17,17 +17,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TextIO, assert_never
 
-from botconvo.conversation.events import (
-    Event,
-    Heard,
-    Opened,
-    Pause,
-    Resume,
-    SetSpeed,
-    SetTemperature,
-    Steer,
-    Step,
-)
+from botconvo.conversation.events import Event, Heard, Opened
 from botconvo.conversation.orders import Act, React, Say, Trace
 from botconvo.errors import PlatformError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
@@ -41,10 +31,12 @@ from botconvo.platforms.local import (
     visible_name,
 )
 from botconvo.platforms.screen import Colour, Screen
+from botconvo.platforms.typed_reins import HELP, TypedReins
 from botconvo.ports import (
     Controls,
     Limits,
     PersonaState,
+    Query,
     Shown,
     ShownMessage,
     ShownReaction,
@@ -62,15 +54,6 @@ _MAX_WAITING = 64
 """Events that nobody has taken up; reading the input waits then."""
 _MAX_LINE = 64 * 1024
 _REMEMBERED = 500
-_HELP = """\
-/pause            stop after what is being said
-/resume           go on
-/step             one more message at once
-/speed N          2 = twice as fast, 0.5 = half
-/temperature N    0.2 = predictable, 1.2 = wild; without N each bot's own
-/why              why the last message was said
-/quit             end the run
-Anything else that you type is said by you."""
 
 
 def terminal_lines(stdin: TextIO | None) -> Iterator[str]:
@@ -125,6 +108,7 @@ class ConsolePlatform:
         self._quit = quit
         self._you = Author(id=AuthorId("console:you"), name=visible_name(you), kind="person")
         self._mint = Mint(CHANNEL, now=now, new_id=new_id)
+        self._typed_reins = TypedReins(self._said)
         self._inbox: asyncio.Queue[Event | None] = asyncio.Queue(_MAX_WAITING)
         self._known: OrderedDict[MessageId, Message] = OrderedDict()
         self._last: tuple[str, Trace] | None = None
@@ -201,6 +185,13 @@ class ConsolePlatform:
             case _:
                 assert_never(act)
 
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        self._screen.notice(text)
+        return None
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """What was printed stays where it is; it is only spoken of no more."""
+
     def _remember(self, message: Message) -> None:
         self._known[message.id] = message
         if len(self._known) > _REMEMBERED:
@@ -233,11 +224,14 @@ class ConsolePlatform:
         elif len(text) > MAX_CHARACTERS:
             self._screen.notice(f"not sent: {len(text)} characters; at most {MAX_CHARACTERS}")
         elif text:
-            message = self._mint.heard(self._you, text)
-            self._remember(message)
-            if self._echo:
-                self._screen.message(message)
-            await self._inbox.put(Heard(message=message))
+            await self._inbox.put(Heard(message=self._said(text)))
+
+    def _said(self, text: str) -> Message:
+        message = self._mint.heard(self._you, text)
+        self._remember(message)
+        if self._echo:
+            self._screen.message(message)
+        return message
 
     async def _obey(self, command: str) -> None:
         word, _, value = command.partition(" ")
@@ -248,16 +242,24 @@ class ConsolePlatform:
                 if self._quit is not None:
                     self._quit()
             case "help" | "?":
-                self._screen.notice(_HELP)
+                self._screen.notice(HELP)
             case "why" if self._last is None:
                 self._screen.notice("nothing to explain yet")
             case "why" if self._last is not None:
                 self._screen.why(*self._last)
             case other:
-                steer = _steer(other, value.strip())
-                if self._controls is None:
-                    raise PlatformError("the talk has not begun yet; try again in a moment")
-                self._screen.notice(await self._controls.steer(CHANNEL, steer, "the console"))
+                await self._pull(self._controls, other, value.strip())
+
+    async def _pull(self, controls: Controls | None, word: str, value: str) -> None:
+        meant = self._typed_reins.read(word, value)
+        if controls is None:
+            raise PlatformError("the talk has not begun yet; try again in a moment")
+        if isinstance(meant, Query):
+            said = (await controls.query(CHANNEL, meant, "the console")).text
+        else:
+            said = await controls.steer(CHANNEL, meant, "the console")
+        for line in said.split("\n"):
+            self._screen.notice(line)
 
     def _end(self) -> None:
         while True:
@@ -287,18 +289,26 @@ class ConsolePlatform:
         match shown:
             case ShownMessage(message=message, trace=Trace() as trace):
                 self._last = (f"{message.author.name}: {message.text}", trace)
+                self._typed_reins.last = message.id
             case ShownReaction(author=author, emoji=emoji, trace=Trace() as trace):
                 self._last = (f"{author} reacted {emoji}", trace)
             case ShownState():
                 self._see_state(shown)
             case ShownRemoval(message=gone):
                 self._known.pop(gone, None)
+                if self._typed_reins.last == gone:
+                    self._typed_reins.last = self._last = None
             case ShownMessage() | ShownReaction() | ShownTyping():
                 pass  # printed when it was posted, or typed here
             case _:
                 assert_never(shown)
 
     def _see_state(self, state: ShownState) -> None:
+        self._typed_reins.personas = [name for name, _ in state.personas]
+        if state.draft is not None and state.draft != self._typed_reins.draft:
+            waiting = f"{visible_name(state.draft.persona)} waits for /approve or /reject: "
+            self._screen.notice(f"{waiting}{visible(state.draft.text)}")
+        self._typed_reins.draft = state.draft
         for name, how in state.personas:
             if self._states.get(name, "ready") != how:
                 self._screen.notice(f"{visible_name(name)} is {how}")
@@ -310,29 +320,3 @@ class ConsolePlatform:
 
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
-
-
-def _steer(word: str, value: str) -> Steer:
-    match word:
-        case "pause":
-            return Pause()
-        case "resume":
-            return Resume()
-        case "step":
-            return Step()
-        case "speed":
-            return SetSpeed(factor=_number(word, value))
-        case "temperature":
-            return SetTemperature(value=_number(word, value) if value else None)
-        case _:
-            raise PlatformError(f"there is no command /{word}; /help lists them")
-
-
-def _number(word: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 100:
-        raise PlatformError(f"/{word} takes a number, such as /{word} 1.5")
-    return number

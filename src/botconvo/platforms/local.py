@@ -70,6 +70,11 @@ class Mint:
         """What a person has just written."""
         return self._message(author, text, reply_to=None)
 
+    def notice(self, text: str) -> Message:
+        """What the platform itself says."""
+        author = Author(id=AuthorId(f"{self._channel}/notice"), name="BotConvo", kind="system")
+        return self._message(author, text, reply_to=None)
+
     def posted(self, persona: PersonaName, say: Say, nonce: str) -> Message:
         """What a clone says.
 

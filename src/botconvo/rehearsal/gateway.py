@@ -77,6 +77,8 @@ class Connection:
         self.socket, self._transport = socket, transport
         self.session: Session | None = None
         self.frozen = False
+        self.closing = False
+        """Its last words are on their way."""
         self._queue: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue()
         self._deflate = zlib.compressobj() if compressed else None
 
@@ -108,6 +110,7 @@ class Connection:
                 case str():
                     await self._write_frame(item)
                 case (code, reason):
+                    self.closing = True
                     await self.socket.close(code=code, message=reason.encode())
                     return
                 case _:
@@ -195,7 +198,9 @@ class Gateway:
         try:
             await self._read(connection)
         finally:
-            writer.cancel()
+            if not connection.closing:
+                writer.cancel()
+            await asyncio.wait({writer})
             self._connections.discard(connection)
             self._hang_up(connection)
         return socket

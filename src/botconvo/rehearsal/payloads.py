@@ -276,6 +276,10 @@ def application_payload(application: Application) -> Payload:
         "role_connections_verification_url": None,
         "integration_types_config": {"0": {}},
         "approximate_guild_count": 1,
+        "approximate_user_install_count": 0,
+        "approximate_user_authorization_count": 0,
+        "explicit_content_filter": 0,
+        "eligible_oauth2_scopes": [],
     }
 
 

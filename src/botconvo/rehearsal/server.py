@@ -129,8 +129,15 @@ class Rehearsal:
         owner = owner or self.add_person(f"Owner of {name}")
         return self.world.add_guild(name, owner.user, everyone)
 
-    def add_channel(self, guild: Guild, name: str, kind: ChannelType = ChannelType.TEXT) -> Channel:
-        return self.world.add_channel(guild, name, kind)
+    def add_channel(
+        self,
+        guild: Guild,
+        name: str,
+        kind: ChannelType = ChannelType.TEXT,
+        number: int | None = None,
+    ) -> Channel:
+        """A channel; ``number`` is its id where it must have a certain one."""
+        return self.world.add_channel(guild, name, kind, number=number)
 
     def add_bot(
         self,
@@ -185,6 +192,11 @@ class Rehearsal:
         self.faults.close_gateway(bot, AUTHENTICATION_FAILED)
         self.gateway.forget(bot)
         return bot.token
+
+    @staticmethod
+    def user_token(person: Person) -> str:
+        """A token of the right shape that belongs to a person's account; no bot may use it."""
+        return new_token(person.id)
 
     # ---- waiting -------------------------------------------------------------------------
 

@@ -223,9 +223,11 @@ class World:
         name: str,
         kind: ChannelType = ChannelType.TEXT,
         topic: str | None = None,
+        number: int | None = None,
     ) -> Channel:
+        """A channel; ``number`` is its id where it must have a certain one."""
         channel = Channel(
-            id=self.new_id(),
+            id=self.new_id() if number is None else number,
             type=kind,
             name=name,
             guild=guild,
@@ -376,7 +378,7 @@ class World:
             flags=draft.flags,
             tts=draft.tts,
             interaction=draft.interaction,
-            application_id=draft.application_id,
+            application_id=webhook.application_id if webhook else draft.application_id,
         )
         self._set_pings(message, draft.pings)
         return message

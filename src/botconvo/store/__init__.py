@@ -6,12 +6,14 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 from botconvo.store.database import STORE_NAME
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
 from botconvo.store.ledger import KnownPerson
-from botconvo.store.live import LIVE_KEPT, Claimed, Live, Refused
+from botconvo.store.live import LIVE_KEPT, Claimed, Refused
+from botconvo.store.noted import ChannelReins, Noted
 
 __all__ = [
     "LIVE_KEPT",
     "STORE_NAME",
     "Adding",
+    "ChannelReins",
     "Claimed",
     "KnownPerson",
     "Refused",
@@ -21,5 +23,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Live):
+class Store(Exports, Noted):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -13,6 +13,9 @@ from botconvo.store.database import Database
 
 __all__ = ["KnownPerson", "Ledger"]
 
+_CONSENT = ("people", "identities", "records", "ledger")
+"""The tables that ``copy_consent`` copies; one that refers to another comes after it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPerson:
@@ -49,6 +52,15 @@ class Ledger(Database):
             )
             for number, at, kind, who, record, seal, previous, digest, text, salt in rows
         )
+
+    def copy_consent(self, other: "Ledger") -> None:
+        """Put who agreed to what into another, empty store; no words of anybody's go along."""
+        for table in _CONSENT:
+            rows = self._rows(f"SELECT * FROM {table}")  # noqa: S608  (our own names)
+            with other.transaction():
+                for row in rows:
+                    places = ", ".join("?" * len(row))
+                    other._do(f"INSERT INTO {table} VALUES ({places})", row)  # noqa: S608
 
     def append_ledger(self, entry: LedgerEntry) -> None:
         """Add an entry made by ``botconvo.consent`` from all entries so far.

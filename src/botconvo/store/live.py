@@ -7,7 +7,7 @@ the person's consent is live, so that a withdrawal in another process stops the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from botconvo.consent import PersonId, allows, live_record
 from botconvo.conversation.orders import Budget
@@ -77,41 +77,25 @@ class Live(Ledger):
         )
 
     def remove_live(self, message: MessageId) -> None:
-        """Honour a deletion."""
-        self._do("DELETE FROM live WHERE id = ?", (message,))
+        """Honour a deletion, also where somebody noted the line."""
+        with self.transaction():
+            self._do("DELETE FROM live WHERE id = ?", (message,))
+            self._do("DELETE FROM noted WHERE message = ?", (message,))
 
     def recent_live(self, channel: ChannelId, limit: int) -> tuple[Message, ...]:
-        """The last ``limit`` messages of a channel, oldest first."""
+        """The last ``limit`` messages of a channel since it was reset, oldest first."""
         rows = self._rows(
-            "SELECT id, author, name, kind, at, text, reply_to, attachments, reactions, revision"
-            " FROM live WHERE channel = ? ORDER BY at DESC, place DESC LIMIT ?",
+            f"SELECT {_COLUMNS} FROM live WHERE channel = ? AND at > COALESCE("  # noqa: S608
+            "(SELECT begins FROM channels WHERE channels.channel = live.channel), at - 1)"
+            " ORDER BY at DESC, place DESC LIMIT ?",
             (channel, limit),
         )
-        return tuple(
-            Message(
-                id=MessageId(id_),
-                channel=channel,
-                author=Author(id=AuthorId(author), name=name, kind=kind),
-                text=text,
-                at=from_micros(at),
-                reply_to=reply_to,
-                attachments=attachments_from(attachments),
-                reactions=reactions_from(reactions),
-                revision=revision,
-            )
-            for (
-                id_,
-                author,
-                name,
-                kind,
-                at,
-                text,
-                reply_to,
-                attachments,
-                reactions,
-                revision,
-            ) in reversed(rows)
-        )
+        return tuple(_message(row) for row in reversed(rows))
+
+    def live_message(self, message: MessageId) -> Message | None:
+        """One message; None where it is not kept."""
+        rows = self._rows(f"SELECT {_COLUMNS} FROM live WHERE id = ?", (message,))  # noqa: S608
+        return _message(rows[0]) if rows else None
 
     def purge_live(self, now: datetime, kept: timedelta = LIVE_KEPT) -> int:
         """Remove live messages and claims older than ``kept``; how many messages there were."""
@@ -190,3 +174,21 @@ class Live(Ledger):
             "UPDATE claims SET state = 'settled', message = ? WHERE channel = ? AND post = ?",
             (message, claim.channel, claim.post),
         )
+
+
+_COLUMNS = "id, channel, author, name, kind, at, text, reply_to, attachments, reactions, revision"
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    id_, channel, author, name, kind, at, text, reply_to, attachments, reactions, revision = row
+    return Message(
+        id=MessageId(id_),
+        channel=ChannelId(channel),
+        author=Author(id=AuthorId(author), name=name, kind=kind),
+        text=text,
+        at=from_micros(at),
+        reply_to=reply_to,
+        attachments=attachments_from(attachments),
+        reactions=reactions_from(reactions),
+        revision=revision,
+    )

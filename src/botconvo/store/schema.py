@@ -130,7 +130,42 @@ CREATE TABLE away (
 CREATE INDEX claims_in_order ON claims (channel, at);
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN)
+_REINS = """
+CREATE TABLE noted (
+    kind TEXT NOT NULL CHECK (kind IN ('saved', 'favourite')),
+    message TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    author TEXT NOT NULL,
+    name TEXT NOT NULL,
+    author_kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    noted_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, message)
+) WITHOUT ROWID;
+CREATE TABLE refused_texts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    text TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    persona TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL
+);
+CREATE TABLE ignored (
+    author TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE channels (
+    channel TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0,
+    muted TEXT NOT NULL DEFAULT '[]',
+    begins INTEGER,
+    introduced TEXT
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

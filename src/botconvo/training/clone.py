@@ -5,7 +5,7 @@ It knows nothing of the command line or of config.toml.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from botconvo.training.bases import Base, encoder_of
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import Made, Written, check_target, write_clone
 from botconvo.training.material import Material, material_of
-from botconvo.training.memory import keep_freed_memory
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
 from botconvo.training.progress import Reporter
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
+from model_server.checkpoint.formats import reserved_of
 from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.gguf_reading import read_weights
@@ -70,13 +70,14 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         CorpusError: there is too little to measure on.
     """
     settings = settings.for_base(base.parameters, base.plan.architecture.context)
+    form = replace(material.form, reserved=reserved_of(base.tokens.typed))
     return Prepared(
         corpus=material.corpus,
         base=base,
-        form=material.form,
+        form=form,
         consent=material.consent,
         settings=settings,
-        examples=make_examples(material.corpus, material.form, base, settings),
+        examples=make_examples(material.corpus, form, base, settings),
     )
 
 
@@ -141,7 +142,6 @@ def train_clone(
     """
     check_target(folder, prepared.form.speaker)
     chosen = choose_device(device)
-    keep_freed_memory()
     try:
         network = Network(_model(prepared.base), prepared.settings, chosen)
         kept = StateFile(state, prepared.digest)

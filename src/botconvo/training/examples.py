@@ -96,7 +96,7 @@ def _piece(
     line: Line, form: PromptFormat, encode: Encode, begin: tuple[int, ...], before: int
 ) -> Piece:
     """``before`` are the tokens of the line break that stands in front of every later line."""
-    text, head = form.render([print_line(line)], open=False), f"{line.name}:"
+    text, head = form.render([print_line(line)], open=False), form.row_head(line.name)
     said = line.command in _LEARNED
     return Piece(
         tokens=tuple(encode(f"\n{text}")[before:]),

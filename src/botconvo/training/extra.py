@@ -20,12 +20,12 @@ def require_extra() -> None:
             import_module(name)
         except ModuleNotFoundError:
             raise TrainingError(
-                f"training needs {name}, which is not installed; pip install 'botconvo[train]'"
+                f'training needs {name}, which is not installed; pip install "botconvo[train]"'
             ) from None
         except (ImportError, OSError) as error:  # a library of another platform or version
             raise TrainingError(
                 f"training needs {name}, which cannot be loaded ({_first_line(error)}); "
-                "pip install --force-reinstall 'botconvo[train]'"
+                'pip install --force-reinstall "botconvo[train]"'
             ) from None
 
 

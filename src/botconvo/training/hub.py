@@ -49,9 +49,12 @@ def named_folder(text: str) -> Path | None:
     Raises:
         TrainingError: it is neither.
     """
-    path = Path(text).expanduser()
-    if text and path.exists():
-        return path
+    try:
+        path = Path(text).expanduser()
+        if text and path.exists():
+            return path
+    except (OSError, RuntimeError):  # a name that is too long, or the home of nobody
+        pass
     if _ID.fullmatch(text) is None:
         raise TrainingError(
             f"base {text}: there is no such folder; name one with --base FOLDER, or a model of the "

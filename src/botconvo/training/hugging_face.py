@@ -25,8 +25,9 @@ from model_server.checkpoint.hugging_face.conversion import (
 from model_server.checkpoint.hugging_face.families import family_of
 from model_server.checkpoint.hugging_face.settings import CONFIG_NAME, read_settings
 from model_server.checkpoint.manifest import Manifest
+from model_server.checkpoint.placing import UNFINISHED, alone_in
 from model_server.checkpoint.tokens import sha256_of
-from model_server.errors import CheckpointError
+from model_server.errors import CheckpointError, DiskError
 
 __all__ = ["TOKENIZER_NAME", "base_of_hugging_face", "is_hugging_face"]
 
@@ -52,7 +53,28 @@ def base_of_hugging_face(
         target = target.with_name(f"{called}-{source[:8]}")
     if _source_of(target) == source:
         return target
-    with TemporaryDirectory(prefix="botconvo-base-") as scratch:
+    try:
+        with alone_in(bases, lambda: say(f"base {name}: waiting for another conversion")):
+            if _source_of(target) != source:  # nobody made it meanwhile
+                _make(folder, target, source, weights, say)
+    except DiskError as error:
+        raise CheckpointError(f"base {name}: {_refused(bases, error.reason)}") from None
+    except OSError as error:
+        raise CheckpointError(f"base {name}: {_refused(bases, error.strerror)}") from None
+    return target
+
+
+def _refused(bases: Path, reason: str | None) -> str:
+    return (
+        f"cannot be converted into {bases}: {reason}; free some space there, or check its "
+        "permissions, and try again"
+    )
+
+
+def _make(
+    folder: Path, target: Path, source: str, weights: Weights, say: Callable[[str], None]
+) -> None:
+    with TemporaryDirectory(prefix=f"base{UNFINISHED}", dir=target.parent) as scratch:
         path = Path(scratch) / "model.gguf"
         converted = convert_hugging_face(folder, path, quantization=weights, name=target.name)
         for note in converted.notes:
@@ -67,7 +89,6 @@ def base_of_hugging_face(
             versions={name: version(name) for name in ("botconvo", "gguf")},
         )
         write_checkpoint(target, manifest, path, beside=_beside(folder, Path(scratch)))
-    return target
 
 
 def _beside(folder: Path, scratch: Path) -> list[Path]:

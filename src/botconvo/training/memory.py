@@ -17,6 +17,7 @@ def keep_freed_memory() -> None:
 
     By default it gives every large array back to the system, which clears the same pages anew for
     each array of each step: 14 % of a clone's training (BENCHMARKS.md), more of a base's (LOG.md).
+    It holds for as long as the process lives: only a command that trains should ask for it.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -76,6 +76,11 @@ class TrainingSettings:
                 raise TrainingError(f"{word} {value:g}: must be from {low:g} to {high:g}")
 
     @property
+    def base_weights(self) -> Weights:
+        """How exactly the base is kept: an adapter is served on what it was trained on."""
+        return "q8_0" if self.method == "lora" else "f16"
+
+    @property
     def rows(self) -> int:
         """Rows of a step."""
         return self.batch * self.accumulate

@@ -1,13 +1,14 @@
 """Conversion into the cache: once, whole, and again when the source changed."""
 
-import os
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from caches import inside
 from tiny_gguf import write_plain_gpt2
 from training.full_disk import full_disk
 
@@ -25,10 +26,14 @@ from model_server.errors import CheckpointError
 
 
 class Copying:
-    """Converts a folder with one GGUF file by copying that, and counts how often."""
+    """Converts a folder with one GGUF file by copying that, and counts how often.
 
-    def __init__(self, *, meet: threading.Barrier | None = None) -> None:
-        self.meet = meet
+    ``until`` holds it up in the middle.
+    """
+
+    def __init__(self, *, until: threading.Event | None = None) -> None:
+        self.until = until
+        self.started = threading.Event()
         self.count = 0
 
     def find(self, path: Path) -> Found:
@@ -41,8 +46,9 @@ class Copying:
         data = (path / "weights.gguf").read_bytes()
         weights.write_bytes(data)
         progress(1, 2)
-        if self.meet is not None:
-            self.meet.wait(20)
+        self.started.set()
+        if self.until is not None:
+            assert self.until.wait(20)
         described = gguf_source.convert(weights, weights.with_suffix(".link"), precision, progress)
         weights.with_suffix(".link").unlink()
         return described
@@ -61,19 +67,22 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def convert(source: Path, cache: Path, with_: Copying, precision: Precision = "f16") -> Checkpoint:
+def convert(
+    source: Path,
+    cache: Path,
+    with_: Copying,
+    precision: Precision = "f16",
+    waiting: Callable[[], None] = lambda: None,
+) -> Checkpoint:
     wish = Wish(
         path=source,
         kind="gpt-2-simple",
         converter=with_,
         precision=precision,
         progress=lambda done, total: None,
+        waiting=waiting,
     )
     return convert_once(wish, cache)
-
-
-def inside(cache: Path) -> Iterator[str]:
-    return (path.name for path in sorted(cache.iterdir()) if path.name != "digests")
 
 
 def test_a_checkpoint_is_converted_once(source: Path, cache: Path) -> None:
@@ -118,30 +127,31 @@ def test_a_torn_entry_is_written_anew(source: Path, cache: Path) -> None:
     (entry / "model.gguf").write_bytes(b"GGUF")
     assert convert(source, cache, converter).folder == entry
     assert converter.count == 2
-    assert list(inside(cache)) == [entry.name]
+    assert inside(cache) == [entry.name]
 
 
-def test_two_that_convert_the_same_at_once_share_what_the_faster_made(
-    source: Path, cache: Path
-) -> None:
-    converter = Copying(meet=threading.Barrier(2))
+def test_whoever_comes_second_waits_and_takes_what_was_made(source: Path, cache: Path) -> None:
+    go_on = threading.Event()
+    slow, second = Copying(until=go_on), Copying()
     with ThreadPoolExecutor(2) as threads:
-        both = list(threads.map(lambda _: convert(source, cache, converter), range(2)))
-    assert converter.count == 2
-    assert both[0].digest == both[1].digest
-    assert list(inside(cache)) == [both[0].folder.name]
+        first = threads.submit(convert, source, cache, slow)
+        assert slow.started.wait(20)
+        other = threads.submit(convert, source, cache, second, waiting=go_on.set)
+        assert first.result().digest == other.result().digest
+    assert (slow.count, second.count) == (1, 0)
+    assert inside(cache) == [first.result().folder.name]
 
 
 def test_a_full_disk_leaves_the_cache_as_it_was(source: Path, cache: Path) -> None:
     converter = Copying()
     convert(source, cache, converter)
-    before = list(inside(cache))
+    before = inside(cache)
     write_plain_gpt2(source / "weights.gguf", seed=1)
     with full_disk(1000), pytest.raises(CheckpointError, match="free some space") as caught:
         convert(source, cache, converter)
     assert str(source) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert list(inside(cache)) == before
+    assert inside(cache) == before
 
 
 def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
@@ -151,18 +161,46 @@ def test_a_failure_leaves_nothing_behind(source: Path, cache: Path) -> None:
 
     with pytest.raises(CheckpointError, match="does not fit"):
         convert(source, cache, Failing())
-    assert list(inside(cache)) == []
+    assert inside(cache) == []
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(source: Path, cache: Path) -> None:
-    old, fresh = cache / "a-1.partial-x", cache / "a-1.partial-y"
-    old.mkdir(parents=True)
-    fresh.mkdir()
-    (old / "model.gguf").touch()
-    os.utime(old, (time.time() - 100_000,) * 2)
-    convert(source, cache, Copying())
-    assert not old.exists()
-    assert fresh.exists()
+CONVERTING = """
+import sys, threading
+from pathlib import Path
+from model_server.checkpoint.conversion import Found, Wish, convert_once
+
+class Forever:
+    def find(self, path):
+        return Found(name=path.name, files=(path / "weights.gguf",))
+
+    def convert(self, path, weights, precision, progress):
+        weights.write_bytes(b"half")
+        print(flush=True)
+        threading.Event().wait()
+
+source, cache = map(Path, sys.argv[1:])
+wish = Wish(path=source, kind="gpt-2-simple", converter=Forever(), precision="f16", progress=print)
+convert_once(wish, cache)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(source: Path, cache: Path) -> None:
+    words = [sys.executable, "-c", CONVERTING, str(source), str(cache)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        [left] = inside(cache)
+        process.kill()
+    assert inside(cache) == [left]
+    made = convert(source, cache, Copying())
+    assert inside(cache) == [made.folder.name]
+
+
+def test_a_file_that_cannot_be_read_is_named(source: Path, cache: Path) -> None:
+    (source / "weights.gguf").unlink()
+    (source / "weights.gguf").mkdir()
+    with pytest.raises(CheckpointError, match=r"weights\.gguf: cannot be read: "):
+        convert(source, cache, Copying())
 
 
 def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_gguf import write_friends, write_llama, write_plain_gpt2
 
-from model_server.checkpoint.formats import added_tokens, format_of
+from model_server.checkpoint.formats import format_of, format_of_file, reserved_of
 from model_server.checkpoint.gguf_header import read_header
 from model_server.prompt_format import PromptFormat
 
@@ -39,8 +39,23 @@ def test_what_other_vocabularies_have_makes_a_plain_format(added: list[str]) -> 
     assert format_of(added) == PLAIN
 
 
-def test_the_tokens_of_a_file_that_are_no_words(tmp_path: Path) -> None:
-    friends = read_header(write_friends(tmp_path / "friends.gguf"))
-    assert added_tokens(friends) == ("<|endoftext|>", "<bort>", "<juno>")
-    assert added_tokens(read_header(write_llama(tmp_path / "llama.gguf"))) == ("<s>", "</s>")
-    assert added_tokens(read_header(write_plain_gpt2(tmp_path / "a.gguf"))) == ("<|endoftext|>",)
+def test_a_start_of_text_that_is_a_token_begins_every_text() -> None:
+    added = ["<|endoftext|>", "<|startoftext|>", "<|pad|>", "[SEP]"]
+    form = format_of(added, typed=added[1:])
+    assert (form.kind, form.start, form.reserved) == ("plain", "<|startoftext|>", ("[SEP]",))
+    assert format_of(added).start == "", "no text could begin with it"
+
+
+def test_marks_in_brackets_are_reserved_and_words_are_not() -> None:
+    tokens = ("<pad>", "[PAD]", "</s>", "lol", "  ", "<a b>", "<|sor|>", "\n\n")
+    assert reserved_of(tokens) == ("<pad>", "[PAD]", "</s>")
+    assert reserved_of(f"<unused{number}>" for number in range(200)) == ()
+    friends = format_of(["<|endoftext|>", "<pad>", "<bort>", "[PAD]"])
+    assert friends.reserved == ("<pad>", "[PAD]")
+
+
+def test_the_format_of_a_file_is_told_by_its_vocabulary(tmp_path: Path) -> None:
+    friends = format_of_file(read_header(write_friends(tmp_path / "friends.gguf")))
+    assert (friends.kind, friends.speakers) == ("speaker_token", ("bort", "juno"))
+    for path in (write_llama(tmp_path / "llama.gguf"), write_plain_gpt2(tmp_path / "a.gguf")):
+        assert format_of_file(read_header(path)) == PLAIN

@@ -4,14 +4,18 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from caches import inside
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from served import Serve
@@ -29,7 +33,7 @@ from model_server.checkpoint.gpt2_simple import (
     read_tokens,
     write_names,
 )
-from model_server.checkpoint.opening import open_checkpoint
+from model_server.checkpoint.opening import digest_of, open_checkpoint
 from model_server.checkpoint.tokens import tokens_of
 from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece, TokenScore
 from model_server.errors import CheckpointError
@@ -77,6 +81,25 @@ def test_the_path_of_another_machine_is_read_as_a_name(tmp_path: Path, path: str
     folder = a_run(tmp_path / "run1")
     (folder / "checkpoint").write_text(f'model_checkpoint_path: "{path}"\n', encoding="utf-8")
     assert find_run(folder).state == "model-5"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_checkpoint_may_be_written_by_hand(tmp_path: Path, encoding: str) -> None:
+    folder = a_run(tmp_path / "run1")
+    text = " model_checkpoint_path : 'model-5'\r\nall_model_checkpoint_paths: 'model-10'\r\n"
+    (folder / "checkpoint").write_bytes(text.encode(encoding))
+    assert find_run(folder).state == "model-5"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets only some make links")
+def test_a_run_may_lie_behind_links(tmp_path: Path) -> None:
+    folder, linked = a_run(tmp_path / "run1"), tmp_path / "linked"
+    linked.mkdir()
+    for path in folder.iterdir():
+        (linked / path.name).symlink_to(path)
+    (tmp_path / "link").symlink_to(linked)
+    digests = {digest_of(path, tmp_path) for path in (folder, linked, tmp_path / "link")}
+    assert len(digests) == 1, "it is the same clone"
 
 
 def test_a_run_needs_no_graph(tmp_path: Path) -> None:
@@ -162,6 +185,7 @@ def write(name: str, text: str) -> Callable[[Path], None]:
         (hparams(n_vocab=50257), "encoder.json: has 262 tokens, hparams.json says n_vocab 50257"),
         (hparams(n_head=5), "hparams.json: n_embd 32 cannot be shared by n_head 5"),
         (hparams(n_layer="2"), "hparams.json: n_layer is '2', which is no size"),
+        (hparams(n_layer=10**9), "hparams.json: n_layer is 1000000000, more than the engine's 512"),
         (hparams(n_ctx=0), "hparams.json: n_ctx is 0, which is no size"),
         (write("hparams.json", '{"n_vocab": 26'), "hparams.json: is torn or no JSON"),
         (write("encoder.json", "[]"), "encoder.json: is torn or no JSON"),
@@ -196,7 +220,7 @@ def test_without_tensorflow_the_line_says_what_to_install(tmp_path: Path) -> Non
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert "pip install 'botconvo[tensorflow]'" in done.stderr
+    assert 'pip install "botconvo[tensorflow]"' in done.stderr
 
 
 # With TensorFlow
@@ -264,6 +288,39 @@ def test_it_says_what_gpt2_simple_says(run1: Path, at_f16: Checkpoint) -> None:
         assert compared > 60, "else nothing was shown"
     finally:
         engine.close()
+
+
+@needs_tensorflow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are seen in /proc")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_conversion_ends_with_whoever_wanted_it(tmp_path: Path, name: str) -> None:
+    """At once, though TensorFlow is just being loaded; and it leaves nothing but after a kill."""
+    folder, cache = a_run(tmp_path / "run1"), tmp_path / "cache"
+    words = ["serve-model", str(folder), "--no-token", "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "botconvo", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "BOTCONVO_CACHE": str(cache)},
+    ) as server:
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+        wait_until(lambda: any(cache.glob("*.partial-*")) and children.read_text(encoding="ascii"))
+        [child] = children.read_text(encoding="ascii").split()
+        server.send_signal(getattr(signal, name))
+        _, said = server.communicate(timeout=60)
+    wait_until(lambda: not Path(f"/proc/{child}").exists())
+    if name == "SIGKILL":
+        assert list(cache.glob("*.partial-*")), "it is removed by the next conversion"
+    else:
+        assert (server.returncode, said.strip()) == (130, b"botconvo: interrupted")
+        assert not list(cache.glob("*.partial-*"))
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline, pause = time.monotonic() + 60, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
 
 
 @pytest.fixture(scope="session")
@@ -361,7 +418,7 @@ def test_weights_that_are_torn_or_do_not_fit_are_told_in_one_line(
     harm(folder)
     cache = tmp_path / "cache"
     assert line in told(lambda: open_checkpoint(folder, cache=cache))
-    assert list(cache.iterdir()) == []
+    assert inside(cache) == []
 
 
 @needs_tensorflow
@@ -371,7 +428,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(run1: Path, tmp_path: Path) -> N
         said = told(lambda: open_checkpoint(run1, cache=cache))
     assert f"{run1}: cannot be converted into {cache}: " in said
     assert "free some space" in said
-    assert list(cache.iterdir()) == []
+    assert inside(cache) == []
 
 
 @needs_tensorflow
@@ -386,4 +443,4 @@ def test_two_servers_may_convert_one_run_at_once(run1: Path, tmp_path: Path) -> 
     said = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert len(set(said)) == 1
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(inside(tmp_path / "cache")) == 1

@@ -62,3 +62,4 @@ def test_anything_else_is_refused_plainly(tmp_path: Path) -> None:
     assert "there is no such folder" in told(tmp_path / "nowhere")
     assert "notes.txt: is a file" in told(tmp_path / "notes.txt")
     assert "it holds no manifest.json" in told(tmp_path)
+    assert "x: " in told(tmp_path / ("x" * 300))

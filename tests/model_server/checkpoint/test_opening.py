@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from caches import inside
 from served import Serve
 from tiny_gguf import write_friends, write_llama, write_plain_gpt2
 from tiny_model import make_tiny_checkpoint
@@ -115,7 +116,7 @@ def test_a_gguf_file_is_served(serve: Serve, tmp_path: Path) -> None:
 def test_the_users_cache_is_taken_where_none_is_named(serve: Serve, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     serve(write_plain_gpt2(tmp_path / "bort.gguf"), BOTCONVO_CACHE=str(cache))
-    assert [path.name[:5] for path in cache.iterdir()] == ["bort-"]
+    assert [name[:5] for name in inside(cache)] == ["bort-"]
 
 
 def test_a_vocabulary_that_begins_every_text_does_so(serve: Serve, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import html
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, assert_never
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,12 +19,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from botconvo.conversation.events import Pause, Resume, SetSpeed, SetTemperature, Steer, Step
 from botconvo.errors import PlatformError
 from botconvo.messages import ChannelId
 from botconvo.platforms.web.guard import Guard, own_hosts
 from botconvo.platforms.web.host import BusyError, Host
 from botconvo.platforms.web.live import Live
+from botconvo.platforms.web.steering import Body, Steering, meant
+from botconvo.platforms.web.view import noted_json, refused_json
+from botconvo.ports import Controls, Lines, Removed
 
 __all__ = ["MAX_BODY", "TOKEN_HEADER", "create_app"]
 
@@ -36,26 +38,22 @@ _PAGE = Path(__file__).parent / "page"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class _Say(_Body):
+class _Say(Body):
     name: Annotated[str, Field(max_length=200)]
     text: str
 
 
-class _Typing(_Body):
+class _Typing(Body):
     name: Annotated[str, Field(max_length=200)]
 
 
-class _Steering(_Body):
+class _Lines(Body):
+    """Asks for every line that was noted, in any channel."""
+
     channel: Annotated[str, Field(max_length=300)]
-    steer: Literal["pause", "resume", "step", "speed", "temperature"]
-    value: Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)] = None
 
 
-_Model = TypeVar("_Model", bound=_Body)
+_Model = TypeVar("_Model", bound=Body)
 
 
 def create_app(host: Host, port: int) -> ASGIApp:
@@ -68,6 +66,7 @@ def create_app(host: Host, port: int) -> ASGIApp:
         Route("/api/say", api.say, methods=["POST"]),
         Route("/api/typing", api.typing, methods=["POST"]),
         Route("/api/steer", api.steer, methods=["POST"]),
+        Route("/api/lines", api.lines, methods=["POST"]),
         WebSocketRoute("/api/live", Live(host, api.knows).serve),
     ]
     starlette = Starlette(
@@ -117,11 +116,29 @@ class _Api:
         return JSONResponse({})
 
     async def steer(self, request: Request) -> Response:
-        body = await self._body(request, _Steering)
+        body = await self._body(request, Steering)
+        steer = meant(body, self._host.said)
+        said = await self._controls().steer(ChannelId(body.channel), steer, "the page")
+        return JSONResponse({"said": said})
+
+    async def lines(self, request: Request) -> Response:
+        body = await self._body(request, _Lines)
+        channel, controls = ChannelId(body.channel), self._controls()
+        starred = Lines(kind="favourite", everywhere=True)
+        saved = Lines(kind="saved", everywhere=True)
+        removed = await controls.query(channel, Removed(everywhere=True), "the page")
+        return JSONResponse(
+            {
+                "favourites": noted_json(await controls.query(channel, starred, "the page")),
+                "saved": noted_json(await controls.query(channel, saved, "the page")),
+                "removed": refused_json(removed),
+            }
+        )
+
+    def _controls(self) -> Controls:
         if (controls := self._host.controls) is None:
             raise BusyError("the talk has not begun yet; try again in a moment")
-        said = await controls.steer(ChannelId(body.channel), _steer(body), "the page")
-        return JSONResponse({"said": said})
+        return controls
 
     async def _body(self, request: Request, model: type[_Model]) -> _Model:
         if not self.knows(request.headers.get(TOKEN_HEADER, "")):
@@ -144,24 +161,6 @@ async def _bytes(request: Request) -> bytes:
                 413, f"at most {MAX_BODY} bytes are taken", headers={"Connection": "close"}
             )
     return bytes(data)
-
-
-def _steer(body: _Steering) -> Steer:
-    match body.steer:
-        case "pause":
-            return Pause()
-        case "resume":
-            return Resume()
-        case "step":
-            return Step()
-        case "speed":
-            if not body.value:
-                raise PlatformError("a speed is a number above 0")
-            return SetSpeed(factor=body.value)
-        case "temperature":
-            return SetTemperature(value=body.value)
-        case _:
-            assert_never(body.steer)
 
 
 def _first(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from botconvo.errors import PlatformError
-from botconvo.messages import ChannelId
+from botconvo.messages import ChannelId, Message
 from botconvo.ports import Controls, Shown
 
 __all__ = ["BusyError", "Host"]
@@ -38,6 +38,14 @@ class Host(Protocol):
 
         Raises:
             BusyError: too much is waiting already.
+            PlatformError: the name or the text cannot be taken.
+        """
+        ...
+
+    def said(self, name: str, text: str) -> Message:
+        """What a visitor wrote as a message, which nobody has heard yet.
+
+        Raises:
             PlatformError: the name or the text cannot be taken.
         """
         ...

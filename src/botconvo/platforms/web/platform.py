@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botconvo.conversation.events import Event, Heard, Opened, TypingSeen
 from botconvo.conversation.orders import Act, React
 from botconvo.errors import PlatformError
-from botconvo.messages import Author, AuthorId, ChannelId, Message
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.local import (
     MAX_CHARACTERS,
@@ -30,6 +30,7 @@ from botconvo.platforms.local import (
     visible_name,
 )
 from botconvo.platforms.web.host import BusyError
+from botconvo.platforms.web.seat import Seat
 from botconvo.platforms.web.view import shown_json
 from botconvo.ports import Controls, Limits, Shown, ShownMessage, ShownState
 
@@ -49,7 +50,8 @@ class WebPlatform:
 
     ``avatars`` holds PNG, JPEG, GIF or WebP pictures as bytes or files; ``personas`` are the names
     that a visitor may not take (those that speak or are announced later are added by themselves).
-    ``browse`` opens an address in a browser.
+    ``browse`` opens an address in a browser.  With a ``seat`` the page has no channel of its own:
+    what visitors write goes there.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class WebPlatform:
         personas: Collection[PersonaName] = (),
         open_browser: bool = False,
         channel_name: str = "general",
+        seat: Seat | None = None,
         title: str = "",
         now: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = new_id,
@@ -74,7 +77,8 @@ class WebPlatform:
         self._taken = {folded_name(name) for name in personas}
         self._open_browser = open_browser
         self._browse = browse
-        self._channel = ChannelId(f"web:{channel_name}")
+        self._seat = seat
+        self._channel = seat.channel if seat else ChannelId(f"web:{channel_name}")
         self._title = title
         self._token = secrets.token_urlsafe(32)
         self._now = now
@@ -163,6 +167,10 @@ class WebPlatform:
         """``Opened``, then what visitors do; ends with the server."""
         if self._serving is None:
             raise PlatformError("web: the page is not open yet")
+        if self._seat is not None:
+            await asyncio.wait((self._serving,))
+            self._serving.result()
+            return
         yield self._channel, Opened()
         while True:
             taking = asyncio.create_task(self._inbox.get())
@@ -190,8 +198,26 @@ class WebPlatform:
         self._taken.add(folded_name(persona))
         return None if isinstance(act, React) else self._mint.posted(persona, act, nonce)
 
+    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+        return self._mint.notice(text)
+
+    async def delete(self, channel: ChannelId, message: MessageId) -> None:
+        """Nothing to do: the page sees it through ``Controls.watch``."""
+
     def hear(self, name: str, text: str) -> Mapping[str, Any]:
         """See ``Host.hear``."""
+        message = self.said(name, text)
+        if self._seat is not None:
+            message = self._seat.says(message.author.name, message.text)
+            return shown_json(self._channel, ShownMessage(message=message, trace=None))
+        try:
+            self._inbox.put_nowait(Heard(message=message))
+        except asyncio.QueueFull:
+            raise BusyError("too many messages are waiting; try again in a moment") from None
+        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+
+    def said(self, name: str, text: str) -> Message:
+        """See ``Host.said``."""
         author = self._visitor(name)
         text = visible(text).strip()
         if not text:
@@ -200,15 +226,13 @@ class WebPlatform:
             raise PlatformError(
                 f"a message of {len(text)} characters was not sent; at most {MAX_CHARACTERS}"
             )
-        message = self._mint.heard(author, text)
-        try:
-            self._inbox.put_nowait(Heard(message=message))
-        except asyncio.QueueFull:
-            raise BusyError("too many messages are waiting; try again in a moment") from None
-        return shown_json(self._channel, ShownMessage(message=message, trace=None))
+        return self._mint.heard(author, text)
 
     def see_typing(self, name: str) -> None:
         author = self._visitor(name)
+        if self._seat is not None:
+            self._seat.types(author.name)
+            return
         with contextlib.suppress(asyncio.QueueFull):  # typing is news or nothing
             self._inbox.put_nowait(TypingSeen(author=author.id, at=self._now()))
 

@@ -11,7 +11,9 @@ from botconvo.conversation.orders import Trace
 from botconvo.messages import ChannelId, Message
 from botconvo.platforms.local import visible, visible_name
 from botconvo.ports import (
+    Answer,
     Shown,
+    ShownDraft,
     ShownMessage,
     ShownReaction,
     ShownRemoval,
@@ -19,7 +21,7 @@ from botconvo.ports import (
     ShownTyping,
 )
 
-__all__ = ["shown_json"]
+__all__ = ["noted_json", "refused_json", "shown_json"]
 
 Json = dict[str, Any]
 
@@ -79,7 +81,47 @@ def _state(state: ShownState) -> Json:
         "temperature": state.temperature,
         "personas": [{"name": visible_name(name), "state": how} for name, how in state.personas],
         "note": None if state.note is None else visible(state.note),
+        "muted": [visible_name(name) for name in state.muted],
+        "draft": None if state.draft is None else _draft(state.draft),
     }
+
+
+def _draft(draft: ShownDraft) -> Json:
+    return {
+        "order": draft.order,
+        "persona": visible_name(draft.persona),
+        "text": visible(draft.text),
+    }
+
+
+def noted_json(answer: Answer) -> list[Json]:
+    """Favourites, or what clones saved."""
+    return [
+        {
+            "message": line.message,
+            "channel": line.channel,
+            "author": {"name": visible_name(line.author.name), "kind": line.author.kind},
+            "text": visible(line.text),
+            "by": visible_name(line.by),
+            "at": line.noted_at.isoformat(),
+        }
+        for line in answer.noted
+    ]
+
+
+def refused_json(answer: Answer) -> list[Json]:
+    """What is not said again."""
+    return [
+        {
+            "number": refused.number,
+            "channel": refused.channel,
+            "author": {"name": visible_name(refused.persona), "kind": "clone"},
+            "text": visible(refused.text),
+            "by": visible_name(refused.by),
+            "at": refused.at.isoformat(),
+        }
+        for refused in answer.refused
+    ]
 
 
 def _trace(trace: Trace | None) -> Json | None:

@@ -81,7 +81,7 @@ def archived_threads(call: Call) -> Any:
     may(channel, call.user, Permission.READ_MESSAGE_HISTORY)
     assert channel.guild is not None
     found = [c for c in channel.guild.channels.values() if c.parent is channel and c.archived]
-    return _threads(call, found) | {"has_more": False}
+    return _threads(call, found)
 
 
 def active_threads(call: Call) -> Any:
@@ -95,6 +95,7 @@ def _threads(call: Call, found: list[Channel]) -> payloads.Payload:
     return {
         "threads": [payloads.channel_payload(thread, call.user.id) for thread in found],
         "members": [payloads.thread_member_payload(thread, call.user.id) for thread in mine],
+        "has_more": False,
     }
 
 

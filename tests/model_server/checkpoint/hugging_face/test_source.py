@@ -15,6 +15,7 @@ from training.full_disk import full_disk
 
 from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.opening import open_checkpoint
+from model_server.engine import EngineSettings, LlamaEngine
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
@@ -70,6 +71,35 @@ def test_names_that_are_tokens_are_its_speakers(
     assert usage["prompt_tokens"] == len(tokenizer.encode(prompt))
 
 
+def test_a_start_of_text_that_is_a_token_stands_in_front(tmp_path: Path) -> None:
+    """As tutorials fine-tune a GPT-2; people's words hold none of the tokens that were added."""
+    folder = make_folder(tmp_path / "run", "gpt2")
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens(
+        {"bos_token": "<|startoftext|>", "additional_special_tokens": ["[SEP]"]}
+    )
+    model: Any = transformers.GPT2LMHeadModel.from_pretrained(folder)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    opened = open_checkpoint(folder, cache=tmp_path / "cache")
+    form = opened.manifest.prompt_format
+    assert form is not None
+    prompt = form.render([], opening="hello [SEP]<|startoftext|> there")
+    assert prompt == "<|startoftext|>hello  there"
+    engine = LlamaEngine(
+        opened.base_path,
+        None,
+        EngineSettings(context=64, parallel=1),
+        end_of_text=opened.end_of_text,
+    )
+    try:
+        assert engine.tokenize(prompt) == tokenizer.encode(prompt)
+        assert engine.tokenize(prompt)[0] == tokenizer.bos_token_id
+    finally:
+        engine.close()
+
+
 @pytest.fixture
 def copy(folders: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
     def make(kind: str) -> Path:
@@ -97,8 +127,9 @@ def test_it_is_converted_once(
 
 def test_tokens_of_other_models_are_no_names(folders: dict[str, Path], tmp_path: Path) -> None:
     for name in ("qwen2", "gemma3", "llama2"):
-        opened = open_checkpoint(folders[name], cache=tmp_path / "cache")
-        assert opened.manifest.prompt_format == PromptFormat(kind="plain", speaker="")
+        form = open_checkpoint(folders[name], cache=tmp_path / "cache").manifest.prompt_format
+        assert form is not None
+        assert (form.kind, form.start, form.speakers) == ("plain", "", ())
 
 
 def test_two_at_once_come_to_one(copy: Callable[[str], Path], tmp_path: Path) -> None:
@@ -132,7 +163,7 @@ def test_a_full_disk_leaves_the_cache_as_it_was(
         line = refused(folder, tmp_path / "cache")
     assert "free some space" in line
     assert line.count("free some space") == 1
-    assert str(tmp_path / "cache") in line
+    assert line.startswith(f"{folder}: cannot be converted into {tmp_path / 'cache'}: ")
 
 
 def test_what_is_served_are_the_words_of_transformers(

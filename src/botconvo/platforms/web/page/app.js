@@ -2,6 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { $, el, keep, recall } from "./dom.js";
+import { Lines } from "./lines.js";
 import { Live, Refused, ask } from "./live.js";
 import { Log } from "./log.js";
 import { People } from "./people.js";
@@ -12,7 +13,7 @@ const NEAR_THE_END_PX = 60;
 
 const token = document.querySelector('meta[name="botconvo-token"]').content;
 const people = new People();
-const why = new Why(people);
+const why = new Why(people, (what, message) => steer(what, { message }));
 const channels = new Map(); // id -> {log, state, unread, tab}
 let own = null; // the channel that can be written in
 let shown = null; // the channel that is looked at
@@ -21,15 +22,25 @@ let unseen = 0;
 let followedTo = 0; // where the scroller stood when it was last brought to the end
 let broken = "Connecting…";
 
-const reins = new Reins(people, async (steer, value) => {
+/** What the server answers, or null where it refuses, which is said. */
+async function asked(path, body) {
   try {
-    const { said } = await ask(token, "/api/steer", { channel: shown, steer, value });
-    say(said);
+    return await ask(token, path, body);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     say(error.message);
+    return null;
   }
-});
+}
+
+async function steer(what, more = {}) {
+  const answer = await asked("/api/steer", { channel: shown, steer: what, ...more });
+  if (answer) say(answer.said);
+  return answer;
+}
+
+const reins = new Reins(people, steer, () => $("name").value.trim());
+new Lines(people, () => asked("/api/lines", { channel: shown }), steer);
 
 const composer = new Composer(
   (path, body) => ask(token, path, body),
@@ -82,7 +93,8 @@ function take(item) {
 
 function open(id) {
   if (!channels.has(id)) {
-    const log = new Log(people, (...about) => why.open(...about), id === own);
+    const rule = (what, message) => steer(what, { channel: id, message });
+    const log = new Log(people, (...about) => why.open(...about), rule, id === own);
     channels.set(id, { log, state: null, unread: 0 });
   }
   return channels.get(id);

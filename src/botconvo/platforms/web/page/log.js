@@ -1,6 +1,6 @@
 // One channel's messages on the page: order, grouping, replies, reactions, typing.
 
-import { clock, el, list } from "./dom.js";
+import { clock, el, icon, list } from "./dom.js";
 
 const SAME_TURN_MS = 5 * 60 * 1000;
 const TYPING_MS = 20 * 1000;
@@ -10,6 +10,7 @@ const KEPT = 600;
 export class Log {
   #people;
   #openWhy;
+  #rule;
   #own;
   #known = new Map(); // id -> entry, in the order shown
   #lastFresh = null;
@@ -17,10 +18,11 @@ export class Log {
   #list = el("ol", { className: "messages" });
   #ghosts = el("div", { className: "ghosts", "aria-hidden": "true" });
 
-  /** `own` says whether people write here through this page. */
-  constructor(people, openWhy, own) {
+  /** `rule(what, id)` keeps or removes a line; `own`: people write here through this page. */
+  constructor(people, openWhy, rule, own) {
     this.#people = people;
     this.#openWhy = openWhy;
+    this.#rule = rule;
     this.#own = own;
     this.node = el(
       "div",
@@ -186,7 +188,7 @@ export class Log {
     bubble.append(words);
     bubble.title = at.toLocaleTimeString();
     entry.reactionsNode = el("ul", { className: "reactions", hidden: true });
-    const row = el("div", { className: "row" }, bubble, this.#whyButton(message));
+    const row = el("div", { className: "row" }, bubble, this.#whyButton(message), ...this.#rulings(message));
     entry.node.replaceChildren(row, entry.reactionsNode);
     this.#drawReactions(entry);
   }
@@ -198,6 +200,22 @@ export class Log {
     button.setAttribute("aria-label", label);
     button.addEventListener("click", () => this.#openWhy(this, message.author, message.trace, message));
     return button;
+  }
+
+  /** The star and the bin beside what a bot said. */
+  #rulings(message) {
+    if (message.author.kind !== "clone") return [];
+    const deeds = [
+      ["star", "star", "Keep what %s said"],
+      ["delete", "bin", "Remove what %s said; it is never said again"],
+    ];
+    return deeds.map(([what, drawing, words]) => {
+      const label = words.replace("%s", message.author.name);
+      const button = el("button", { type: "button", className: "rule", title: label }, icon(drawing));
+      button.setAttribute("aria-label", label);
+      button.addEventListener("click", () => this.#rule(what, message.id));
+      return button;
+    });
   }
 
   #quote(message) {

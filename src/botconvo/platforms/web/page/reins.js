@@ -1,6 +1,6 @@
 // Pause, step, speed, temperature and the cast: the state of the talk that is looked at.
 
-import { $, el } from "./dom.js";
+import { $, el, icon } from "./dom.js";
 
 const STATES = {
   starting: "waking up",
@@ -15,15 +15,24 @@ export class Reins {
   #state = null;
   #held = new Set(); // sliders under somebody's finger do not jump
 
-  /** `steer(what, value)` asks the server. */
-  constructor(people, steer) {
+  /** `steer(what, more)` asks the server; `name()` is who sits here. */
+  constructor(people, steer, name) {
     this.#people = people;
     this.#steer = steer;
     $("pause").addEventListener("click", () => steer(this.#state?.paused ? "resume" : "pause"));
     $("step").addEventListener("click", () => steer("step"));
     $("own-temperature").addEventListener("click", () => {
       $("temperature").focus();
-      steer("temperature", null);
+      steer("temperature", { value: null });
+    });
+    for (const word of ["approve", "reject", "refuse"]) {
+      $(word).addEventListener("click", () => steer(word, { order: this.#state.draft.order }));
+    }
+    $("reset").addEventListener("click", () => steer("reset"));
+    $("topic-form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const text = $("topic").value.trim();
+      if (text && (await steer("topic", { text, name: name() }))) $("topic").value = "";
     });
     this.#slider("speed", (place) => 2 ** place, speedText);
     this.#slider("temperature", Number, temperatureText);
@@ -31,7 +40,10 @@ export class Reins {
 
   show(state) {
     this.#state = state;
-    for (const id of ["pause", "step", "speed", "temperature"]) $(id).disabled = !state;
+    for (const id of ["pause", "step", "speed", "temperature", "set-topic", "reset"]) {
+      $(id).disabled = !state;
+    }
+    this.#showDraft(state?.draft ?? null);
     if (!state) return;
     this.#showPause(state.paused);
     if (!this.#held.has("speed")) place("speed", Math.log2(state.speed), speedText(state.speed));
@@ -41,7 +53,13 @@ export class Reins {
       $("temperature").classList.toggle("unset", state.temperature === null);
     }
     $("own-temperature").hidden = state.temperature === null;
-    this.#showCast(state.personas);
+    this.#showCast(state.personas, state.muted ?? []);
+  }
+
+  #showDraft(draft) {
+    $("draft").hidden = draft === null;
+    $("draft-by").textContent = draft?.persona ?? "";
+    $("draft-text").textContent = draft?.text ?? "";
   }
 
   #showPause(isPaused) {
@@ -52,19 +70,36 @@ export class Reins {
     $("pause").classList.toggle("on", isPaused);
   }
 
-  #showCast(personas) {
+  #showCast(personas, muted) {
+    const focused = $("cast").contains(document.activeElement) && document.activeElement.dataset.persona;
     const rows = personas.map(({ name, state }) => {
+      const isMuted = muted.includes(name);
       const row = el(
         "li",
-        { className: state.replace(" ", "-") },
+        { className: `${state.replace(" ", "-")} ${isMuted ? "muted" : ""}` },
         this.#people.avatar(name, "clone"),
         el("span", { className: "name", textContent: name }),
         el("span", { className: "badge", textContent: "BOT" }),
-        el("span", { className: "state", textContent: STATES[state] ?? state }),
+        el("span", { className: "state", textContent: isMuted ? "muted here" : (STATES[state] ?? state) }),
+        this.#muteButton(name, isMuted),
       );
       this.#people.tint(row, name, "clone");
       return row;
     });
+    this.#fill(rows);
+    if (focused) $("cast").querySelector(`[data-persona="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #muteButton(name, isMuted) {
+    const label = isMuted ? `Let ${name} speak` : `Mute ${name}`;
+    const button = el("button", { type: "button", className: "mute", title: label }, icon(isMuted ? "mute" : "sound"));
+    button.setAttribute("aria-label", label);
+    button.dataset.persona = name;
+    button.addEventListener("click", () => this.#steer(isMuted ? "unmute" : "mute", { persona: name }));
+    return button;
+  }
+
+  #fill(rows) {
     $("cast").replaceChildren(...(rows.length ? rows : [el("li", { className: "quiet", textContent: "Nobody yet" })]));
   }
 
@@ -81,7 +116,7 @@ export class Reins {
       show();
     });
     input.addEventListener("change", async () => {
-      await this.#steer(id, valueOf(Number(input.value)));
+      await this.#steer(id, { value: valueOf(Number(input.value)) });
       this.#held.delete(id);
       this.show(this.#state);
     });

@@ -11,17 +11,20 @@ const VERDICTS = {
   ok: "could be posted",
   empty: "empty",
   foreign: "not a line of its own",
-  unsafe: "stopped by the word list",
+  unsafe: "stopped by a filter",
   repeated: "said before",
   silent: "chose silence",
 };
 
 export class Why {
   #people;
+  #rule;
   #dialog = $("why");
 
-  constructor(people) {
+  /** `rule(what, id)` keeps or removes a line. */
+  constructor(people, rule) {
     this.#people = people;
+    this.#rule = rule;
     $("shut-why").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("click", (event) => {
       if (event.target === this.#dialog) this.#dialog.close(); // beside the drawer
@@ -38,9 +41,27 @@ export class Why {
       section(count(trace.candidates.length, "candidate"), candidates(trace)),
       section("What the model was given", el("pre", { tabIndex: 0, textContent: trace.prompt })),
       facts(trace),
+      this.#rulings(message),
     );
     if (!this.#dialog.open) this.#dialog.showModal();
     $("why-body").scrollTop = 0;
+  }
+
+  #rulings(message) {
+    if (!message.id) return ""; // an emoji is no line
+    const deeds = [
+      ["star", "Keep it"],
+      ["delete", "Remove it for good"],
+    ];
+    const buttons = deeds.map(([what, label]) => {
+      const button = el("button", { type: "button", className: "tool", textContent: label });
+      button.addEventListener("click", () => {
+        this.#dialog.close();
+        this.#rule(what, message.id);
+      });
+      return button;
+    });
+    return el("p", { className: "rulings" }, ...buttons);
   }
 
   #said(author, message) {

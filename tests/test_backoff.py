@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botconvo.orchestrator.backoff import Backoff
+from botconvo.backoff import Backoff
 
 
 def waits(seed: int, tries: int) -> list[float]:

@@ -1,0 +1,105 @@
+"""``--pack`` of ``botconvo train``: what it asks for, and what it says."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from botconvo.cli.project import open_store
+
+if TYPE_CHECKING:
+    from botconvo.packing.writing import Packed
+    from botconvo.training.bases import Base
+    from botconvo.training.settings import TrainingSettings, Weights
+
+__all__ = ["pack_options", "write"]
+
+_PROCESSOR = "hosted-notebook"
+
+
+def pack_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--pack`` and ``--processor``."""
+    function = click.option(
+        "--processor",
+        default=_PROCESSOR,
+        show_default=True,
+        metavar="HOST",
+        help="With --pack: where it will be trained, as NAME's consent names it.",
+    )(function)
+    return click.option(
+        "--pack",
+        is_flag=True,
+        help="Train nothing here: write an archive and a notebook for a computer with a GPU.",
+    )(function)
+
+
+def write(
+    project: Path,
+    name: str,
+    settings: "TrainingSettings",
+    base: str | None,
+    output: Path | None,
+    processor: str,
+    acknowledged: bool,
+) -> None:
+    """Write the archive and the notebook beside it, and say what to do with them."""
+    from datetime import UTC, datetime
+
+    from botconvo.gathering import DISCORD_POLICY
+    from botconvo.packing.writing import write_pack
+
+    now = datetime.now(UTC)
+    with open_store(project) as store:
+        if acknowledged:
+            store.acknowledge(DISCORD_POLICY, now)
+        packed = write_pack(
+            store,
+            name,
+            settings,
+            lambda: _base(base, project, settings.base_weights),
+            processor=processor,
+            project=project,
+            folder=output or project / "packs",
+            now=now,
+        )
+    _say(packed)
+
+
+def _base(text: str | None, project: Path, weights: "Weights") -> "Base | str":
+    """A base that goes along, or the id of a model that is fetched where it is trained."""
+    from botconvo.build import bundled_base
+    from botconvo.training.bases import open_base
+    from botconvo.training.hub import named_folder
+
+    bases = project / "bases"
+    if text is None:
+        return open_base(bundled_base(), bases=bases, bundled=True)
+    folder = named_folder(text)
+    if folder is None:
+        return text
+    return open_base(
+        folder, bases=bases, weights=weights, say=lambda line: click.echo(line, err=True)
+    )
+
+
+def _say(packed: "Packed") -> None:
+    pack, corpus, archive = packed.pack, packed.material.corpus, packed.archive
+    others = [name for name in corpus.speakers if name != corpus.speaker]
+    context = f", with lines of {', '.join(others)} as context" if others else ""
+    click.echo(
+        f"{archive} ({archive.stat().st_size / 1e6:.0f} MB): {corpus.own_train} lines of "
+        f"{corpus.speaker} to train on and {corpus.own_held_out} held out{context}"
+    )
+    if packed.kept_home:
+        click.echo(
+            f"Words of {', '.join(packed.kept_home)} stay here: they did not agree to "
+            f"{pack.processor!r}."
+        )
+    click.echo(
+        f"\nOpen {packed.notebook} in a hosted notebook with a GPU (Colab, Kaggle), upload the\n"
+        "archive there and run all cells. With what you download at the end:\n\n"
+        f"    botconvo adopt {pack.name}-trained.zip\n\n"
+        f"The archive holds people's words: keep it to yourself and {pack.processor!r}. Once the\n"
+        "clone is here, delete it here and there: a withdrawn consent does not reach it."
+    )

@@ -1,0 +1,73 @@
+"""What the people in charge decided, for all talks of a run: the law, and what the store keeps.
+
+It knows no conversation and no platform.
+"""
+
+from botconvo.conversation.noted import RefusedText
+from botconvo.conversation.reins import Law
+from botconvo.errors import PlatformError
+from botconvo.messages import AuthorId, ChannelId, Message
+from botconvo.people import People
+from botconvo.ports import Clock
+from botconvo.safety.refusals import Refusals
+from botconvo.store import Store
+
+__all__ = ["Charge"]
+
+
+class Charge:
+    """Who is ignored, which lines were noted, what is never said again.
+
+    ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        law: Law | None = None,
+        people: People | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        self.law, self.people = law or Law(), people or People()
+        self._store, self._clock, self._refusals = store, clock, refusals
+        self._ignored = store.ignored_authors()
+
+    def is_ignored(self, author: AuthorId) -> bool:
+        return author in self._ignored
+
+    def ignore(self, author: AuthorId) -> None:
+        """Nothing of theirs is kept from now on, nor what was kept so far."""
+        self._ignored |= {author}
+        self._store.ignore_author(author, self._clock.now())
+
+    def heed(self, author: AuthorId) -> None:
+        self._ignored -= {author}
+        self._store.heed_author(author)
+
+    def refuse(self, text: str, channel: ChannelId, persona: str, by: str) -> RefusedText:
+        """Let a text, and what is nearly the same, never be said again in this project."""
+        refused = self._store.refuse_text(text, channel, persona, by, self._clock.now())
+        if self._refusals is not None:
+            self._refusals.refuse(refused.number, text)
+        return refused
+
+    def allow(self, number: int) -> None:
+        """Take a refusal back.
+
+        Raises:
+            PlatformError: there is none of that number.
+        """
+        if not self._store.allow_text(number):
+            raise PlatformError(f"no text with the number {number} was removed")
+        if self._refusals is not None:
+            self._refusals.allow(number)
+
+    def save(self, message: Message, persona: str) -> None:
+        """Put a line among those that clones saved."""
+        self._store.note_line(message, "saved", persona, self._clock.now())
+
+    def star(self, message: Message, by: str) -> bool:
+        """Put a line among the favourites; False where it is one already."""
+        return self._store.note_line(message, "favourite", by, self._clock.now())

@@ -1,0 +1,74 @@
+"""What stays at home of every pack: a small file, by which its result is known again.
+
+It holds no words: ids, digests and settings.  It also tells whom to think of when somebody
+withdraws while a pack is out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from botconvo.errors import PackError
+from botconvo.packing.pack import Pack
+from botconvo.writing import write_whole
+
+__all__ = ["PackRecord", "find_record", "keep_record", "packs_with"]
+
+_FOLDER = Path("training", "packs")
+"""In the project."""
+
+
+class PackRecord(BaseModel):
+    """One pack that went out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pack: Pack
+    people: dict[str, str]
+    """Everybody whose lines are in it: the opaque id, and the consent record at that time."""
+    archive: str
+    """Where the pack was written."""
+    base: str | None = None
+    """The folder of the base in it; None where it comes with BotConvo or from the hub."""
+
+
+def keep_record(project: Path, record: PackRecord) -> None:
+    """
+    Raises:
+        OutputError: the disk refuses.
+    """
+    path = project / _FOLDER / f"{record.pack.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, record.model_dump_json(indent=2) + "\n", force=True)
+
+
+def find_record(project: Path, id: str) -> PackRecord:
+    """
+    Raises:
+        PackError: no such pack was made in this project.
+    """
+    for record in _records(project):
+        if record.pack.id == id:
+            return record
+    raise PackError(
+        f"pack {id[:8]} was not made in {project.resolve()}, or its record in {_FOLDER.as_posix()} "
+        "is gone; adopt it where 'botconvo train --pack' was typed (--project DIR)"
+    )
+
+
+def packs_with(project: Path, person: str) -> tuple[PackRecord, ...]:
+    """All packs that hold words of a person, by their opaque id."""
+    return tuple(record for record in _records(project) if person in record.people)
+
+
+def _records(project: Path) -> Iterator[PackRecord]:
+    for path in sorted((project / _FOLDER).glob("*.json")):
+        try:
+            yield PackRecord.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise PackError(f"{path}: cannot be read: {error.strerror}") from None
+        except ValidationError:
+            raise PackError(
+                f"{path}: is torn, or of another version of BotConvo; delete it and pack again"
+            ) from None

@@ -1,0 +1,1 @@
+"""Discord: its channels, threads and direct messages as places to talk in."""
