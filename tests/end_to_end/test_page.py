@@ -378,7 +378,9 @@ async def test_the_pages_of_lines_show_what_was_kept_and_removed(page: Page) -> 
     about = page.one("#lines .about").text
     assert about.startswith("kept by Ann, ")
     assert "web:general" in about
+    page.controls.answers[Lines] = Answer(text="")
     await page.run(page.one("#lines .noted button").click)
+    await page.until(lambda: "Nothing was kept" in page.one("#lines-body").text)
     await page.run(lambda: page.one("#lines-favourites").send_keys(Keys.ARROW_LEFT))
     await page.until(lambda: page.texts("#lines blockquote") == ["Marekgone"])
     page.controls.open(ELSEWHERE)
