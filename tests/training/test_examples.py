@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from builders import a_message, a_reaction
 from fakes import FakeExtractor, FakeGenerator
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from botconvo.conversation.events import OrderId
@@ -156,6 +156,7 @@ LINES = st.lists(
 
 
 @given(LINES, st.integers(LONGEST, 120), st.integers(0, LONGEST))
+@settings(deadline=None)
 def test_every_own_line_is_a_target_exactly_once(
     lines: list[Line], block: int, overlap: int
 ) -> None:
@@ -171,6 +172,7 @@ def test_every_own_line_is_a_target_exactly_once(
 
 @given(LINES, st.integers(LONGEST, 120), st.integers(0, LONGEST))
 @example([Line(name="Fishvilla", argument="a" * 30, command=Command.REPLY)], LONGEST, 0)
+@settings(deadline=None)
 def test_windows_are_whole_lines_that_fit_and_stand_in_the_session(
     lines: list[Line], block: int, overlap: int
 ) -> None:
@@ -200,6 +202,7 @@ def test_cutting_needs_no_more_tokens_than_the_lines_have() -> None:
 
 
 @given(st.lists(st.integers(1, 50), max_size=40))
+@settings(deadline=None)
 def test_packing_keeps_every_window_and_overfills_no_row(lengths: list[int]) -> None:
     made = [Window(tokens=(n,) * n, weights=(1.0,) * n) for n in lengths]
     rows = pack(made, 50)
