@@ -2,6 +2,8 @@
 
 import signal
 
+from hypothesis import settings
+
 
 def pytest_configure() -> None:
     """Let Ctrl-C be heard by the processes that tests start.
@@ -10,3 +12,8 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
