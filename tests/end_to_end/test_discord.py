@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from projects import checkpoints_of, persona_table, write_config
+from projects import QUICK, checkpoints_of, persona_table, write_config
 
 from botconvo.messages import ChannelId
 from botconvo.rehearsal import NO_LIMITS, Application, Channel, Person, Rehearsal
 from botconvo.store import STORE_NAME, Store
 
 LONG_S = 90.0
+NOBODY_LEAVES = "go_on = 1.0\nbrake = 1.0\ncool_down_s = 0.0\n"
+"""Else a clone may go to sleep for an hour before the run has seen its messages."""
 
 
 @asynccontextmanager
@@ -46,7 +48,8 @@ def project(folder: Path, discord: Rehearsal, channel: Channel) -> Path:
         f"[platforms.discord]\nchannels = [{channel.id}]\n"
         f'api = "{discord.api_base}"\ngateway = "{discord.gateway_url}"\n'
     )
-    return write_config(folder, table, persona_table("Bort"), persona_table("Juno"))
+    personas = (persona_table("Bort"), persona_table("Juno"))
+    return write_config(folder, table, *personas, conversation=QUICK + NOBODY_LEAVES)
 
 
 @asynccontextmanager
