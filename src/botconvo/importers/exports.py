@@ -29,9 +29,8 @@ __all__ = ["Export", "Found", "find_exports"]
 _HEAD_BYTES = 1 << 16
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What reading a zip raises where its bytes are damaged."""
-_BY_NAME: dict[str, FileFormat | ArchiveFormat] = {
-    each.name: each for each in (*FORMATS, *ARCHIVES)
-}
+_ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
+_BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
     (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
@@ -264,7 +263,7 @@ def _what_else(head: str) -> str:
     for pattern, what in _KNOWN_BUT_NOT_READ:
         if pattern.match(head):
             return f"is {what}"
-    known = ", ".join(each.what for each in (*FORMATS, *ARCHIVES))
+    known = ", ".join(each.what for each in _ALL)
     return (
         f"is no export that BotConvo reads (it begins with {_first_line(head)!r}); it reads {known}"
     )
