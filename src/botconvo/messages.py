@@ -10,6 +10,7 @@ from typing import Literal, NewType
 
 __all__ = [
     "MADE_UP",
+    "OF_NAME",
     "Attachment",
     "Author",
     "AuthorId",
@@ -26,6 +27,8 @@ AuthorId = NewType("AuthorId", str)
 
 MADE_UP = "/row-"
 """In ids of messages whose export gives none; the same one may come with a real id elsewhere."""
+OF_NAME = "-name:"
+"""In ids of authors whose export gives only the name of their account, which follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Author:
     id: AuthorId
     name: str
     kind: Literal["person", "clone", "bot", "system"] = "person"
+    account: str = ""
+    """The name of the account, where it is known and is no other's; ``name`` is the one shown."""
 
 
 def clone_author(persona: str) -> Author:

@@ -1,102 +1,98 @@
-"""DiscordChatExporter's CSV in today's dialect (2.42.3 and later: commas, ISO 8601 dates).
+"""DiscordChatExporter's CSV, of 2.15 and later, also where a spreadsheet has saved it again.
 
 The format names no channel, no message ids, no replies and no bots: the channel is the caller's or
 known by its first message, ids are digests of what stands in the row, and a bot is told from a
-person only by the owner's consent records.  It knows nothing of files.
+person only by the owner's consent records.  Before 2.42.3 times have no zone and mostly no seconds.
+It knows nothing of files.
 """
 
 import csv
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from datetime import UTC, tzinfo
+from typing import TextIO
 
 from botconvo.errors import ImportFailed
+from botconvo.importers.dates import Moment, dated
 from botconvo.importers.discord import (
     DELETED_USER,
     attachment,
+    author,
     author_id,
     channel_id,
+    emoji,
+    is_notice,
+    is_webhook,
     possible,
 )
 from botconvo.importers.ids import RowIds
-from botconvo.importers.reading import About
+from botconvo.importers.reading import LINE_MOST
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
+from botconvo.messages import Attachment, ChannelId, Message, Reaction
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-__all__ = ["HEADER", "channel_of", "looks_like", "older_dialect", "parse"]
+__all__ = ["HEADER", "looks_like", "parse"]
 
 HEADER = ["AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"]
-_NOTICE = re.compile(
-    r"(?:Pinned a message|Joined the server|Left the group|Started a thread"
-    r"|Started a call that lasted [\d.,\u202f\u00a0]+ minutes?"
-    r"|(?:Added|Removed) .+ (?:to|from) the group"
-    r"|Changed the channel icon)\.\Z|Changed the channel name: .+\Z"
-)
-"""The exporter's own words for what Discord shows as a notice."""
+_SEPARATORS = ",;\t"
+"""Semicolons until 2.15 and from spreadsheets, which also write tabs."""
 _REACTION = re.compile(r"(?P<emoji>.+?) \((?P<count>\d+)\)(?:,|\Z)")
 _BETWEEN_ADDRESSES = re.compile(r",(?=https?://)")
-_CHANNEL_IN_NAME = re.compile(r"\[(\d{15,20})\]")
-_DISCRIMINATOR = re.compile(r"#\d{4}\Z")
+_ROUNDED = re.compile(r"\d[.,]\d+E\+\d+\Z", re.I)
+"""What a spreadsheet makes of an id that it takes for a number."""
+_HEADER_MOST = 1000
 _PATIENCE = 20
-"""So many unreadable dates at the beginning mean an older dialect, not damage."""
-
-
-def channel_of(about: About) -> ChannelId | None:
-    """The channel's id, which DiscordChatExporter writes into the file's name."""
-    found = _CHANNEL_IN_NAME.findall(about.name)
-    return channel_id(found[-1]) if found else about.channel
+"""So many unreadable dates at the beginning mean a form that is not known, not damage."""
 
 
 def looks_like(head: str) -> bool:
-    """Whether the first characters of a file are this format's, in today's dialect."""
-    return _first_line(head).replace('"', "") == ",".join(HEADER)
+    """Whether the first characters of a file are this format's."""
+    return _separator(_first_line(head)) is not None
 
 
-def older_dialect(head: str) -> bool:
-    """Whether this is the same format with semicolons (2.15, or saved by a spreadsheet)."""
-    return _first_line(head).replace('"', "").rstrip(";") == ";".join(HEADER)
-
-
-def parse(stream: TextIO, channel: ChannelId | None) -> Iterator[Row]:
+def parse(stream: TextIO, channel: ChannelId | None, zone: tzinfo = UTC) -> Iterator[Row]:
     """Messages in file order; ``stream`` must be opened with ``newline=""``.
 
     Without a ``channel`` one is made up from the first message, so that a longer export of the
-    same channel is the same channel.
+    same channel is the same channel.  ``zone`` is whose clock times without a zone are by.
 
     Raises:
-        ImportFailed: the dates are those of an older dialect.
+        ImportFailed: the dates have no form that is known, or a spreadsheet has spoiled the ids.
     """
-    rows = csv.reader(stream, strict=True)
     ids = None if channel is None else RowIds(channel)
     unreadable: list[str] = []
-    dated = False
-    for line, row in _rows(rows):
+    some = False
+    for moment, (line, row) in dated(_with_dates(stream), zone):
         if isinstance(row, LeftOut):
             yield row
             continue
-        at = _date(row[2])
-        if at is None:
-            unreadable.append(row[2])
-            if not dated and len(unreadable) >= _PATIENCE:
+        if moment is None or not possible(moment.at):
+            if len(unreadable) < _PATIENCE:
+                unreadable.append(row[2])
+            if not some and len(unreadable) >= _PATIENCE:
                 raise _other_dates(unreadable[0])
             yield LeftOut(reason=Reason.DATE, author=author_id(row[0]), line=line)
             continue
-        dated = True
-        ids = ids or RowIds(_channel_of(row))
-        yield _row(row, at, ids, line)
-    if unreadable and not dated:
+        some = True
+        ids = ids or RowIds(_channel_of(row, moment))
+        yield _row(row, moment, ids, line)
+    if unreadable and not some:
         raise _other_dates(unreadable[0])
 
 
-def _rows(rows: "Reader") -> Iterator[tuple[int, list[str] | LeftOut]]:
+def _with_dates(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | LeftOut]]]:
+    for line, row in _rows(stream):
+        yield None if isinstance(row, LeftOut) else row[2], (line, row)
+
+
+def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
     """Data rows with the line that each begins in; what cannot be split into six fields is out."""
+    header = stream.readline(_HEADER_MOST)
+    separator = _separator(_bare(header)) or ","
+    lines = iter(lambda: stream.readline(LINE_MOST), "")
+    rows = csv.reader(lines, strict=True, delimiter=separator)
     while True:
-        line = rows.line_num + 1
+        line = rows.line_num + 2
         try:
             row = next(rows)
         except StopIteration:
@@ -105,75 +101,88 @@ def _rows(rows: "Reader") -> Iterator[tuple[int, list[str] | LeftOut]]:
             torn = "unexpected end" in str(broken)
             yield line, LeftOut(reason=Reason.TORN if torn else Reason.MALFORMED, line=line)
             continue
-        if not row or row == HEADER or (line == 1 and _is_header(row)):
+        if len(row) == len(HEADER) + 1 and not row[-1]:
+            row.pop()
+        if not row or row == HEADER or (separator != "," and not any(row)):
             continue
+        if len(row) == len(HEADER) and _ROUNDED.match(row[0]):
+            raise ImportFailed(
+                f"line {line}: a spreadsheet has rounded the author's id to {row[0]!r}; "
+                "export the channel again, and do not save it with the spreadsheet"
+            )
         if len(row) != len(HEADER) or not row[0].isascii() or not row[0].isdigit():
             yield line, LeftOut(reason=Reason.MALFORMED, line=line)
         else:
             yield line, row
 
 
-def _row(row: list[str], at: datetime, ids: RowIds, line: int) -> Row:
-    user, name, date, text, files, reactions = row
+def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
+    user, name, _, text, files, reactions = row
+    text = text.replace("\r\n", "\n")
+    by = author_id(user)
     reason = _why_not(user, name, text, files)
     if reason is not None:
-        return LeftOut(reason=reason, author=author_id(user), line=line)
+        return LeftOut(reason=reason, author=by, line=line)
+    mark = f"{moment.unsure}-" if moment.unsure else ""
     return Message(
-        id=ids.of(author_id(user), _utc(date), text),
+        id=ids.of(by, _utc(moment), text, mark),
         channel=ids.channel,
-        author=Author(id=author_id(user), name=_DISCRIMINATOR.sub("", name) or name),
+        author=author(by, name),
         text=text,
-        at=at,
+        at=moment.at,
         attachments=_attachments(files),
-        reactions=tuple(Reaction(emoji=found["emoji"]) for found in _REACTION.finditer(reactions)),
+        reactions=tuple(
+            Reaction(emoji=emoji(found["emoji"])) for found in _REACTION.finditer(reactions)
+        )
+        if reactions
+        else (),
     )
 
 
 def _why_not(user: str, name: str, text: str, files: str) -> Reason | None:
     if user == DELETED_USER:
         return Reason.DELETED
-    if name.endswith("#0000"):
+    if is_webhook(name):
         return Reason.BOT
-    if _NOTICE.match(text):
+    if is_notice(text):
         return Reason.SYSTEM
     return None if text.strip() or files else Reason.EMPTY
 
 
-def _channel_of(first: list[str]) -> ChannelId:
-    key = "\0".join((first[0], _utc(first[2]), first[3])).encode(errors="replace")
+def _channel_of(first: list[str], moment: Moment) -> ChannelId:
+    key = "\0".join((first[0], _utc(moment), first[3])).encode(errors="replace")
     return channel_id(f"csv-{hashlib.sha256(key).hexdigest()[:12]}")
 
 
-def _date(text: str) -> datetime | None:
-    """An ISO 8601 date with its offset, or None."""
-    try:
-        date = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return date if date.tzinfo is not None and possible(date) else None
-
-
-def _utc(text: str) -> str:
+def _utc(moment: Moment) -> str:
     """The millisecond, which is the same one in an export with another time zone."""
-    date = _date(text)
-    return text if date is None else f"{date.timestamp():.3f}"
+    return f"{moment.at.timestamp():.3f}"
 
 
 def _attachments(files: str) -> tuple[Attachment, ...]:
     """Addresses joined by commas; an address may hold a comma itself."""
+    if not files:
+        return ()
     return tuple(attachment(file) for file in _BETWEEN_ADDRESSES.split(files) if file)
 
 
+def _separator(header: str) -> str | None:
+    for separator in _SEPARATORS:
+        if header.rstrip(separator) == separator.join(HEADER):
+            return separator
+    return None
+
+
 def _first_line(head: str) -> str:
-    return head.lstrip("\ufeff").split("\n", 1)[0].strip()
+    return _bare(head.split("\n", 1)[0])
 
 
-def _is_header(row: list[str]) -> bool:
-    return [field.lstrip("\ufeff").strip('"') for field in row] == HEADER
+def _bare(line: str) -> str:
+    return line.lstrip("\ufeff").strip("\r\n ").replace('"', "")
 
 
 def _other_dates(seen: str) -> ImportFailed:
     return ImportFailed(
-        f"its dates look like {seen[:40]!r}, as DiscordChatExporter before 2.42.3 wrote them; "
-        "export the channel again with 2.42.3 or later"
+        f"its dates look like {seen[:40]!r}, which is no form that is known; export the channel "
+        "again with DiscordChatExporter 2.42.3 or later, without a date format of your own"
     )

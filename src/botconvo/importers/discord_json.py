@@ -24,7 +24,9 @@ from botconvo.messages import Author, ChannelId, Message, Reaction
 
 __all__ = ["looks_like", "parse"]
 
-_SAID = frozenset({"Default", "Reply"})
+_REPLY = frozenset({"Reply", "19"})
+"""Versions that did not know replies yet wrote their number."""
+_SAID = frozenset({"Default", "0", *_REPLY})
 """The message types that hold a person's words; the rest are notices and answers of bots."""
 _NoneIsEmpty = BeforeValidator(lambda value: [] if value is None else value)
 _Snowflake = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
@@ -33,6 +35,7 @@ _Snowflake = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
 class _User(BaseModel):
     id: _Snowflake
     name: str
+    discriminator: str = ""
     nickname: str | None = None
     is_bot: Annotated[bool, Field(alias="isBot")] = False
 
@@ -141,7 +144,7 @@ def _why_not(message: _Message) -> Reason | None:
 
 def _message(message: _Message, channel: ChannelId) -> Message:
     reference = message.reference
-    replied = reference if message.type == "Reply" else None
+    replied = reference if message.type in _REPLY else None
     return Message(
         id=message_id(channel, message.id),
         channel=channel,
@@ -172,4 +175,10 @@ def _reactions(reactions: list[_Reaction]) -> Iterator[Reaction]:
 def _author(user: _User) -> Author:
     """Under the name that friends see: the nickname where there is one."""
     kind: Literal["bot", "person"] = "bot" if user.is_bot else "person"
-    return Author(id=author_id(user.id), name=user.nickname or user.name, kind=kind)
+    numbered = user.discriminator not in ("", "0", "0000")
+    return Author(
+        id=author_id(user.id),
+        name=user.nickname or user.name,
+        kind=kind,
+        account=f"{user.name}#{user.discriminator}" if numbered else user.name,
+    )

@@ -9,7 +9,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,12 +17,11 @@ from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 from botconvo.errors import ImportFailed
-from botconvo.importers import discord_csv
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import FolderTree, Tree, ZipTree, is_zip
-from botconvo.messages import ChannelId
+from botconvo.messages import AuthorId, ChannelId
 
 __all__ = ["Export", "Found", "find_exports"]
 
@@ -33,7 +32,6 @@ _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
-    (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
     (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
     (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
     (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
@@ -63,6 +61,7 @@ class Export:
     author: str | None = None
     zone: str = "UTC"
     channel: ChannelId | None = None
+    accounts: Mapping[str, AuthorId] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -78,6 +77,12 @@ class Export:
         """Whether its rows do not tell where they belong; ``channel`` may say so then."""
         found = _BY_NAME[self.format]
         return isinstance(found, FileFormat) and found.guesses_channel(self._about())
+
+    @property
+    def names_only(self) -> bool:
+        """Whether it tells authors by the names of their accounts alone; ``accounts`` helps."""
+        found = _BY_NAME[self.format]
+        return isinstance(found, FileFormat) and found.names_only
 
     def rows(self, progress: Progress | None = None) -> Iterator[Row]:
         """The rows in order; where the file turns out to be damaged the last one is ``torn``.
@@ -139,7 +144,13 @@ class Export:
 
     def _about(self) -> About:
         name = PurePosixPath(self.member or self.path.name).name
-        return About(name=name, author=self.author, zone=ZoneInfo(self.zone), channel=self.channel)
+        return About(
+            name=name,
+            author=self.author,
+            zone=ZoneInfo(self.zone),
+            channel=self.channel,
+            accounts=self.accounts,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,9 +243,7 @@ def _format(head: bytes, author: str | None) -> FileFormat | str:
             if author is not None:
                 return f"names its own authors; import it without --author {author!r}"
             return each
-    if discord_csv.older_dialect(text) or "\0" in text:
-        return _what_else(text)
-    if any(pattern.match(text) for pattern, _ in _KNOWN_BUT_NOT_READ):
+    if "\0" in text or any(pattern.match(text) for pattern, _ in _KNOWN_BUT_NOT_READ):
         return _what_else(text)
     for each in FORMATS:
         if not each.names_authors and each.looks_like(text):
@@ -255,11 +264,6 @@ def _what_else(head: str) -> str:
     """The end of a sentence that begins with the file's name."""
     if "\0" in head:
         return "is no text, and no zip either"
-    if discord_csv.older_dialect(head):
-        return (
-            "is a DiscordChatExporter CSV with semicolons (2.15 or older, or saved again by a "
-            "spreadsheet); export the channel again with 2.42.3 or later"
-        )
     for pattern, what in _KNOWN_BUT_NOT_READ:
         if pattern.match(head):
             return f"is {what}"

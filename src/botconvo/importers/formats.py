@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from botconvo.importers import discord_csv, discord_json, single_column_csv
+from botconvo.importers import discord, discord_csv, discord_json, discord_text, single_column_csv
 from botconvo.importers.reading import About, Opened
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
@@ -40,6 +40,8 @@ class FileFormat:
     looks_like: Callable[[str], bool]
     parse: Callable[[Opened], Iterator[Row]]
     names_authors: bool = True
+    names_only: bool = False
+    """Whether authors are told by the names of their accounts alone: the store may know them."""
     guesses_channel: Callable[[About], bool] = _never
 
 
@@ -71,8 +73,19 @@ FORMATS: tuple[FileFormat, ...] = (
         what="DiscordChatExporter's CSV",
         origin="discord-api",
         looks_like=discord_csv.looks_like,
-        parse=lambda file: discord_csv.parse(file.text(), discord_csv.channel_of(file.about)),
-        guesses_channel=lambda about: discord_csv.channel_of(about) is None,
+        parse=lambda file: discord_csv.parse(
+            file.text(), discord.channel_of(file.about), file.about.zone
+        ),
+        guesses_channel=lambda about: discord.channel_of(about) is None,
+    ),
+    FileFormat(
+        name="discord-text",
+        what="DiscordChatExporter's plain text",
+        origin="discord-api",
+        looks_like=discord_text.looks_like,
+        parse=lambda file: discord_text.parse(file.text(), file.about),
+        names_only=True,
+        guesses_channel=lambda about: discord.channel_of(about) is None,
     ),
     FileFormat(
         name="single-column-csv",

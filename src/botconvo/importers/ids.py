@@ -26,8 +26,12 @@ class RowIds:
         self._alike: Counter[bytes] = Counter()
         self._moment = ""
 
-    def of(self, author: AuthorId, moment: str, text: str) -> MessageId:
-        """``moment`` is the row's time in a form that does not depend on the export."""
+    def of(self, author: AuthorId, moment: str, text: str, mark: str = "") -> MessageId:
+        """``moment`` is the row's time in a form that does not depend on the export.
+
+        ``mark`` tells rows that know less than others of the same message, as ``store.twins`` reads
+        it: ``second-``, ``minute-`` or ``name-``.
+        """
         if moment != self._moment:
             self._moment = moment
             self._alike.clear()
@@ -36,4 +40,4 @@ class RowIds:
         self._alike[digest] += 1
         if self._alike[digest] > 1:
             digest = hashlib.sha256(digest + str(self._alike[digest]).encode()).digest()
-        return MessageId(f"{self.channel}{MADE_UP}{digest.hex()[:20]}")
+        return MessageId(f"{self.channel}{MADE_UP}{mark}{digest.hex()[:20]}")

@@ -2,12 +2,12 @@
 
 import codecs
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import BinaryIO, TextIO
 
-from botconvo.messages import ChannelId
+from botconvo.messages import AuthorId, ChannelId
 
 __all__ = ["LINE_MOST", "About", "Counting", "Opened", "as_text", "numbered_lines"]
 
@@ -31,6 +31,8 @@ class About:
     author: str | None = None
     zone: tzinfo = UTC
     channel: ChannelId | None = None
+    accounts: Mapping[str, AuthorId] = field(default_factory=dict)
+    """Whose accounts these names are, as far as the store knows."""
 
 
 @dataclass(frozen=True, slots=True)

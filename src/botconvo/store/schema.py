@@ -199,7 +199,15 @@ DROP INDEX messages_by_author;
 CREATE INDEX messages_by_author ON messages (author, at);
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS)
+_ACCOUNTS = """
+CREATE TABLE accounts (
+    name TEXT NOT NULL,
+    author TEXT NOT NULL,
+    PRIMARY KEY (name, author)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _ACCOUNTS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)
