@@ -3,6 +3,7 @@
     BotConvoError                 one line: what failed, with which value, where, what to do
      ├─ ConfigError               config.toml or the environment
      ├─ ImportFailed              an export that cannot be read
+     │   └─ ExportEmpty           nobody has written anything there
      ├─ ConsentError              nobody agreed, or not to this
      ├─ CorpusError               too little, or nothing, to train on
      ├─ TrainingError             a training run that cannot go on
@@ -22,6 +23,7 @@ __all__ = [
     "ConfigError",
     "ConsentError",
     "CorpusError",
+    "ExportEmpty",
     "ImportFailed",
     "OutputError",
     "PackError",
@@ -42,6 +44,10 @@ class ConfigError(BotConvoError):
 
 class ImportFailed(BotConvoError):  # noqa: N818  (ImportError is Python's own)
     """An export cannot be read, or holds nothing to take."""
+
+
+class ExportEmpty(ImportFailed):  # noqa: N818  (as ImportFailed)
+    """An export in which nobody has written anything; beside others it is passed over."""
 
 
 class ConsentError(BotConvoError):

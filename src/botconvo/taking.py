@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from botconvo.consent import ConsentRecord, allows
-from botconvo.errors import ImportFailed
-from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports
+from botconvo.errors import ExportEmpty, ImportFailed
+from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports, natural
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.store import Adding, Source, Store
 
@@ -23,6 +23,7 @@ __all__ = [
     "Progress",
     "Taken",
     "drop_without_consent",
+    "in_order",
     "take_again",
     "take_exports",
 ]
@@ -43,6 +44,9 @@ _MOST_ERRORS = 1000
 
 _KNOWN_ROWS = 3
 """So many rows that the store knows tell where an export without a channel belongs."""
+
+_AT_ONCE = 1000
+"""Messages that go into the store together."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
@@ -89,6 +93,8 @@ class Taken:
     origin: str
     accounting: Accounting
     failed: str | None = None
+    empty: bool = False
+    """It failed because nobody has written anything there."""
 
     @property
     def name(self) -> str:
@@ -119,10 +125,11 @@ def take_exports(
     drop_without_consent(store, now)
     taken: list[Taken] = []
     failures: list[ImportFailed] = []
+    exports: list[Export] = []
 
     def failed(path: Path, why: ImportFailed, member: str = "") -> None:
         failures.append(why)
-        taken.append(_failed(path, member, str(why)))
+        taken.append(_failed(path, member, str(why), empty=isinstance(why, ExportEmpty)))
 
     for path in dict.fromkeys(whole):
         try:
@@ -130,17 +137,28 @@ def take_exports(
         except ImportFailed as why:
             failed(path, why)
             continue
-        for export in found.exports:
-            try:
-                taken.append(_take(store, export, export.digest(), now, progress))
-            except ImportFailed as why:
-                failed(path, why, export.member)
+        exports.extend(found.exports)
+        taken.extend(
+            _failed(path, name, f"{path}/{name} is empty", empty=True) for name in found.empty
+        )
         taken.extend(
             _failed(path, name, f"{path}/{name} {why}") for name, why in found.others.items()
         )
+    for export in in_order(exports):
+        try:
+            taken.append(_take(store, export, export.digest(), now, progress))
+        except ImportFailed as why:
+            failed(export.path, why, export.member)
     if all(file.failed is not None for file in taken):
         raise failures[0]
     return tuple(taken)
+
+
+def in_order(exports: Iterable[Export]) -> list[Export]:
+    """The parts of one channel by their numbers; last what needs names that the others tell."""
+    found = list(exports)
+    places = {label: place for place, label in enumerate(natural(each.label for each in found))}
+    return sorted(found, key=lambda each: (each.names_only, places[each.label]))
 
 
 def take_again(
@@ -183,6 +201,8 @@ def drop_without_consent(store: Store, now: datetime) -> int:
 def _take(
     store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
 ) -> Taken:
+    if export.names_only:
+        export = replace(export, accounts=store.accounts())
     if export.channel is None and export.guesses_channel:
         export = replace(export, channel=_channel_of(store, export))
     source = Source(
@@ -210,14 +230,24 @@ def _take(
 
 
 def _channel_of(store: Store, export: Export) -> ChannelId | None:
-    """Where an export belongs whose rows do not say so: in the channel of rows known already."""
+    """Where an export belongs whose rows do not say so: in the channel of rows known already.
+
+    Later parts of a channel belong where the first one does.
+    """
     found: Counter[ChannelId] = Counter()
     for row in export.rows():
         if isinstance(row, Message):
             found.update(store.channels_of(row))
             if found.total() >= _KNOWN_ROWS and found.most_common(1)[0][1] * 2 > found.total():
                 break
-    return found.most_common(1)[0][0] if found else None
+    if found:
+        return found.most_common(1)[0][0]
+    first = export.first_part()
+    if first is None:
+        return None
+    return _channel_of(store, first) or next(
+        (row.channel for row in first.rows() if isinstance(row, Message)), None
+    )
 
 
 def _rows(
@@ -227,50 +257,73 @@ def _rows(
     told: Callable[[int], None] | None,
 ) -> Accounting:
     accounting = Accounting()
+    agreed: list[Message] = []
     messages = 0
     for row in export.rows(told):
         accounting.read += 1
         if isinstance(row, LeftOut):
-            accounting.left_out[row.reason] += 1
-            if row.reason is Reason.BOT and row.author is not None:
-                adding.saw_bot(row.author)
-            if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
-                accounting.errors.append(
-                    {
-                        "file": f"{export.path}/{row.file}" if row.file else export.label,
-                        "line": row.line,
-                        "what": str(row.reason),
-                    }
-                )
+            _leave_out(row, export, adding, accounting)
             continue
         messages += 1
         adding.saw(row)
-        reason = _offer(row, adding, records)
-        if reason is None:
-            accounting.taken += 1
-            accounting.by_author[row.author.id] += 1
-        else:
+        reason = _why_not(row, records)
+        if reason is not None:
             accounting.left_out[reason] += 1
+            continue
+        agreed.append(_with_agreed_reactions(row, records))
+        if len(agreed) >= _AT_ONCE:
+            _take_all(agreed, adding, accounting)
+    _take_all(agreed, adding, accounting)
+    if not accounting.read:
+        raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
         raise ImportFailed(f"{export.label} holds no message of a person ({_reasons(accounting)})")
     return accounting
 
 
-def _offer(
-    message: Message, adding: Adding, records: Mapping[AuthorId, ConsentRecord]
-) -> str | None:
-    """Take a message if its author agreed; otherwise why not."""
+def _leave_out(row: LeftOut, export: Export, adding: Adding, accounting: Accounting) -> None:
+    accounting.left_out[row.reason] += 1
+    if row.reason is Reason.BOT and row.author is not None:
+        adding.saw_bot(row.author)
+    if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
+        accounting.errors.append(
+            {
+                "file": f"{export.path}/{row.file}" if row.file else export.label,
+                "line": row.line,
+                "what": str(row.reason),
+            }
+        )
+
+
+def _take_all(messages: list[Message], adding: Adding, accounting: Accounting) -> None:
+    for message, new in zip(messages, adding.take_all(messages), strict=True):
+        if new:
+            accounting.taken += 1
+            accounting.by_author[message.author.id] += 1
+        else:
+            accounting.left_out[ALREADY_TAKEN] += 1
+    messages.clear()
+
+
+def _why_not(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> str | None:
+    """Why a message is not taken, unless its author agreed."""
     record = records.get(message.author.id)
     if record is None:
         return NO_CONSENT
     if not allows(record, author=message.author.id, channel=message.channel, at=message.at):
         return OUTSIDE_CONSENT
+    return None
+
+
+def _with_agreed_reactions(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> Message:
+    if not message.reactions:
+        return message
     agreed = tuple(
         reaction
         for reaction in message.reactions
         if reaction.author is None or reaction.author.id in records
     )
-    return None if adding.take(replace(message, reactions=agreed)) else ALREADY_TAKEN
+    return replace(message, reactions=agreed)
 
 
 def _all_there(paths: Iterable[Path]) -> None:
@@ -280,12 +333,20 @@ def _all_there(paths: Iterable[Path]) -> None:
             raise ImportFailed(f"there is no file {path}; check its name")
 
 
-def _failed(path: Path, member: str, why: str) -> Taken:
+def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:
     label = f"{path}/{member}" if member else str(path)
-    accounting = Accounting(errors=[{"file": label, "line": None, "what": why}])
-    return Taken(path=path, member=member, format="", origin="", accounting=accounting, failed=why)
+    errors: list[dict[str, str | int | None]] = [{"file": label, "line": None, "what": why}]
+    accounting = Accounting(errors=[] if empty else errors)
+    return Taken(
+        path=path,
+        member=member,
+        format="",
+        origin="",
+        accounting=accounting,
+        failed=why,
+        empty=empty,
+    )
 
 
 def _reasons(accounting: Accounting) -> str:
-    reasons = ", ".join(f"{count} {reason}" for reason, count in accounting.left_out.most_common())
-    return reasons or "it has no messages at all"
+    return ", ".join(f"{count} {reason}" for reason, count in accounting.left_out.most_common())

@@ -55,8 +55,11 @@ def command(
         for file in taken:
             if file.failed is None:
                 _say_file(file)
+            elif file.empty:
+                click.echo(f"{file.name}: empty, passed over")
             total.add(file.accounting)
-        _warn([file.failed for file in taken if file.failed is not None], "files")
+        troubles = [file.failed for file in taken if file.failed is not None and not file.empty]
+        _warn(troubles, "files")
         if report is not None:
             _write(report, total)
         _say_next(store, taken, total)

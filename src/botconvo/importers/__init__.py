@@ -3,6 +3,7 @@
 from botconvo.importers.exports import Export, Found, find_exports
 from botconvo.importers.formats import Origin
 from botconvo.importers.rows import FAULTS, LeftOut, Reason, Row
+from botconvo.importers.trees import natural
 
 __all__ = [
     "FAULTS",
@@ -13,4 +14,5 @@ __all__ = [
     "Reason",
     "Row",
     "find_exports",
+    "natural",
 ]

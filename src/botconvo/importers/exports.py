@@ -9,14 +9,14 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 from zoneinfo import ZoneInfo
 
-from botconvo.errors import ImportFailed
+from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
@@ -42,6 +42,9 @@ _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*\["), "a JSON list, but of no chat that it knows"),
     (re.compile(r"\s*\{"), "JSON, but of no chat that it knows"),
 )
+
+_PART = re.compile(r" \[(?:part )?(?P<number>\d{1,4})(?: of (?P<all>\d{1,4}))?\]\Z")
+"""How DiscordChatExporter numbers the files of one channel: "[part 2]", and "[2 of 3]" in 2.15."""
 
 Progress = Callable[[int], None]
 """Told the bytes read so far."""
@@ -98,6 +101,20 @@ class Export:
             yield LeftOut(reason=Reason.TORN, file=self.member or None)
         except ImportFailed as failed:
             raise ImportFailed(f"{self.label}: {failed}") from None
+
+    def first_part(self) -> "Export | None":
+        """The first of the parts that a channel was divided into, where this is a later one."""
+        name = PurePosixPath(self.member) if self.member else PurePosixPath(self.path.name)
+        part = _PART.search(name.stem)
+        if part is None or part["number"] == "1":
+            return None
+        tail = f" [1 of {part['all']}]" if part["all"] else ""
+        first = name.with_name(f"{name.stem[: part.start()]}{tail}{name.suffix}")
+        if self.member:
+            there = str(first) in self._tree().names()
+            return replace(self, member=str(first)) if there else None
+        path = self.path.with_name(first.name)
+        return replace(self, path=path) if path.is_file() else None
 
     def digest(self) -> str:
         """SHA-256 of everything it is read from, in hexadecimal.
@@ -159,6 +176,8 @@ class Found:
 
     exports: tuple[Export, ...]
     others: dict[str, str] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()
+    """Files with nothing in them: older exporters write them for empty channels."""
 
 
 def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") -> Found:
@@ -168,6 +187,7 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
     clock times without a time zone are read by.
 
     Raises:
+        ExportEmpty: the file has nothing in it.
         ImportFailed: there is no such file or time zone, or nothing in it is an export that can be
             read.
     """
@@ -186,6 +206,8 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
             return _in_tree(path, ZipTree(path), author, zone)
     except OSError as error:
         raise _cannot_open(path, error) from None
+    if not _text_of(head).strip():
+        raise ExportEmpty(f"{path} is empty; export the channel again")
     found = _format(head, author)
     if isinstance(found, str):
         raise ImportFailed(f"{path} {found}")
@@ -201,10 +223,14 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             )
     exports: list[Export] = []
     others: dict[str, str] = {}
+    empty: list[str] = []
     for name in names:
         try:
             with tree.open(name) as raw:
                 head = raw.read(_HEAD_BYTES)
+            if not _text_of(head).strip():
+                empty.append(name)
+                continue
             if is_zip(head) and path.is_dir():
                 inner = find_exports(path / name, author=author, zone=zone)
                 exports.extend(inner.exports)
@@ -221,12 +247,14 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
                 Export(path=path, member=name, format=found.name, author=author, zone=zone)
             )
     if not exports:
-        raise ImportFailed(f"{path} {_nothing_in(others)}")
-    return Found(exports=tuple(exports), others=others)
+        raise ImportFailed(f"{path} {_nothing_in(others, empty)}")
+    return Found(exports=tuple(exports), others=others, empty=tuple(empty))
 
 
-def _nothing_in(others: dict[str, str]) -> str:
+def _nothing_in(others: dict[str, str], empty: Sequence[str]) -> str:
     """The end of a sentence that begins with the folder's or zip's name."""
+    if empty and not others:
+        return f"holds only empty files ({len(empty)}); export the channels again"
     if not others:
         return "holds no files; name the export files, or the folder that they are in"
     name, why = next(iter(others.items()))
@@ -236,8 +264,6 @@ def _nothing_in(others: dict[str, str]) -> str:
 def _format(head: bytes, author: str | None) -> FileFormat | str:
     """The format of a file that begins so, or the end of a sentence that says why not."""
     text = _text_of(head)
-    if not text.strip():
-        return "is empty; export the channel again"
     for each in FORMATS:
         if each.names_authors and each.looks_like(text):
             if author is not None:

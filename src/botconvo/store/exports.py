@@ -4,15 +4,24 @@ It keeps words only when told to; whom they may be kept of is the caller's quest
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from botconvo.consent import PersonId
-from botconvo.messages import MADE_UP, Author, AuthorId, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import OF_NAME, Author, AuthorId, ChannelId, Message, MessageId, Reaction
 from botconvo.store.database import Database
+from botconvo.store.twins import (
+    LONGEST,
+    Kind,
+    Stamp,
+    better,
+    kind_of,
+    overlap,
+    possible_authors,
+)
 from botconvo.store.values import (
     attachments_from,
     attachments_text,
@@ -20,6 +29,20 @@ from botconvo.store.values import (
     storable,
     to_micros,
 )
+
+_UPSERT = """
+INSERT INTO messages
+    (id, channel, author, at, text, reply_to, attachments, revision, origin)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET
+        at = iif(excluded.at % 60000000 = 0, at, excluded.at),
+        text = iif(excluded.revision < revision, text, excluded.text),
+        reply_to = coalesce(excluded.reply_to, reply_to),
+        attachments = excluded.attachments,
+        revision = max(revision, excluded.revision)
+    WHERE excluded.revision > revision OR (at % 60000000 = 0 AND excluded.at % 60000000 <> 0)
+"""
+"""A later edit takes the place of an earlier one, and the whole time that of its minute."""
 
 __all__ = ["Adding", "Exports", "SeenAuthor", "Source"]
 
@@ -75,6 +98,8 @@ class Adding:
     """What the file's row in the store says of it; fill it in before the end."""
     _seen: dict[AuthorId, _Count] = field(default_factory=dict)
     _bots: set[AuthorId] = field(default_factory=set)
+    _kinds: dict[ChannelId, set[Kind]] = field(default_factory=dict)
+    """By channel, how much its rows know: only where that differs there can be twins."""
 
     def saw(self, message: Message) -> None:
         """Count a message for its author; nothing of what it says is kept."""
@@ -90,8 +115,12 @@ class Adding:
         self._bots.add(author)
 
     def take(self, message: Message) -> bool:
-        """Keep a message.  False where it, or a newer revision of it, was there already."""
-        return self._store._take(message, self._origin)
+        """Keep a message.  False where it is there already, with as much known of it or more."""
+        return self.take_all([message])[0]
+
+    def take_all(self, messages: Sequence[Message]) -> list[bool]:
+        """Keep several at once, which is faster; for each what ``take`` says."""
+        return self._store._take(messages, self._origin, self._kinds)
 
 
 class Exports(Database):
@@ -161,11 +190,16 @@ class Exports(Database):
 
     def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
         """The channels in which the same words of the same author stand at the same time."""
+        stamp = Stamp(message.id, to_micros(message.at))
+        alike = self._alike(message, stamp)
+        return tuple(dict.fromkeys(channel for channel, _ in alike))
+
+    def accounts(self) -> dict[str, AuthorId]:
+        """Whose account has which name, as far as that is known and there is only one."""
         rows = self._rows(
-            "SELECT DISTINCT channel FROM messages WHERE author = ? AND at = ? AND text = ?",
-            (message.author.id, to_micros(message.at), storable(message.text)),
+            "SELECT name, min(author) FROM accounts GROUP BY name HAVING count(*) = 1"
         )
-        return tuple(ChannelId(channel) for (channel,) in rows)
+        return {name: AuthorId(author) for name, author in rows}
 
     def authors(self) -> tuple[SeenAuthor, ...]:
         """Everybody who wrote in an imported file, the busiest first."""
@@ -262,64 +296,107 @@ class Exports(Database):
             (author.id, name, author.kind),
         )
         self._do("INSERT OR IGNORE INTO author_names VALUES (?, ?)", (author.id, name))
+        if author.account and OF_NAME not in author.id:
+            self._do(
+                "INSERT OR IGNORE INTO accounts VALUES (?, ?)",
+                (storable(author.account), author.id),
+            )
         self._do(
             "INSERT INTO author_counts VALUES (?, ?, ?, ?, ?)",
             (source, author.id, count.messages, count.first, count.last),
         )
 
-    def _take(self, message: Message, origin: str) -> bool:
-        at = to_micros(message.at)
-        if self._has_twin(message, at):
-            return False
-        changed = self._connection.execute(
-            "INSERT INTO messages (id, channel, author, at, text, reply_to, attachments, revision,"
-            " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET text = excluded.text,"
-            " attachments = excluded.attachments, revision = excluded.revision"
-            " WHERE excluded.revision > messages.revision",
-            (
-                message.id,
-                message.channel,
-                message.author.id,
-                at,
-                storable(message.text),
-                message.reply_to,
-                attachments_text(message.attachments),
-                message.revision,
-                origin,
-            ),
-        ).rowcount
-        # Also for a row that is there already: somebody who reacted may have agreed since.
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)",
-            [
-                (
-                    message.id,
-                    storable(reaction.emoji),
-                    reaction.author.id if reaction.author else "",
-                )
-                for reaction in message.reactions
-            ],
+    def _take(
+        self, messages: Sequence[Message], origin: str, kinds: dict[ChannelId, set[Kind]]
+    ) -> list[bool]:
+        known = self._known(message.id for message in messages)
+        new: list[tuple[object, ...]] = []
+        reactions: list[tuple[str, str, str]] = []
+        taken: list[bool] = []
+        for message in messages:
+            at = to_micros(message.at)
+            before = message.id in known
+            if self._knows_better(message, Stamp(message.id, at), kinds, before=before):
+                taken.append(False)
+                continue
+            row = _row(message, at, origin)
+            if before:
+                self._insert(new)
+                taken.append(self._connection.execute(_UPSERT, row).rowcount > 0)
+            else:
+                known.add(message.id)
+                new.append(row)
+                taken.append(True)
+            # Also for a row that is there already: somebody who reacted may have agreed since.
+            for each in message.reactions:
+                by = each.author.id if each.author else ""
+                reactions.append((message.id, storable(each.emoji), by))
+        self._insert(new)
+        self._connection.executemany("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)", reactions)
+        return taken
+
+    def _insert(self, rows: list[tuple[object, ...]]) -> None:
+        self._connection.executemany(_UPSERT, rows)
+        rows.clear()
+
+    def _known(self, ids: Iterable[MessageId]) -> set[str]:
+        """Those of these messages that are there already."""
+        rows = self._connection.execute(
+            "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
         )
-        return changed > 0
+        return {id_ for (id_,) in rows}
 
-    def _has_twin(self, message: Message, at: int) -> bool:
-        """Whether the same message is there from an export of another format.
+    def _knows_better(
+        self,
+        message: Message,
+        stamp: Stamp,
+        kinds: dict[ChannelId, set[Kind]],
+        *,
+        before: bool,
+    ) -> bool:
+        """Whether the same message is there from an export that tells more.
 
-        The one with a real id is worth more (replies, who reacted): it takes the other's place.
+        If it is there from one that tells less, the new one takes its place: each takes one, so
+        that words said twice in a minute stay two.
         """
-        made_up = MADE_UP in message.id
-        # Few messages share a millisecond; a file in which all do must not make this slow.
-        twins = self._connection.execute(
-            "SELECT id FROM (SELECT id, author, text FROM messages INDEXED BY messages_in_order"
-            " WHERE channel = ? AND at = ? LIMIT 50)"
-            " WHERE author = ? AND text = ? AND (instr(id, ?) > 0) <> ?",
-            (message.channel, at, message.author.id, storable(message.text), MADE_UP, made_up),
-        ).fetchall()
-        if made_up:
-            return bool(twins)
-        self._connection.executemany("DELETE FROM messages WHERE id = ?", twins)
+        channel = message.channel
+        if channel not in kinds:
+            kinds[channel] = self._kinds_in(channel)
+        ours = kind_of(message.id)
+        kinds[channel].add(ours)
+        if len(kinds[channel]) == 1:
+            return False
+        alike = [other for where, other in self._alike(message, stamp) if where == channel]
+        if any(better(other, stamp) for other in alike):
+            return True
+        worse = next((other for other in alike if better(stamp, other)), None)
+        if worse is not None and not before:
+            self._connection.execute("DELETE FROM messages WHERE id = ?", (worse.id,))
         return False
+
+    def _kinds_in(self, channel: ChannelId) -> set[Kind]:
+        self._connection.create_function("row_kind", 1, kind_of, deterministic=True)
+        rows = self._connection.execute(
+            "SELECT DISTINCT row_kind(id) FROM messages WHERE channel = ?", (channel,)
+        )
+        return {found for (found,) in rows}
+
+    def _alike(self, message: Message, stamp: Stamp) -> list[tuple[ChannelId, Stamp]]:
+        """Rows of the same words of the same author that can be of the same moment."""
+        # Nobody says much in a minute; a file in which somebody does must not make this slow.
+        rows = [
+            row
+            for author in dict.fromkeys(possible_authors(message.author))
+            for row in self._rows(
+                "SELECT channel, id, at FROM (SELECT channel, id, at, text FROM messages"
+                " INDEXED BY messages_by_author WHERE author = ? AND at BETWEEN ? AND ? LIMIT 200)"
+                " WHERE text = ? ORDER BY at",
+                (author, stamp.at - LONGEST, stamp.at + LONGEST, storable(message.text)),
+            )
+        ]
+        found = ((ChannelId(channel), Stamp(id_, at)) for channel, id_, at in rows)
+        return [(channel, other) for channel, other in found if overlap(stamp, other)]
 
     def _reactions(self, authors: str) -> Mapping[str, list[Reaction]]:
         """By message, those on the messages of ``authors`` (a JSON list)."""
@@ -337,3 +414,17 @@ class Exports(Database):
                 Reaction(emoji=emoji, author=by if author else None)
             )
         return found
+
+
+def _row(message: Message, at: int, origin: str) -> tuple[object, ...]:
+    return (
+        message.id,
+        message.channel,
+        message.author.id,
+        at,
+        storable(message.text),
+        message.reply_to,
+        attachments_text(message.attachments) if message.attachments else "[]",
+        message.revision,
+        origin,
+    )

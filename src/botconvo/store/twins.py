@@ -1,15 +1,15 @@
 """Which rows are one message that several exports give in different detail.
 
-JSON and HTML know a message's id, CSV its author's id and its time, older CSV only the minute, plain
-text only the minute and the name of the account.  Of twins the row that knows most is kept.  It
-knows nothing of SQL.
+JSON and HTML know a message's id, CSV its author's id and its time, older CSV only the minute,
+plain text only the minute and the name of the account.  Of twins the row that knows most is kept.
+It knows nothing of SQL.
 """
 
 from dataclasses import dataclass
 
 from botconvo.messages import MADE_UP, OF_NAME, Author, AuthorId, MessageId
 
-__all__ = ["LONGEST", "Kind", "Stamp", "better", "kind", "overlap", "possible_authors"]
+__all__ = ["LONGEST", "Kind", "Stamp", "better", "kind_of", "overlap", "possible_authors"]
 
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
@@ -17,7 +17,8 @@ LONGEST = _MINUTE
 """Microseconds within which twins can lie apart."""
 _MARKS = (("name-", _MINUTE), ("minute-", _MINUTE), ("second-", _SECOND))
 Kind = int
-"""How little a row knows: 0 with an id of its own, then an exact time, a second, a minute, a name."""
+"""How little a row knows: 0 has an id of its own, 1 the whole time, 2 the second, 3 the minute, 4
+a name only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Stamp:
     at: int
 
 
-def kind(id: str) -> Kind:
+def kind_of(id: str) -> Kind:
     """What an id tells about how much its row knows."""
     _, made_up, rest = id.partition(MADE_UP)
     if not made_up:
@@ -41,7 +42,7 @@ def kind(id: str) -> Kind:
 
 def better(one: Stamp, other: Stamp) -> bool:
     """Whether ``one`` knows more than ``other``; rows of one kind are told apart by their ids."""
-    return kind(one.id) < kind(other.id)
+    return kind_of(one.id) < kind_of(other.id)
 
 
 def overlap(one: Stamp, other: Stamp) -> bool:
@@ -62,7 +63,7 @@ def _width(stamp: Stamp) -> int:
     for mark, width in _MARKS:
         if f"{MADE_UP}{mark}" in stamp.id:
             return width
-    if kind(stamp.id) == 0 and stamp.at % _MINUTE == 0:
+    if kind_of(stamp.id) == 0 and stamp.at % _MINUTE == 0:
         # HTML has ids but writes no seconds.
         return _MINUTE
     return 1
