@@ -46,7 +46,7 @@ class ImportFailed(BotConvoError):  # noqa: N818  (ImportError is Python's own)
     """An export cannot be read, or holds nothing to take."""
 
 
-class ExportEmpty(ImportFailed):  # noqa: N818  (as ImportFailed)
+class ExportEmpty(ImportFailed):
     """An export in which nobody has written anything; beside others it is passed over."""
 
 

@@ -31,7 +31,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplemen
 _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
+    (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that it knows"),
     (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
     (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
     (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),

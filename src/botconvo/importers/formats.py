@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from botconvo.importers import discord, discord_csv, discord_json, discord_text, single_column_csv
+from botconvo.importers import (
+    discord,
+    discord_csv,
+    discord_html,
+    discord_json,
+    discord_text,
+    single_column_csv,
+)
 from botconvo.importers.reading import About, Opened
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
@@ -76,6 +83,14 @@ FORMATS: tuple[FileFormat, ...] = (
         parse=lambda file: discord_csv.parse(
             file.text(), discord.channel_of(file.about), file.about.zone
         ),
+        guesses_channel=lambda about: discord.channel_of(about) is None,
+    ),
+    FileFormat(
+        name="discord-html",
+        what="DiscordChatExporter's HTML",
+        origin="discord-api",
+        looks_like=discord_html.looks_like,
+        parse=lambda file: discord_html.parse(file.text(), file.about),
         guesses_channel=lambda about: discord.channel_of(about) is None,
     ),
     FileFormat(
