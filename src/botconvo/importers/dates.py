@@ -71,7 +71,7 @@ class _Written:
     """Hours, minutes, seconds, microseconds."""
     unsure: Unsure
     custom: tuple[str, ...]
-    """The orders, the most likely one first."""
+    """The orders, the most likely one first; a single one needs no other dates to tell."""
 
 
 def dated(
@@ -119,6 +119,8 @@ class _Calendar:
         self._last: datetime | None = None
 
     def saw(self, written: _Written) -> None:
+        if len(written.custom) == 1:
+            return
         both = written.orders if self._orders is None else self._orders & written.orders
         # What fits no order that the others have is a broken row, and decides nothing.
         self._orders = both or self._orders
@@ -132,18 +134,23 @@ class _Calendar:
         if self._orders is None or not self.open():
             return
 
+        unsure = [written for written in waiting if len(written.custom) > 1]
+
         def cost(order: str) -> tuple[int, int]:
-            times = [_on_clock(written, order) for written in waiting]
+            times = [_on_clock(written, order) for written in unsure]
             known = [time for time in times if time is not None]
             back = sum(later < earlier for earlier, later in pairwise(known))
-            return back, waiting[0].custom.index(order) if waiting else 0
+            return back, unsure[0].custom.index(order) if unsure else 0
 
         self._orders = frozenset({min(sorted(self._orders), key=cost)})
 
     def moment(self, read: Moment | _Written | None) -> Moment | None:
         if not isinstance(read, _Written):
             return read
-        (order,) = self._orders or (None,)
+        if len(read.custom) == 1:
+            order: str | None = read.custom[0]
+        else:
+            (order,) = self._orders or (None,)
         time = _on_clock(read, order) if order in read.orders else None
         if time is None:
             return None

@@ -123,7 +123,7 @@ class _Page(HTMLParser):
         """Id, account and shown name of a group's author, and whether it is a bot."""
         self._times = ("", "")
         self._open: list[tuple[str, str, str]] = []
-        """Tag, part of the message, and what is written behind it, for each element that is open."""
+        """Of each open element the tag, its part of the message, and what is written behind it."""
         self._closed = False
 
     def ready(self) -> list[_Box]:
@@ -279,9 +279,8 @@ class _Page(HTMLParser):
     def _file(self, given: dict[str, str]) -> None:
         address = given.get("href") or given.get("src") or ""
         box = self._box
-        if box is not None and address and "attachment" not in (address, *box.files[-1:]):
-            if address not in box.files and not _is_icon(given):
-                box.files.append(address)
+        if box is not None and address and address not in box.files and not _is_icon(given):
+            box.files.append(address)
 
     def _markdown(self, tag: str, classes: list[str], given: dict[str, str]) -> tuple[str, str]:
         """What an element of the words was before it was made one."""

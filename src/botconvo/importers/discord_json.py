@@ -5,9 +5,10 @@ knows nothing of files: it takes a text stream and gives messages, and reasons f
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TextIO
+from datetime import datetime
+from typing import Annotated, Any, TextIO
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+import msgspec
 
 from botconvo.errors import ImportFailed
 from botconvo.importers.discord import (
@@ -24,58 +25,62 @@ from botconvo.messages import Author, ChannelId, Message, Reaction
 
 __all__ = ["looks_like", "parse"]
 
+_AUTHORS_MOST = 10_000
 _REPLY = frozenset({"Reply", "19"})
 """Versions that did not know replies yet wrote their number."""
 _SAID = frozenset({"Default", "0", *_REPLY})
 """The message types that hold a person's words; the rest are notices and answers of bots."""
-_NoneIsEmpty = BeforeValidator(lambda value: [] if value is None else value)
-_Snowflake = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+_Snowflake = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}\Z")]
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _User(BaseModel):
+class _User(msgspec.Struct, frozen=True):
     id: _Snowflake
     name: str
     discriminator: str = ""
     nickname: str | None = None
-    is_bot: Annotated[bool, Field(alias="isBot")] = False
+    is_bot: bool = msgspec.field(name="isBot", default=False)
 
 
-class _File(BaseModel):
-    name: Annotated[str, Field(alias="fileName")]
+class _File(msgspec.Struct):
+    name: str = msgspec.field(name="fileName")
 
 
-class _Emoji(BaseModel):
-    id: str | None = None
+class _Emoji(msgspec.Struct):
     name: str
+    id: str | None = None
 
 
-class _Reaction(BaseModel):
+class _Reaction(msgspec.Struct):
     emoji: _Emoji
-    users: Annotated[list[_User], _NoneIsEmpty] = []
+    users: list[_User] | None = None
 
 
-class _Reference(BaseModel):
+class _Reference(msgspec.Struct):
     type: str = "Default"
-    message: Annotated[_Snowflake | None, Field(alias="messageId")] = None
-    channel: Annotated[_Snowflake | None, Field(alias="channelId")] = None
+    message: _Snowflake | None = msgspec.field(name="messageId", default=None)
+    channel: _Snowflake | None = msgspec.field(name="channelId", default=None)
 
 
-class _Message(BaseModel):
+class _Message(msgspec.Struct):
     id: _Snowflake
-    type: str = "Default"
-    timestamp: AwareDatetime
-    edited: Annotated[AwareDatetime | None, Field(alias="timestampEdited")] = None
+    timestamp: _Aware
     content: str
     author: _User
-    attachments: Annotated[list[_File], _NoneIsEmpty] = []
-    stickers: Annotated[list[Any], _NoneIsEmpty] = []
-    reactions: Annotated[list[_Reaction], _NoneIsEmpty] = []
+    type: str = "Default"
+    edited: _Aware | None = msgspec.field(name="timestampEdited", default=None)
+    attachments: list[_File] | None = None
+    stickers: list[msgspec.Raw] | None = None
+    reactions: list[_Reaction] | None = None
     reference: _Reference | None = None
-    forwarded: Annotated[dict[str, Any] | None, Field(alias="forwardedMessage")] = None
+    forwarded: dict[str, msgspec.Raw] | None = msgspec.field(name="forwardedMessage", default=None)
 
 
-class _Channel(BaseModel):
+class _Channel(msgspec.Struct):
     id: _Snowflake
+
+
+_DECODE = msgspec.json.Decoder(_Message).decode
 
 
 def looks_like(head: str) -> bool:
@@ -90,10 +95,10 @@ def parse(stream: TextIO) -> Iterator[Row]:
         ImportFailed: the file ends, or is something else, before its list of messages.
     """
     export = JsonItems(stream)
-    channel = _channel(export)
+    rows = _Rows(_channel(export))
     try:
-        for line, item in export.items():
-            yield _row(item, channel, line)
+        for line, item in export.items(_DECODE, msgspec.DecodeError):
+            yield rows.row(item, line)
     except BrokenJsonError as broken:
         yield LeftOut(reason=Reason.TORN, line=broken.line)
 
@@ -102,12 +107,12 @@ def _channel(export: JsonItems) -> ChannelId:
     seen: dict[str, Any] = {}
     try:
         seen.update(export.members("messages"))
-        channel = _Channel.model_validate(seen.get("channel"))
+        channel = msgspec.convert(seen.get("channel"), _Channel)
     except BrokenJsonError as broken:
         raise ImportFailed(
             f"line {broken.line}: {broken}, before the first message; export the channel again"
         ) from None
-    except ValidationError:
+    except msgspec.ValidationError:
         keys = ", ".join(sorted(seen)[:8]) or "none"
         raise ImportFailed(
             "a JSON file without a DiscordChatExporter channel "
@@ -116,15 +121,57 @@ def _channel(export: JsonItems) -> ChannelId:
     return channel_id(channel.id)
 
 
-def _row(item: object, channel: ChannelId, line: int) -> Row:
-    try:
-        message = _Message.model_validate(item)
-    except ValidationError:
-        return LeftOut(reason=Reason.MALFORMED, line=line)
-    reason = _why_not(message) if possible(message.timestamp) else Reason.DATE
-    if reason is not None:
-        return LeftOut(reason=reason, author=author_id(message.author.id), line=line)
-    return _message(message, channel)
+class _Rows:
+    """Makes rows of messages; of a few authors there are many."""
+
+    def __init__(self, channel: ChannelId) -> None:
+        self._channel = channel
+        self._authors: dict[_User, Author] = {}
+
+    def row(self, item: object, line: int) -> Row:
+        if not isinstance(item, _Message):
+            try:
+                item = msgspec.convert(item, _Message)
+            except (msgspec.ValidationError, RecursionError):
+                return LeftOut(reason=Reason.MALFORMED, line=line)
+        reason = _why_not(item) if possible(item.timestamp) else Reason.DATE
+        if reason is not None:
+            return LeftOut(reason=reason, author=author_id(item.author.id), line=line)
+        reply_to = None
+        reference = item.reference
+        if reference is not None and item.type in _REPLY and reference.message is not None:
+            where = channel_id(reference.channel) if reference.channel else self._channel
+            reply_to = message_id(where, reference.message)
+        return Message(
+            id=message_id(self._channel, item.id),
+            channel=self._channel,
+            author=self._author(item.author),
+            text=item.content,
+            at=item.timestamp,
+            reply_to=reply_to,
+            attachments=tuple(attachment(file.name) for file in item.attachments)
+            if item.attachments
+            else (),
+            reactions=tuple(self._reactions(item.reactions)) if item.reactions else (),
+            revision=0 if item.edited is None else 1,
+        )
+
+    def _reactions(self, reactions: list[_Reaction]) -> Iterator[Reaction]:
+        """One per user; one without a user where the export names none (before 2.40.4)."""
+        for reaction in reactions:
+            emoji = f":{reaction.emoji.name}:" if reaction.emoji.id else reaction.emoji.name
+            if not reaction.users:
+                yield Reaction(emoji=emoji)
+            for user in reaction.users or ():
+                yield Reaction(emoji=emoji, author=self._author(user))
+
+    def _author(self, user: _User) -> Author:
+        known = self._authors.get(user)
+        if known is None:
+            if len(self._authors) >= _AUTHORS_MOST:
+                self._authors.clear()
+            known = self._authors[user] = _author(user)
+        return known
 
 
 def _why_not(message: _Message) -> Reason | None:
@@ -134,7 +181,7 @@ def _why_not(message: _Message) -> Reason | None:
         return Reason.DELETED
     if message.type not in _SAID:
         return Reason.SYSTEM
-    if message.content.strip() or message.attachments:
+    if message.attachments or message.content.strip():
         return None
     reference = message.reference
     if message.forwarded is not None or (reference is not None and reference.type == "Forward"):
@@ -142,43 +189,12 @@ def _why_not(message: _Message) -> Reason | None:
     return Reason.STICKER if message.stickers else Reason.EMPTY
 
 
-def _message(message: _Message, channel: ChannelId) -> Message:
-    reference = message.reference
-    replied = reference if message.type in _REPLY else None
-    return Message(
-        id=message_id(channel, message.id),
-        channel=channel,
-        author=_author(message.author),
-        text=message.content,
-        at=message.timestamp,
-        reply_to=(
-            message_id(channel_id(replied.channel) if replied.channel else channel, replied.message)
-            if replied is not None and replied.message is not None
-            else None
-        ),
-        attachments=tuple(attachment(file.name) for file in message.attachments),
-        reactions=tuple(_reactions(message.reactions)),
-        revision=0 if message.edited is None else 1,
-    )
-
-
-def _reactions(reactions: list[_Reaction]) -> Iterator[Reaction]:
-    """One per user; one without a user where the export names none (before 2.40.4)."""
-    for reaction in reactions:
-        emoji = f":{reaction.emoji.name}:" if reaction.emoji.id else reaction.emoji.name
-        if not reaction.users:
-            yield Reaction(emoji=emoji)
-        for user in reaction.users:
-            yield Reaction(emoji=emoji, author=_author(user))
-
-
 def _author(user: _User) -> Author:
     """Under the name that friends see: the nickname where there is one."""
-    kind: Literal["bot", "person"] = "bot" if user.is_bot else "person"
     numbered = user.discriminator not in ("", "0", "0000")
     return Author(
         id=author_id(user.id),
         name=user.nickname or user.name,
-        kind=kind,
+        kind="bot" if user.is_bot else "person",
         account=f"{user.name}#{user.discriminator}" if numbered else user.name,
     )
