@@ -88,13 +88,15 @@ def looks_like(head: str) -> bool:
     return head.lstrip().startswith("{") and '"guild"' in head and '"channel"' in head
 
 
-def parse(stream: TextIO) -> Iterator[Row]:
+def parse(stream: TextIO, octets: bool = False) -> Iterator[Row]:
     """Messages in file order.  A file that breaks off ends with a ``torn`` row.
+
+    ``octets`` says that each character of ``stream`` is one byte of UTF-8.
 
     Raises:
         ImportFailed: the file ends, or is something else, before its list of messages.
     """
-    export = JsonItems(stream)
+    export = JsonItems(stream, octets=octets)
     rows = _Rows(_channel(export))
     try:
         for line, item in export.items(_DECODE, msgspec.DecodeError):

@@ -73,7 +73,7 @@ FORMATS: tuple[FileFormat, ...] = (
         what="DiscordChatExporter's JSON",
         origin="discord-api",
         looks_like=discord_json.looks_like,
-        parse=lambda file: discord_json.parse(file.text()),
+        parse=lambda file: discord_json.parse(*file.octets()),
     ),
     FileFormat(
         name="discord-csv",

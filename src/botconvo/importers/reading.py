@@ -9,7 +9,7 @@ from typing import BinaryIO, TextIO
 
 from botconvo.messages import AuthorId, ChannelId
 
-__all__ = ["LINE_MOST", "About", "Counting", "Opened", "as_text", "numbered_lines"]
+__all__ = ["LINE_MOST", "About", "Counting", "Opened", "as_text", "characters", "numbered_lines"]
 
 LINE_MOST = 1_000_000
 """Characters of a line; nobody typed a longer one, and a file without line ends must not fill the
@@ -45,6 +45,23 @@ class Opened:
     def text(self) -> TextIO:
         """As text with its line ends (``newline=""``)."""
         return as_text(self.raw)
+
+    def octets(self) -> tuple[TextIO, bool]:
+        """With a character for each byte, and True, where it is UTF-8: that reads faster.
+
+        Elsewhere as text, and False.
+        """
+        buffered = io.BufferedReader(self.raw, _BUFFER_BYTES)  # type: ignore[type-var]
+        if buffered.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return io.TextIOWrapper(buffered, "utf-16", errors=_LENIENT, newline=""), False
+        if buffered.peek(3).startswith(codecs.BOM_UTF8):
+            buffered.read(len(codecs.BOM_UTF8))
+        return io.TextIOWrapper(buffered, "latin-1", newline=""), True
+
+
+def characters(octets: bytes) -> str:
+    """As ``as_text`` reads these bytes of UTF-8."""
+    return octets.decode("utf-8", errors=_LENIENT)
 
 
 def as_text(raw: BinaryIO) -> TextIO:
