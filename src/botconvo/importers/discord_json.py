@@ -34,7 +34,7 @@ _Snowflake = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}\Z")]
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _User(msgspec.Struct, frozen=True):
+class _User(msgspec.Struct, frozen=True, gc=False):
     id: _Snowflake
     name: str
     discriminator: str = ""
@@ -42,27 +42,27 @@ class _User(msgspec.Struct, frozen=True):
     is_bot: bool = msgspec.field(name="isBot", default=False)
 
 
-class _File(msgspec.Struct):
+class _File(msgspec.Struct, gc=False):
     name: str = msgspec.field(name="fileName")
 
 
-class _Emoji(msgspec.Struct):
+class _Emoji(msgspec.Struct, gc=False):
     name: str
     id: str | None = None
 
 
-class _Reaction(msgspec.Struct):
+class _Reaction(msgspec.Struct, gc=False):
     emoji: _Emoji
     users: list[_User] | None = None
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     type: str = "Default"
     message: _Snowflake | None = msgspec.field(name="messageId", default=None)
     channel: _Snowflake | None = msgspec.field(name="channelId", default=None)
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, gc=False):
     id: _Snowflake
     timestamp: _Aware
     content: str
@@ -76,7 +76,7 @@ class _Message(msgspec.Struct):
     forwarded: dict[str, msgspec.Raw] | None = msgspec.field(name="forwardedMessage", default=None)
 
 
-class _Channel(msgspec.Struct):
+class _Channel(msgspec.Struct, gc=False):
     id: _Snowflake
 
 

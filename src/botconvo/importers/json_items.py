@@ -17,6 +17,7 @@ from botconvo.importers.reading import characters
 
 __all__ = ["BrokenJsonError", "JsonItems"]
 
+_NOT_YET = object()
 _MAYBE_NOTHING = frozenset(("", " ", "\t", "\r", "\n"))
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _WINDOW = 1 << 18
@@ -90,24 +91,27 @@ class JsonItems:
         if self._peek() == "]":
             return
         blanks = self._text[before : self._at] if self._at > before else ""
-        end = f"{blanks}}}" if "\n" in blanks else ""
+        end, between = (f"{blanks}}}", f",{blanks}") if "\n" in blanks else ("", "")
         while True:
-            self._peek()
             line = self.line()
+            item, fast = _NOT_YET, False
             text = self._until(end) if end and decode is not None else ""
             if text and decode is not None:
                 try:
                     item = decode(text.encode("latin-1" if self._octets else "utf-8"))
                 except (refused, UnicodeEncodeError):
-                    item = self._value()
+                    pass
                 else:
                     self._at += len(text)
-            else:
-                item = self._value()
-            yield line, item
+                    fast = self._text.startswith(between, self._at)
+            yield line, self._value() if item is _NOT_YET else item
+            if fast and self._at + len(between) < len(self._text):
+                self._at += len(between)
+                continue
             if self._peek() == "]":
                 return
             self._expect(",")
+            self._peek()
 
     def _until(self, end: str) -> str:
         """The text up to the next line ``end``; empty where there is none near."""

@@ -20,6 +20,7 @@ STORE_NAME = "botconvo.sqlite3"
 """The store's file in the project's folder."""
 _BUSY_S = 10.0
 """How long to wait for another process that is writing."""
+_CACHE_KIB = 65_536
 _WHAT: dict[str, str] = {
     "SQLITE_FULL": "the disk is full; nothing of this step was stored, free space and repeat it",
     "SQLITE_BUSY": "another process has been writing to it for too long; try again",
@@ -127,6 +128,8 @@ class Database:
             raise StoreError(f"{self.path} is some other program's database; move it away")
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             self._rows(f"PRAGMA {pragma}")
+        # An import changes many pages of the indexes again and again before it is whole.
+        self._rows(f"PRAGMA cache_size = -{_CACHE_KIB}")
         # What was deleted is overwritten: a withdrawal leaves no words in free pages.
         self._rows("PRAGMA secure_delete = ON")
         self._migrate()
