@@ -10,7 +10,9 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import TextIO
 
 from botconvo.errors import ImportFailed
@@ -29,7 +31,7 @@ from botconvo.importers.discord import (
 from botconvo.importers.ids import RowIds
 from botconvo.importers.reading import LINE_MOST
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.messages import Attachment, ChannelId, Message, Reaction
+from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
 __all__ = ["HEADER", "looks_like", "parse"]
 
@@ -118,16 +120,17 @@ def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
 
 def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
     user, name, _, text, files, reactions = row
-    text = text.replace("\r\n", "\n")
-    by = author_id(user)
-    reason = _why_not(user, name, text, files)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    by = _author(user, name)
+    reason = _why_not(user, by, text, files)
     if reason is not None:
-        return LeftOut(reason=reason, author=by, line=line)
+        return LeftOut(reason=reason, author=by.id, line=line)
     mark = f"{moment.unsure}-" if moment.unsure else ""
     return Message(
-        id=ids.of(by, _utc(moment), text, mark),
+        id=ids.of(by.id, _utc(moment), text, mark),
         channel=ids.channel,
-        author=author(by, name),
+        author=by,
         text=text,
         at=moment.at,
         attachments=_attachments(files),
@@ -139,10 +142,16 @@ def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
     )
 
 
-def _why_not(user: str, name: str, text: str, files: str) -> Reason | None:
+@lru_cache(maxsize=4096)
+def _author(user: str, name: str) -> Author:
+    by = author(author_id(user), name)
+    return replace(by, kind="bot") if is_webhook(name) else by
+
+
+def _why_not(user: str, by: Author, text: str, files: str) -> Reason | None:
     if user == DELETED_USER:
         return Reason.DELETED
-    if is_webhook(name):
+    if by.kind == "bot":
         return Reason.BOT
     if is_notice(text):
         return Reason.SYSTEM
