@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_rest(store: Store, tmp_pat
     page.write_text("<!DOCTYPE html><p>", encoding="utf-8")
     first, second = take_exports(store, [page, GENERAL], NOON)
     assert first.failed is not None
-    assert "is HTML" in first.failed
+    assert "is HTML, but no chat" in first.failed
     assert first.accounting.errors[0]["file"] == str(page)
     assert second.accounting.read == 22
     assert len(store.sources()) == 1
@@ -235,3 +235,97 @@ def test_an_export_that_names_no_channel_belongs_where_its_rows_are_known(
     assert added.taken == 1
     assert {message.channel for message in store.messages_of([BORT])} == {channel}
     assert store.sources()[-1].channel == channel
+
+
+OLD_CSV = EXPORTS / "discord-dce-2.41-2.42.2" / "dates-culture-de.csv"
+UNIX_CSV = EXPORTS / "discord-dce-2.20-2.37" / "dates-unix.csv"
+BORTS = ["ok so who's playing tonight", "@smig lmao", "yeah i'm down"]
+SAME = [
+    GENERAL,
+    *(next(GENERAL.parent.glob(f"*general*.{kind}")) for kind in ("csv", "html", "txt")),
+    OLD_CSV,
+    UNIX_CSV,
+]
+
+
+@pytest.mark.parametrize("first", range(len(SAME)))
+def test_every_dialect_of_one_channel_holds_each_message_once(store: Store, first: int) -> None:
+    take(store, DIRECT)
+    grant(store, "bort", ADULT, NOON)
+    store.drop_messages([BORT])
+    for path in (*SAME[first:], *SAME[:first]):
+        take(store, path)
+        held = store.messages_of([BORT])
+        assert [each.text for each in held] == BORTS
+    assert {each.at.microsecond for each in held} == {123000}, "the one that knows most is kept"
+    assert held[2].reply_to is not None
+    assert {each.channel for each in held} == {"discord:1218000000000000002"}
+
+
+def test_words_said_twice_in_a_minute_stay_two(store: Store, tmp_path: Path) -> None:
+    take(store, DIRECT)
+    grant(store, "bort", ADULT, NOON)
+    head = "AuthorID,Author,Date,Content,Attachments,Reactions\n"
+    row = '"101000000000000001","bort","{}","lol","",""\n'
+    name = "x [1218000000000000002]{}.csv"
+    old, new = tmp_path / name.format(""), tmp_path / name.format(" new")
+    old.write_text(head + 2 * row.format("18.03.2024 20:59"), encoding="utf-8")
+    exact = [row.format(f"2024-03-18T20:59:{second}.0000000+00:00") for second in ("10", "20")]
+    new.write_text(head + "".join(exact), encoding="utf-8")
+    assert take(store, old).taken == 2
+    take(store, new)
+    lol = [each.at.second for each in store.messages_of([BORT]) if each.text == "lol"]
+    assert lol == [10, 20]
+    assert take(store, old).taken == 0
+
+
+def test_plain_text_is_of_whom_the_account_is(store: Store) -> None:
+    text = SAME[3]
+    take(store, DIRECT)
+    take(store, text)
+    by = {author.id: author.messages for author in store.authors()}
+    assert by[BORT] == 2 + 3
+    assert "discord-name:bort" not in by
+    assert "discord-name:MusicBot#1234" in by, "nobody has told yet whose that is"
+
+
+def test_a_name_of_two_accounts_is_nobodys(store: Store, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(DIRECT.read_text(encoding="utf-8").replace("101000000000000001", "77"))
+    take(store, DIRECT, other)
+    take(store, SAME[3])
+    assert "discord-name:bort" in {author.id for author in store.authors()}
+
+
+def test_empty_files_are_passed_over(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "nobody.csv").touch()
+    header = tmp_path / "header.csv"
+    header.write_text("AuthorID;Author;Date;Content;Attachments;Reactions;\r\n", encoding="utf-8")
+    shutil.copy(GENERAL, tmp_path)
+    files = take_exports(store, [tmp_path], NOON)
+    assert {file.name.partition("/")[2]: file.empty for file in files} == {
+        "nobody.csv": True,
+        "header.csv": True,
+        GENERAL.name: False,
+    }
+    assert not any(file.accounting.errors for file in files)
+    assert len(store.sources()) == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a.csv", "a [part 2].csv", "a [part 10].csv"), tuple(f"a [{n} of 3].csv" for n in (1, 2, 3))],
+)
+def test_parts_are_one_channel_in_the_order_of_their_numbers(
+    store: Store, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    head = "AuthorID,Author,Date,Content,Attachments,Reactions\n"
+    row = '"101000000000000001","bort","18.03.2024 20:59","{}","",""\n'
+    for name in names:
+        (tmp_path / name).write_text(head + row.format(name), encoding="utf-8")
+    take(store, DIRECT)
+    grant(store, "bort", ADULT, NOON)
+    take(store, *sorted(tmp_path.iterdir(), reverse=True))
+    held = [each for each in store.messages_of([BORT]) if each.text in names]
+    assert [each.text for each in held] == list(names)
+    assert len({each.channel for each in held}) == 1

@@ -121,13 +121,13 @@ def test_no_text_is_too_strange(texts: list[str]) -> None:
 
 @given(
     st.lists(
-        st.datetimes(datetime(2015, 1, 1), datetime(2060, 1, 1)),
+        st.datetimes(datetime.fromisoformat("2015-01-01"), datetime.fromisoformat("2060-01-01")),
         min_size=1,
         max_size=30,
     ).map(sorted),
     st.sampled_from(["%m/%d/%Y %I:%M %p", "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%d-%b-%y %I:%M %p"]),
 )
 def test_a_file_whose_days_tell_is_read_as_it_was_written(times: list[datetime], form: str) -> None:
-    told = [*times, datetime(2070, 12, 25)]
+    told = [*times, datetime.fromisoformat("2070-12-25")]
     found = moments(*(time.strftime(form) for time in told))
     assert found == [time.replace(second=0, microsecond=0, tzinfo=UTC) for time in told]

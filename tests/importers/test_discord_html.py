@@ -26,7 +26,8 @@ OLD = """<!DOCTYPE html><html><head><title>x</title></head><body><div class=prea
 <span class="chatlog__author-name" title="Smigtan#4412" data-user-id="7">smig</span>
 <span class="chatlog__timestamp">03-Apr-18 01:48 AM</span>
 <div class="chatlog__message" data-message-id="1" id="message-1">
-<div class="chatlog__content"><span class="markdown">one &amp; <strong>two</strong></span></div></div>
+<div class="chatlog__content"><span class="markdown">one &amp; <strong>two</strong></span></div>
+</div>
 <div class="chatlog__message" data-message-id="2" id="message-2">
 <div class="chatlog__reference"><span class="chatlog__reference-link"
  onclick="scrollToMessage(event, '123456789012345678')"><em>not mine</em></span></div>

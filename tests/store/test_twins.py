@@ -10,13 +10,13 @@ NOON = 1_710_763_200 * SECOND
 IDS = ["discord:5/1", "discord:5/row-a", "discord:5/row-second-a", "discord:5/row-minute-a"]
 
 
-def stamp(id: str, seconds: float) -> Stamp:
-    return Stamp(MessageId(id), NOON + round(seconds * SECOND))
+def stamp(name: str, seconds: float) -> Stamp:
+    return Stamp(MessageId(name), NOON + round(seconds * SECOND))
 
 
 def test_every_kind_knows_more_than_the_next() -> None:
     kinds = [*IDS, "discord:5/row-name-a"]
-    assert [kind_of(id) for id in kinds] == [0, 1, 2, 3, 4]
+    assert [kind_of(each) for each in kinds] == [0, 1, 2, 3, 4]
     assert better(stamp(kinds[0], 0), stamp(kinds[1], 0))
     assert not better(stamp(kinds[1], 0), stamp("discord:5/row-b", 0))
 
