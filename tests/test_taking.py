@@ -298,11 +298,13 @@ def test_a_name_of_two_accounts_is_nobodys(store: Store, tmp_path: Path) -> None
 
 
 def test_empty_files_are_passed_over(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "nobody.csv").touch()
-    header = tmp_path / "header.csv"
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "nobody.csv").touch()
+    header = folder / "header.csv"
     header.write_text("AuthorID;Author;Date;Content;Attachments;Reactions;\r\n", encoding="utf-8")
-    shutil.copy(GENERAL, tmp_path)
-    files = take_exports(store, [tmp_path], NOON)
+    shutil.copy(GENERAL, folder)
+    files = take_exports(store, [folder], NOON)
     assert {file.name.partition("/")[2]: file.empty for file in files} == {
         "nobody.csv": True,
         "header.csv": True,

@@ -11,6 +11,7 @@ from typing import Literal, NewType
 __all__ = [
     "MADE_UP",
     "OF_NAME",
+    "UNTOLD",
     "Attachment",
     "Author",
     "AuthorId",
@@ -27,6 +28,8 @@ AuthorId = NewType("AuthorId", str)
 
 MADE_UP = "/row-"
 """In ids of messages whose export gives none; the same one may come with a real id elsewhere."""
+UNTOLD = ":untold-"
+"""In ids of channels whose export does not tell which one it is of; another export may."""
 OF_NAME = "-name:"
 """In ids of authors whose export gives only the name of their account, which follows."""
 

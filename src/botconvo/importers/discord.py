@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from botconvo.importers.reading import About
-from botconvo.messages import OF_NAME, Attachment, Author, AuthorId, ChannelId, MessageId
+from botconvo.messages import OF_NAME, UNTOLD, Attachment, Author, AuthorId, ChannelId, MessageId
 
 __all__ = [
     "DELETED_NAME",
@@ -23,8 +23,8 @@ __all__ = [
     "is_notice",
     "is_webhook",
     "message_id",
-    "named_channel",
     "possible",
+    "untold_channel",
 ]
 
 DELETED_USER = "456226577798135808"
@@ -102,10 +102,10 @@ def channel_of(about: About) -> ChannelId | None:
     return channel_id(found[-1]) if found else about.channel
 
 
-def named_channel(*names: str) -> ChannelId:
-    """An id for a channel of which only names are known: of its server and its own."""
-    digest = hashlib.sha256("\0".join(names).encode(errors="replace")).hexdigest()
-    return channel_id(f"named-{digest[:12]}")
+def untold_channel(*words: str) -> ChannelId:
+    """An id for a channel of which only so much is known."""
+    digest = hashlib.sha256("\0".join(words).encode(errors="replace")).hexdigest()
+    return ChannelId(f"discord{UNTOLD}{digest[:12]}")
 
 
 def attachment(url_or_name: str) -> Attachment:

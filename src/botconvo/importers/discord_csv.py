@@ -7,7 +7,6 @@ It knows nothing of files.
 """
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,11 +21,11 @@ from botconvo.importers.discord import (
     attachment,
     author,
     author_id,
-    channel_id,
     emoji,
     is_notice,
     is_webhook,
     possible,
+    untold_channel,
 )
 from botconvo.importers.ids import RowIds
 from botconvo.importers.reading import LINE_MOST
@@ -159,8 +158,7 @@ def _why_not(user: str, by: Author, text: str, files: str) -> Reason | None:
 
 
 def _channel_of(first: list[str], moment: Moment) -> ChannelId:
-    key = "\0".join((first[0], _utc(moment), first[3])).encode(errors="replace")
-    return channel_id(f"csv-{hashlib.sha256(key).hexdigest()[:12]}")
+    return untold_channel(first[0], _utc(moment), first[3])
 
 
 def _utc(moment: Moment) -> str:

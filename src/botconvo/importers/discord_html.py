@@ -23,8 +23,8 @@ from botconvo.importers.discord import (
     emoji,
     is_notice,
     message_id,
-    named_channel,
     possible,
+    untold_channel,
 )
 from botconvo.importers.reading import LINE_MOST, About
 from botconvo.importers.rows import LeftOut, Reason, Row
@@ -91,7 +91,7 @@ def parse(stream: TextIO, about: About) -> Iterator[Row]:
     channel: ChannelId | None = channel_of(about)
     for moment, box in dated(((_date(box), box) for box in _boxes(stream, page)), about.zone):
         if channel is None:
-            channel = named_channel(*page.names)
+            channel = untold_channel(*page.names)
         yield _row(box, moment, channel)
     if page.torn is not None:
         yield LeftOut(reason=Reason.TORN, line=page.torn)
@@ -132,7 +132,7 @@ class _Page(HTMLParser):
 
     def finish(self) -> None:
         """The file has ended."""
-        if self._box is None:
+        if self._box is None or not self._box.id:
             return
         if self._closed:
             self._done.append(self._box)
@@ -146,6 +146,8 @@ class _Page(HTMLParser):
         if "data-message-id" in given and "chatlog__reply" not in classes:
             self._begin(given["data-message-id"])
         elif "chatlog__message-group" in classes:
+            # Until 2.33 the author and the time stand in front of the first message.
+            self._begin("")
             self._by, self._times = ("", "", "", False), ("", "")
         part, behind = self._part(tag, classes, given)
         if tag in _EMPTY_TAGS:
@@ -188,10 +190,10 @@ class _Page(HTMLParser):
             self._times = (self._times[0], box.time)
 
     def _begin(self, id: str) -> None:
-        if self._box is not None:
+        if self._box is not None and self._box.id:
             self._done.append(self._box)
-        user, name, shown, bot = self._by
-        title, time = self._times
+        user, name, shown, bot = self._by if id else ("", "", "", False)
+        title, time = self._times if id else ("", "")
         self._box = _Box(id, self.getpos()[0], user=user, account=name, shown=shown, bot=bot)
         self._box.title, self._box.time = title, time
         self._closed = False

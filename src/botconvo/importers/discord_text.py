@@ -22,8 +22,8 @@ from botconvo.importers.discord import (
     emoji,
     is_notice,
     is_webhook,
-    named_channel,
     possible,
+    untold_channel,
 )
 from botconvo.importers.ids import RowIds
 from botconvo.importers.reading import LINE_MOST, About, numbered_lines
@@ -63,7 +63,7 @@ def parse(stream: TextIO, about: About) -> Iterator[Row]:
         ImportFailed: no date of the beginning has a form that is known.
     """
     lines = numbered_lines(stream)
-    ids = RowIds(channel_of(about) or named_channel(*_head(lines)))
+    ids = RowIds(channel_of(about) or untold_channel(*_head(lines)))
     rows = ((said.date, said) for said in _said(lines))
     unreadable, some = "", False
     for moment, said in dated(rows, about.zone):

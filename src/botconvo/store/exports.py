@@ -11,7 +11,15 @@ from datetime import datetime
 from pathlib import Path
 
 from botconvo.consent import PersonId
-from botconvo.messages import OF_NAME, Author, AuthorId, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import (
+    OF_NAME,
+    Author,
+    AuthorId,
+    ChannelId,
+    Message,
+    MessageId,
+    Reaction,
+)
 from botconvo.store.database import Database
 from botconvo.store.twins import (
     LONGEST,
@@ -98,6 +106,7 @@ class Adding:
     """What the file's row in the store says of it; fill it in before the end."""
     _seen: dict[AuthorId, _Count] = field(default_factory=dict)
     _bots: set[AuthorId] = field(default_factory=set)
+    _same: ChannelId | None = None
     _kinds: dict[ChannelId, set[Kind]] = field(default_factory=dict)
     """By channel, how much its rows know: only where that differs there can be twins."""
 
@@ -120,15 +129,19 @@ class Adding:
 
     def take_all(self, messages: Sequence[Message]) -> list[bool]:
         """Keep several at once, which is faster; for each what ``take`` says."""
-        return self._store._take(messages, self._origin, self._kinds)
+        return self._store._take(messages, self)
 
 
 class Exports(Database):
     """The part of the store that imports fill and training reads."""
 
     @contextmanager
-    def add_export(self, source: Source, now: datetime) -> Iterator[Adding]:
+    def add_export(
+        self, source: Source, now: datetime, same: ChannelId | None = None
+    ) -> Iterator[Adding]:
         """Take in one file, in one transaction: whole, or not at all.
+
+        ``same`` is a channel of which the file tells now which one it is.
 
         A file that was imported before, under this path or with these bytes, is replaced as a
         source; its rows stay as they are.
@@ -136,7 +149,7 @@ class Exports(Database):
         Raises:
             StoreError: the file cannot be written, for example because the disk is full.
         """
-        adding = Adding(self, source.origin)
+        adding = Adding(self, source.origin, _same=same)
         with self.transaction():
             yield adding
             self._do(
@@ -193,6 +206,11 @@ class Exports(Database):
         stamp = Stamp(message.id, to_micros(message.at))
         alike = self._alike(message, stamp)
         return tuple(dict.fromkeys(channel for channel, _ in alike))
+
+    def channels(self) -> frozenset[ChannelId]:
+        """All channels in which rows stand."""
+        rows = self._rows("SELECT DISTINCT channel FROM messages")
+        return frozenset(ChannelId(channel) for (channel,) in rows)
 
     def accounts(self) -> dict[str, AuthorId]:
         """Whose account has which name, as far as that is known and there is only one."""
@@ -306,9 +324,7 @@ class Exports(Database):
             (source, author.id, count.messages, count.first, count.last),
         )
 
-    def _take(
-        self, messages: Sequence[Message], origin: str, kinds: dict[ChannelId, set[Kind]]
-    ) -> list[bool]:
+    def _take(self, messages: Sequence[Message], adding: Adding) -> list[bool]:
         known = self._known(message.id for message in messages)
         new: list[tuple[object, ...]] = []
         reactions: list[tuple[str, str, str]] = []
@@ -316,10 +332,10 @@ class Exports(Database):
         for message in messages:
             at = to_micros(message.at)
             before = message.id in known
-            if self._knows_better(message, Stamp(message.id, at), kinds, before=before):
+            if self._knows_better(message, Stamp(message.id, at), adding, before=before):
                 taken.append(False)
                 continue
-            row = _row(message, at, origin)
+            row = _row(message, at, adding._origin)
             if before:
                 self._insert(new)
                 taken.append(self._connection.execute(_UPSERT, row).rowcount > 0)
@@ -348,29 +364,30 @@ class Exports(Database):
         return {id_ for (id_,) in rows}
 
     def _knows_better(
-        self,
-        message: Message,
-        stamp: Stamp,
-        kinds: dict[ChannelId, set[Kind]],
-        *,
-        before: bool,
+        self, message: Message, stamp: Stamp, adding: Adding, *, before: bool
     ) -> bool:
         """Whether the same message is there from an export that tells more.
 
         If it is there from one that tells less, the new one takes its place: each takes one, so
         that words said twice in a minute stay two.
         """
-        channel = message.channel
+        channel, kinds = message.channel, adding._kinds
         if channel not in kinds:
             kinds[channel] = self._kinds_in(channel)
         ours = kind_of(message.id)
         kinds[channel].add(ours)
-        if len(kinds[channel]) == 1:
+        if len(kinds[channel]) == 1 and adding._same is None:
             return False
-        alike = [other for where, other in self._alike(message, stamp) if where == channel]
-        if any(better(other, stamp) for other in alike):
+        alike = [
+            (where, other)
+            for where, other in self._alike(message, stamp)
+            if where in (channel, adding._same)
+        ]
+        if any(better(other, stamp) for _, other in alike):
             return True
-        worse = next((other for other in alike if better(stamp, other)), None)
+        worse = next(
+            (other for where, other in alike if where != channel or better(stamp, other)), None
+        )
         if worse is not None and not before:
             self._connection.execute("DELETE FROM messages WHERE id = ?", (worse.id,))
         return False
