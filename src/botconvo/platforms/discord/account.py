@@ -77,6 +77,9 @@ class Ears(Protocol):
     def removed(self, account: "Account", channel: int, messages: Sequence[int]) -> None: ...
     def reacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
     def unreacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
+    def cleared(self, account: "Account", channel: int, message: int, emoji: str | None) -> None:
+        """Somebody took everybody's emoji off a message; one emoji, or all (None)."""
+
     def typing(self, account: "Account", what: discord.RawTypingEvent) -> None: ...
 
 
@@ -140,6 +143,21 @@ class _Client(discord.Client):
         super().__init__(**options)
         self._account = account
         self._ears = account.ears
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._connect_socket = self.http.ws_connect
+        self.http.ws_connect = self._keep_socket  # type: ignore[method-assign]  # see there
+
+    async def _keep_socket(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        """discord.py drops a socket unclosed if it is ended before Discord's first word there."""
+        self._socket = await self._connect_socket(url, compress=compress)
+        return self._socket
+
+    async def close_socket(self) -> None:
+        """To be called when nothing is left that a goodbye could go through."""
+        if self._socket is not None:
+            with suppress(*UNREACHABLE):
+                async with asyncio.timeout(_CANCEL_S):
+                    await self._socket.close()
 
     async def setup_hook(self) -> None:
         await self._account.prepare(self)
@@ -172,6 +190,12 @@ class _Client(discord.Client):
 
     async def on_raw_reaction_remove(self, what: discord.RawReactionActionEvent) -> None:
         self._ears.unreacted(self._account, what)
+
+    async def on_raw_reaction_clear(self, what: discord.RawReactionClearEvent) -> None:
+        self._ears.cleared(self._account, what.channel_id, what.message_id, None)
+
+    async def on_raw_reaction_clear_emoji(self, what: discord.RawReactionClearEmojiEvent) -> None:
+        self._ears.cleared(self._account, what.channel_id, what.message_id, str(what.emoji))
 
     async def on_raw_typing(self, what: discord.RawTypingEvent) -> None:
         self._ears.typing(self._account, what)
@@ -313,18 +337,20 @@ class Account:
         finally:
             await self._end(connecting)
 
-    async def _end(self, connecting: asyncio.Task[None]) -> None:
-        while not connecting.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
-            connecting.cancel()
-            await asyncio.wait({connecting}, timeout=_CANCEL_S)
-        if not connecting.cancelled():
-            connecting.exception()  # told already, or of no interest any more
+    async def _end(self, work: asyncio.Task[None]) -> None:
+        while not work.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
+            work.cancel()
+            await asyncio.wait({work}, timeout=_CANCEL_S)
+        if not work.cancelled():
+            work.exception()  # told already, or of no interest any more
 
     async def _close(self) -> None:
-        with suppress(*UNREACHABLE):
-            async with asyncio.timeout(_LOOK_S):
-                await self._client.close()
+        # A task of its own: discord.py keeps the first try, and one that is broken off for good.
+        closing = asyncio.create_task(self._client.close())
+        await asyncio.wait({closing}, timeout=_LOOK_S)
+        await self._end(closing)
         await self._client.http.close()  # which a goodbye that is not answered leaves open
+        await self._client.close_socket()
         _stop_heartbeats(self._client)
 
     def _make(self) -> _Client:
