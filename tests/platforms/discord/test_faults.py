@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import yarl
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from discord.gateway import DiscordWebSocket
 from platforms.discord.theatre import (
     HASTY,
@@ -269,11 +269,12 @@ async def a_gateway_without_a_word(reached: asyncio.Event) -> AsyncIterator[str]
     """It takes connections and never says hello."""
 
     async def be_silent(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
-        reached.set()
-        async for _ in socket:
-            pass
+        await socket.ping()
+        async for message in socket:
+            if message.type is WSMsgType.PONG:
+                reached.set()
         return socket
 
     app = web.Application()
@@ -287,6 +288,7 @@ async def a_gateway_without_a_word(reached: asyncio.Event) -> AsyncIterator[str]
 
 async def test_a_connection_that_discord_never_greeted_is_closed_as_well() -> None:
     reached = asyncio.Event()
+    asyncio.get_running_loop().set_debug(True)  # aiohttp is silent about some of them otherwise
     async with a_house() as house, a_gateway_without_a_word(reached) as address:
         platform = a_platform(house)
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
@@ -294,16 +296,18 @@ async def test_a_connection_that_discord_never_greeted_is_closed_as_well() -> No
             warnings.simplefilter("always")
             async with platform:
                 await reached.wait()
+            await asyncio.sleep(0)  # the loop lets go of what has ended
             gc.collect()
         assert [str(each.message) for each in told] == []
 
 
 async def test_a_run_may_end_while_a_lost_client_is_being_closed() -> None:
     async with a_house() as house:
-        for _ in range(5):
+        for number in range(5):
             async with playing(house) as theatre:
+                house.bort.says(house.general, f"last words {number}")
                 malformed(theatre)
-                await theatre.until(theatre.hindrance)
+                await theatre.hears(f"last words {number}")
 
 
 async def test_a_wrong_token_is_told_at_once() -> None:
