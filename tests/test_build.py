@@ -415,8 +415,16 @@ def test_discord_takes_its_tokens_from_the_environment(
             "preset 'x' does not exist",
         ),
         (
-            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'),
-            "discord:1/12345 is none of platforms.discord.channels",
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:12345"'),
+            "discord:12345 is no channel of a server; write it as discord:SERVER/CHANNEL",
+        ),
+        (
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:@me/12345"'),
+            "is no channel of a server",
+        ),
+        (
+            (DISCORD, '[reins]\napproval_channel = "discord:1/1218000000000000001"'),
+            "the only channel is reins.approval_channel",
         ),
     ],
 )
@@ -430,6 +438,14 @@ def test_what_discord_cannot_do_with_is_told(
     monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
     with pytest.raises(ConfigError, match=told):
         names(write_config(tmp_path, *tables), store, "discord")
+
+
+def test_lines_are_approved_in_a_channel_in_which_nobody_talks(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
+    curated = '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'
+    assert names(write_config(tmp_path, DISCORD, curated), store) == ["discord"]
 
 
 @pytest.mark.parametrize(

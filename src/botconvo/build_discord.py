@@ -5,6 +5,7 @@ Imported only where Discord is asked for: discord.py takes its time to load.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -16,13 +17,14 @@ from botconvo.config import (
     Settings,
     token_variable,
 )
-from botconvo.errors import ConfigError
+from botconvo.errors import ConfigError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, intents, use_addresses
 from botconvo.platforms.discord.checkup import Checked, check_discord
 from botconvo.platforms.discord.commands import Preparation, prepare_with
 from botconvo.platforms.discord.hearing import Parts
+from botconvo.platforms.discord.ids import place_of
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.platform import DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
@@ -46,7 +48,7 @@ def build_discord(
     """
     discord = discord_settings(settings)
     tokens = discord_tokens(settings, discord)
-    _check_approvals(settings, discord)
+    rules = _all_rules(settings, discord, preset)
     names = [PersonaName(persona.name) for persona in settings.personas]
     commands = prepare_with(controls, owners=settings.reins.law().owners)
     use_addresses(discord.api, discord.gateway)
@@ -68,7 +70,7 @@ def build_discord(
 
     return DiscordPlatform(
         parts,
-        rules=[_rules(channel, settings, preset) for channel in discord.channels],
+        rules=rules,
         direct_messages=discord.direct_messages,
         personas=names,
         remembered=remembered,
@@ -83,7 +85,7 @@ def examine_discord(settings: Settings) -> list[Checked]:
     """
     discord = settings.platforms.discord or DiscordSettings.model_construct()
     tokens = discord_tokens(settings, discord)
-    rules = [_rules(channel, settings, None) for channel in discord.channels]
+    rules = _all_rules(settings, discord, None)
     use_addresses(discord.api, discord.gateway)
     direct = discord.direct_messages
     return asyncio.run(check_discord(tokens, discord.identity, rules, direct=direct))
@@ -136,16 +138,39 @@ def _missing(variable: str) -> dict[str, SecretStr]:
     )
 
 
-def _check_approvals(settings: Settings, discord: DiscordSettings) -> None:
+def _all_rules(
+    settings: Settings, discord: DiscordSettings, preset: str | None
+) -> list[ChannelRules]:
+    """Those of the channels to talk in and, where lines are approved, of the one for that.
+
+    Raises:
+        ConfigError: nobody could talk anywhere, or a value makes no sense.
+    """
+    office = _office(settings)
+    talking = [_rules(each, settings, preset) for each in discord.channels]
+    if office is None:
+        return talking
+    others = [rules for rules in talking if rules.id != office.id]
+    if talking and not (others or discord.direct_messages):
+        raise ConfigError(
+            "platforms.discord.channels: the only channel is reins.approval_channel, in which "
+            "clones do not talk; add another one"
+        )
+    return [*others, office] if settings.reins.curated else others
+
+
+def _office(settings: Settings) -> ChannelRules | None:
+    """The channel in which lines are approved, if that is on Discord."""
     channel = settings.reins.approval_channel
     if channel is None or not channel.startswith("discord:"):
-        return
-    numbers = [str(each.id) for each in discord.channels]
-    if channel.rpartition("/")[2] not in numbers:
-        raise ConfigError(
-            f"reins.approval_channel: {channel} is none of platforms.discord.channels; add it "
-            "there (clones do not talk in it), and write it as discord:SERVER/CHANNEL"
-        )
+        return None
+    with suppress(PlatformError):
+        if not channel.startswith("discord:@me/"):
+            return ChannelRules(id=place_of(ChannelId(channel)), office=ChannelId(channel))
+    raise ConfigError(
+        f"reins.approval_channel: {channel} is no channel of a server; write it as "
+        "discord:SERVER/CHANNEL, with the numbers that Discord's 'Copy ID' gives"
+    )
 
 
 def _accounts(

@@ -185,7 +185,8 @@ class Hearing:
 
     def _say_where(self) -> None:
         user = self._listener.client.user
-        rooms = [self._listener.client.get_channel(number) for number in self._rules]
+        talking = [rules.id for rules in self._rules.values() if rules.office is None]
+        rooms = [self._listener.client.get_channel(number) for number in talking]
         names = [f"#{room.name}" for room in rooms if isinstance(room, discord.abc.GuildChannel)]
         shown = ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
         logger.info("%s is on Discord: %s", user.name if user else "?", shown or "no channel yet")
@@ -596,6 +597,8 @@ class Hearing:
     def hinder(self, place: Place, reason: str | None) -> None:
         was, place.hindrance = place.hindrance, reason
         self._tell(place)
+        if place.rules.office is not None and reason not in (None, was):
+            logger.warning("channel %d: nobody can approve lines there: %s", place.number, reason)
         if reason is None and was is not None:
             self._catch_up(place)
 

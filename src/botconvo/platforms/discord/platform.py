@@ -123,9 +123,9 @@ class DiscordPlatform:
         """See ``Platform.post``."""
         return await self._posting.post(channel, persona, act, nonce)
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         """See ``Posting.notify``."""
-        return await self._posting.notify(channel, text)
+        return await self._posting.notify(channel, text, draft)
 
     async def delete(self, channel: ChannelId, message: MessageId) -> None:
         """See ``Posting.delete``."""

@@ -67,16 +67,21 @@ class Posting:
             self._hearing.forbidden(place, str(error))
             raise
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         """Say something as the bot itself; None where nobody can tell whether it is out.
+
+        ``draft``: a model's words to show below, as they would be posted.
 
         Raises:
             PlatformError: it was not said.
         """
         place = self._hearing.talking(channel)
         account = self._there(place).account
+        text = cut(text, LIMIT)
+        if draft:
+            text += "\n" + fitted(draft, LIMIT - units(text) - 1, self._emojis(place))
         try:
-            number = await send(account, place.number, cut(text, LIMIT), uuid4().hex)
+            number = await send(account, place.number, text, uuid4().hex)
         except Uncertain:
             return None
         user = account.client.user
