@@ -135,7 +135,8 @@ async def test_in_a_channel_that_was_quiet_for_long_deletions_and_edits_are_noti
         break_off(theatre)
         house.bort.deletes(gone)
         house.bort.edits(kept, "changed")
-        await theatre.until(lambda: theatre.of(Removed) and theatre.of(Edited))
+        await theatre.until(lambda: theatre.of(Removed))
+        await theatre.until(lambda: theatre.of(Edited))
         assert [event.message for event in theatre.of(Removed)] == [id_of(gone)]
         assert [event.message.text for event in theatre.of(Edited)] == ["changed"]
 
