@@ -4,10 +4,10 @@ Imported only where Discord is asked for: discord.py takes its time to load.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from pydantic import SecretStr
 
@@ -25,14 +25,24 @@ from botconvo.platforms.discord.checkup import Checked, check_discord
 from botconvo.platforms.discord.commands import Preparation, prepare_with
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.ids import place_of
+from botconvo.platforms.discord.permissions import token_trouble
 from botconvo.platforms.discord.places import ChannelRules
-from botconvo.platforms.discord.platform import DiscordPlatform
+from botconvo.platforms.discord.platform import DiscordCast, DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.ports import Controls
 from botconvo.store import Store
 
-__all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens", "examine_discord"]
+__all__ = [
+    "TOKEN",
+    "build_discord",
+    "discord_settings",
+    "discord_tokens",
+    "examine_discord",
+    "take_up_discord",
+]
+
+logger = logging.getLogger(__name__)
 
 TOKEN = "BOTCONVO_DISCORD_TOKEN"  # noqa: S105  (a name, and no secret)
 _REMEMBERED = 100
@@ -52,17 +62,22 @@ def build_discord(
     names = [PersonaName(persona.name) for persona in settings.personas]
     commands = prepare_with(controls, owners=settings.reins.law().owners)
     use_addresses(discord.api, discord.gateway)
-    pictures = {
-        PersonaName(persona.name): persona.avatar for persona in settings.personas if persona.avatar
-    }
+    direct = discord.direct_messages
 
     def parts(ears: Ears) -> Parts:
-        accounts = _accounts(ears, tokens, direct=discord.direct_messages, commands=commands)
+        accounts = _accounts(ears, tokens, direct=direct, commands=commands)
         listener = next(iter(accounts.values()))
         if discord.identity == "accounts":
             owned = {name: accounts[token_variable(name)] for name in names}
-            return Parts(listener=listener, owned=owned, speech=AccountsSpeech(owned))
-        webhooks = Webhooks(discord.api, cast("Mapping[PersonaName, Path | str]", pictures))
+            return Parts(
+                listener=listener,
+                owned=owned,
+                speech=AccountsSpeech(owned),
+                another=lambda variable, token: Account(
+                    variable, token, ears, intents(hears=False, direct=direct)
+                ),
+            )
+        webhooks = Webhooks(discord.api, _pictures(settings))
         return Parts(listener=listener, speech=WebhookSpeech(webhooks), webhooks=webhooks)
 
     def remembered(channel: ChannelId) -> Sequence[Message]:
@@ -71,10 +86,39 @@ def build_discord(
     return DiscordPlatform(
         parts,
         rules=rules,
-        direct_messages=discord.direct_messages,
+        direct_messages=direct,
         personas=names,
         remembered=remembered,
     )
+
+
+def take_up_discord(platform: DiscordPlatform, begun: Settings, fresh: Settings) -> None:
+    """Bring the personas and tokens of changed settings to a platform that is open.
+
+    What else is said of Discord counts from the next start on.
+
+    Raises:
+        ConfigError: a token is missing, or cannot be a bot's.
+    """
+    before = discord_settings(begun)
+    if fresh.platforms.discord != before:
+        logger.warning(
+            "[platforms.discord] differs from what this run began with; it counts from the next "
+            "start on"
+        )
+    tokens = discord_tokens(fresh, before)
+    for variable, token in tokens.items():
+        if (trouble := token_trouble(token.get_secret_value())) is not None:
+            raise ConfigError(f"{variable}: {trouble}")
+    names = [PersonaName(persona.name) for persona in fresh.personas]
+    owned = {name: token_variable(name) for name in names} if before.identity == "accounts" else {}
+    platform.take_up(
+        DiscordCast(personas=names, tokens=tokens, owned=owned, pictures=_pictures(fresh))
+    )
+
+
+def _pictures(settings: Settings) -> dict[PersonaName, Path | str]:
+    return {PersonaName(each.name): each.avatar for each in settings.personas if each.avatar}
 
 
 def examine_discord(settings: Settings) -> list[Checked]:

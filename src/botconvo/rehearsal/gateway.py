@@ -204,9 +204,11 @@ class Gateway:
         finally:
             if not connection.closing:
                 writer.cancel()
-            await asyncio.wait({writer})
-            self._connections.discard(connection)
-            self._hang_up(connection)
+            try:  # aiohttp breaks off here when the client has hung up
+                await asyncio.wait({writer})
+            finally:
+                self._connections.discard(connection)
+                self._hang_up(connection)
         return socket
 
     @staticmethod

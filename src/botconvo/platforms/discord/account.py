@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
 """What a request to Discord may raise; the last where its client was closed meanwhile."""
 _LOOK_S = 5.0
+_FIRST = asyncio.FIRST_COMPLETED
 _CANCEL_S = 0.5
 _GUILDS_S = 0.5
 """How long after a server the next one is waited for at the start; later ones come in as well."""
@@ -126,7 +127,7 @@ def told(error: BaseException, variable: str) -> str:
 def _refused(variable: str) -> str:
     return (
         f"{variable}: Discord refuses this token: it was reset, or is not a bot's; copy a new one "
-        "from the portal's page 'Bot' ('Reset Token') into .env and start again"
+        "from the portal's page 'Bot' ('Reset Token') into .env; a talk that runs takes it up"
     )
 
 
@@ -237,6 +238,8 @@ class Account:
         self._backoff = Backoff(first_s=first_s, most_s=most_s, rng=Random())
         self._client = self._make()
         self._logged_in = False
+        self._renewed = asyncio.Event()
+        self._id = 0
         self._down_since: float | None = time.monotonic()
         self._up_since: float | None = None
 
@@ -251,7 +254,9 @@ class Account:
     @property
     def id(self) -> int:
         """The number of its user; 0 before the first login."""
-        return self._client.user.id if self._client.user else 0
+        if self._client.user is not None:  # as it is not with a client that has just been made
+            self._id = self._client.user.id
+        return self._id
 
     async def open(self) -> None:
         """Log in for the first time; what only the owner can mend is told now.
@@ -291,11 +296,28 @@ class Account:
                 await self._close()
             if self._up_s() > self._backoff.most_s:  # else a bad event a second would not end
                 self._backoff.reset()
-            pause_s = self._backoff.next_s()
-            logger.warning("%s; trying again in %.0f s", reason, pause_s)
-            self.is_down(reason)
-            await asyncio.sleep(pause_s)
+            await self._pause(reason)
             self._client, self._logged_in = self._make(), False
+
+    def renew(self, token: SecretStr) -> None:
+        """Go on with another token; nothing happens where it is the same."""
+        if token != self._token:
+            self._token = token
+            self._renewed.set()
+
+    async def _pause(self, reason: str) -> None:
+        """Wait longer and longer, but not with a new token."""
+        if self._renewed.is_set():
+            self._backoff.reset()
+            logger.info("%s: a new token is taken up", self.variable)
+            self.is_down("a new token is taken up")
+            return
+        pause_s = self._backoff.next_s()
+        logger.warning("%s; trying again in %.0f s", reason, pause_s)
+        self.is_down(reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._renewed.wait()
 
     async def close(self) -> None:
         """Log out; ``stay`` has ended before."""
@@ -320,22 +342,30 @@ class Account:
 
     async def _log_in(self) -> None:
         if not self._logged_in:
+            self._renewed.clear()
             async with asyncio.timeout(self.patience.request_s):
                 await self._client.login(self._token.get_secret_value())
             self._logged_in = True
 
     async def _listen(self) -> None:
-        """Until the client ends, or has not come back for too long."""
+        """Until the client ends, has not come back for too long, or there is a new token."""
         self._down_since, self._up_since = time.monotonic(), None
         connecting = asyncio.create_task(self._client.connect())
+        renewed = asyncio.create_task(self._wait_for_a_token())
+        look_s = min(_LOOK_S, self.patience.lost_s)
         try:
-            while not connecting.done():
-                await asyncio.wait({connecting}, timeout=min(_LOOK_S, self.patience.lost_s))
+            while not (connecting.done() or renewed.done()):
+                await asyncio.wait({connecting, renewed}, timeout=look_s, return_when=_FIRST)
                 if self._down_since and time.monotonic() - self._down_since > self.patience.lost_s:
                     return
-            connecting.result()
+            if connecting.done():
+                connecting.result()
         finally:
+            renewed.cancel()
             await self._end(connecting)
+
+    async def _wait_for_a_token(self) -> None:
+        await self._renewed.wait()
 
     async def _end(self, work: asyncio.Task[None]) -> None:
         while not work.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
@@ -345,6 +375,7 @@ class Account:
             work.exception()  # told already, or of no interest any more
 
     async def _close(self) -> None:
+        _stop_waiting_for_servers(self._client)
         # A task of its own: discord.py keeps the first try, and one that is broken off for good.
         closing = asyncio.create_task(self._client.close())
         await asyncio.wait({closing}, timeout=_LOOK_S)
@@ -364,6 +395,13 @@ class Account:
             guild_ready_timeout=_GUILDS_S,
             max_ratelimit_timeout=60.0,
         )
+
+
+def _stop_waiting_for_servers(client: discord.Client) -> None:
+    """Else discord.py reports a client as ready that is closed by then, and fails with it."""
+    waiting = client._connection._ready_task
+    if waiting is not None:
+        waiting.cancel()
 
 
 def _stop_heartbeats(client: discord.Client) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
+from pydantic import SecretStr
 
 from botconvo.conversation.events import (
     Edited,
@@ -62,12 +63,17 @@ _CHANGEABLE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """``listener`` hears the servers; ``owned`` are personas' own accounts."""
+    """``listener`` hears the servers; ``owned`` are personas' own accounts.
+
+    Personas come and go while a platform is open: ``owned`` changes then, and ``another`` makes an
+    account, from the name of a variable and the token in it.
+    """
 
     listener: Account
     speech: Speech
-    owned: Mapping[PersonaName, Account] = field(default_factory=dict)
+    owned: dict[PersonaName, Account] = field(default_factory=dict)
     webhooks: Webhooks | None = None
+    another: Callable[[str, SecretStr], Account] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
