@@ -302,6 +302,7 @@ class Account:
     def renew(self, token: SecretStr) -> None:
         """Go on with another token; nothing happens where it is the same."""
         if token != self._token:
+            logger.info("%s: a new token is taken up", self.variable)
             self._token = token
             self._renewed.set()
 
@@ -309,7 +310,6 @@ class Account:
         """Wait longer and longer, but not with a new token."""
         if self._renewed.is_set():
             self._backoff.reset()
-            logger.info("%s: a new token is taken up", self.variable)
             self.is_down("a new token is taken up")
             return
         pause_s = self._backoff.next_s()
