@@ -151,6 +151,23 @@ async def test_direct_messages_to_a_persona_are_answered_by_it_alone() -> None:
         assert len(theatre.of(Opened, direct)) == 1
 
 
+async def test_direct_messages_from_while_a_personas_account_was_away_are_read() -> None:
+    async with a_house() as house, cast(house, direct=True) as (theatre, (juno, marek)):
+        direct = house.bort.dm(marek)
+        house.bort.says(direct, "psst")
+        await theatre.hears("psst", direct)
+        house.discord.revoke_token(marek)
+        await theatre.until(lambda: "refuses this token" in str(theatre.hindrance(direct)))
+        assert theatre.hindrance() is None, "the others hear and speak"
+        house.bort.says(direct, "are you there?")
+        theatre.platform.take_up(a_cast({JUNO: juno, MAREK: marek}))
+        await theatre.hears("are you there?", direct)
+        await theatre.is_free(direct)
+        assert theatre.words(direct) == ["psst", "are you there?"]
+        theatre.platform.take_up(a_cast({JUNO: juno}))
+        await theatre.until(lambda: "has left" in str(theatre.hindrance(direct)))
+
+
 async def test_a_persona_without_an_account_says_so() -> None:
     async with a_house() as house, cast(house) as (theatre, _):
         with pytest.raises(PlatformError, match="Tilly has no account on Discord"):

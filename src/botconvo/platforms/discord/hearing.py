@@ -121,7 +121,7 @@ class Hearing:
         self._direct_accounts: dict[int, Account] = {}
         self._missed: set[int] = set()
         self._unseen: set[int] = set()
-        self._trouble: str | None = "the connection to Discord is not there yet"
+        self._troubles = {self._listener: "the connection to Discord is not there yet"}
         self._survey_soon: asyncio.TimerHandle | None = None
         self._reading = asyncio.Semaphore(_CATCHING)
 
@@ -155,7 +155,7 @@ class Hearing:
     @property
     def trouble(self) -> str | None:
         """Why Discord is not there at present."""
-        return self._trouble
+        return self._troubles.get(self._listener)
 
     def take_up_missed(self) -> None:
         """Read what a flood has washed away; to be called when there is room again."""
@@ -170,15 +170,14 @@ class Hearing:
     # ---- what accounts hear (``Ears``) ---------------------------------------------------
 
     def connected(self, account: Account) -> None:
-        if account is not self._listener:
-            return
-        if self._webhooks is not None:
-            self._webhooks.forget_all()
-        self._trouble = None
-        self._unseen.clear()
-        known = tuple(self._places.values())
-        self._survey()
-        self._say_where()
+        self._troubles.pop(account, None)
+        known = self._heard_with(account)
+        if account is self._listener:
+            if self._webhooks is not None:
+                self._webhooks.forget_all()
+            self._unseen.clear()
+            self._survey()
+            self._say_where()
         self._tell_hindrances()
         quiet = [place for place in known if not self._may_have_missed(place)]
         for place in known:
@@ -188,6 +187,9 @@ class Hearing:
                 self._catch_up(place)
         if quiet:
             self._beside.start(self._look_back(quiet))
+
+    def _heard_with(self, account: Account) -> Sequence[Place]:
+        return [p for p in self._places.values() if self.account_of(p.number) is account]
 
     def _say_where(self) -> None:
         user = self._listener.client.user
@@ -209,22 +211,26 @@ class Hearing:
         return bool(place.waiting) or last is None or last > newest or not quiet
 
     def resumed(self, account: Account) -> None:
-        if account is self._listener:
-            self._trouble = None
-            for place in self._places.values():
-                self._go_on(place)  # Discord has told again what was missed
-            self._tell_hindrances()
+        self._troubles.pop(account, None)
+        for place in self._heard_with(account):
+            self._go_on(place)  # Discord has told again what was missed
+        self._tell_hindrances()
 
     def _go_on(self, place: Place) -> None:
         if not place.is_reading:
             place.catch_up((), datetime.now(UTC))
 
     def lost(self, account: Account, reason: str) -> None:
-        if account is self._listener:
-            self._trouble = reason
-            for place in self._places.values():
-                place.hold()
-            self._tell_hindrances()
+        self._troubles[account] = reason
+        for place in self._heard_with(account):
+            place.hold()
+        self._tell_hindrances()
+
+    def dismissed(self, account: Account) -> None:
+        """It is ours no longer; what it heard stays, and nothing more comes."""
+        for place in self._heard_with(account):
+            self.hinder(place, "whose account this was has left")
+        self._troubles.pop(account, None)
 
     def changed(self, account: Account) -> None:
         if account is self._listener and self._survey_soon is None:
@@ -249,7 +255,7 @@ class Hearing:
 
     def _open_at(self, message: discord.Message) -> None:
         """Words may come before anybody has looked at what a new session sees."""
-        if self._trouble is None and self._survey_soon is None:
+        if self.trouble is None and self._survey_soon is None:
             return
         self._survey()
         if (place := self._places.get(message.channel.id)) is not None:
@@ -389,7 +395,7 @@ class Hearing:
         return f"{who.name if who else 'the bot'} may not: {', '.join(missing)}"
 
     def _miss(self, number: int) -> None:
-        if self._trouble is not None:
+        if self.trouble is not None:
             return  # it may be there
         if (place := self._places.get(number)) is not None:
             self.hinder(place, "the channel was deleted, or the bot may not see it any more")
@@ -467,7 +473,7 @@ class Hearing:
 
     def _may_read(self, place: Place) -> bool:
         if self.is_direct(place):
-            return True
+            return self.account_of(place.number) in self.accounts()
         channel = self._listener.client.get_channel(place.number)
         if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
             return False
@@ -613,7 +619,7 @@ class Hearing:
             self._tell(place)
 
     def _tell(self, place: Place) -> None:
-        reason = self._trouble or place.hindrance
+        reason = self._troubles.get(self.account_of(place.number)) or place.hindrance
         if place.talk is not None and reason != place.told:
             place.told = reason
             self._emit(place.talk, Hindered(reason=reason))

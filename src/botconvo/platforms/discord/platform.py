@@ -137,6 +137,7 @@ class DiscordPlatform:
         if account is self._hearing.parts.listener:
             logger.info("%s: its account stays, because it hears for all", account.variable)
             return
+        self._hearing.dismissed(account)
         self._leaving.add(account)
         self._beside.start(self._log_out(account, self._staying.pop(account)))
 
