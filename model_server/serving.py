@@ -46,6 +46,10 @@ TOKEN_VARIABLE = "BOTCONVO_MODEL_SERVER_TOKEN"  # noqa: S105  (a name, not a tok
 PERMIT_VARIABLE = "BOTCONVO_PERMIT"
 """Holds the digest of the checkpoint whose consent the launcher has checked."""
 _LARGEST_DEFAULT_CONTEXT = 1024
+_LARGE = 12 * 768
+"""Layers times width of GPT-2 124M, of which five contexts of 512 take 94 MB at f16."""
+_Q8_0_BLOCK = 32
+"""Values of a head that are quantised together."""
 _GRACE_S = 2
 """Seconds that running answers get at a stop."""
 _HARD_STOP_S = 3.0
@@ -202,6 +206,23 @@ def _engine_settings(options: Options, checkpoint: "Checkpoint") -> "EngineSetti
         context=min(trained, options.context or _LARGEST_DEFAULT_CONTEXT),
         parallel=options.parallel,
         threads=options.threads or default_threads(),
+        compact=_is_compact(checkpoint),
+    )
+
+
+def _is_compact(checkpoint: "Checkpoint") -> bool:
+    """Whether what has been read is kept at q8_0: of a GPT-2 that is large, and quantised itself.
+
+    It then takes most of a further persona's memory, and q8_0 moves the log-probabilities less than
+    the weights' own q8_0 does.  Other architectures share keys among heads and need little; who asks
+    for f16 wants what the model says, exactly.
+    """
+    sizes = checkpoint.manifest.architecture
+    return (
+        sizes.name == "gpt2"
+        and checkpoint.quantised
+        and sizes.layers * sizes.width >= _LARGE
+        and sizes.width // sizes.heads % _Q8_0_BLOCK == 0
     )
 
 
