@@ -27,7 +27,7 @@ __all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "sync", "write_c
 _LARGE = 200_000_000
 """Bytes; hashing a larger file would cost more than 0.2 s at every start."""
 _FLOATS = (None, 0, 1, 32)
-"""llama.cpp's types of files (``general.file_type``) with float32, f16 or bf16; None says nothing."""
+"""llama.cpp's types of files (``general.file_type``): float32, f16, bf16; None says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
