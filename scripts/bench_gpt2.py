@@ -70,10 +70,10 @@ class Kind:
         return self.name
 
 
-def all_kinds() -> list[Kind]:
-    """Ours as it comes, and with every core, which the others take by themselves."""
+def all_kinds(ours: Iterable[int]) -> list[Kind]:
+    """Ours with so many threads; the others take every core by themselves."""
     kinds = [Kind(name=name, threads=CORES) for name in SAYING if name != ENGINE]
-    for threads in sorted({default_threads(), CORES}):
+    for threads in sorted(set(ours)):
         kinds += [Kind(name=name, threads=threads) for name in (ENGINE, OURS)]
     return kinds
 
@@ -85,6 +85,10 @@ class Side:
         self.kind, self._process, self._log = kind, process, log
         self.is_slow = False
         self.ready = 0.0
+
+    def wait(self) -> None:
+        """Until it is ready."""
+        self.row()
 
     def do(self, job: Job) -> Run:
         """Do a job."""
@@ -110,6 +114,11 @@ class Side:
         """What it holds now."""
         return memory_of(self._process.pid)
 
+    def close(self) -> None:
+        """End the process and wait for its end."""
+        self._process.terminate()
+        self._process.communicate()
+
 
 class Server(Side):
     """``botconvo serve-model``; several prompts are requests at the same time."""
@@ -123,7 +132,6 @@ class Server(Side):
         )
 
     def wait(self) -> None:
-        """Until it is ready."""
         while True:
             try:
                 if self._http.get("/health").is_success:
@@ -141,6 +149,10 @@ class Server(Side):
             with ThreadPoolExecutor(len(job.prompts)) as pool:
                 tokens = sum(pool.map(lambda prompt: self._ask(prompt, job), job.prompts))
         return Run(seconds=time.perf_counter() - started, tokens=tokens)
+
+    def close(self) -> None:
+        self._http.close()
+        super().close()
 
     def _ask(self, prompt: str, job: Job) -> int:
         body = {
@@ -174,19 +186,14 @@ def side_of(kind: Kind, forms: Forms) -> Iterator[Side]:
             env=environment,
             cwd=folder,
         )
+        is_ours = kind.name == OURS
+        side = Server(kind, process, log, port) if is_ours else Side(kind, process, log)
         try:
-            side: Side
-            if kind.name == OURS:
-                side = Server(kind, process, log, port)
-                side.wait()
-            else:
-                side = Side(kind, process, log)
-                side.row()
+            side.wait()
             side.ready = time.perf_counter() - started
             yield side
         finally:
-            process.terminate()
-            process.communicate()
+            side.close()
 
 
 def _words(kind: Kind, forms: Forms) -> tuple[int, list[str]]:
@@ -488,6 +495,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("work", type=Path, help="folder for the weights, made where it is missing")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--sides", nargs="+", choices=(*SAYING, OURS.replace(" ", "-")))
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=[default_threads(), CORES],
+        help="of the engine and our server; default: as it comes, and every core",
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--last", type=int, default=30, help="call of gpt-2-simple")
     parser.add_argument("--calls", type=int, default=1000, help="of each side, for its memory")
@@ -508,7 +522,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = dict(zip(names, map(int, options.shape.split("x")), strict=True))
         shape = SHAPE.model_copy(update=sizes)
     wanted = [name.replace("our-", "our ") for name in options.sides or []]
-    kinds = [k for k in all_kinds() if not wanted or k.name in wanted]
+    kinds = [k for k in all_kinds(options.threads) if not wanted or k.name in wanted]
     kinds = [k for k in kinds if not (options.no_bf16 and "bf16" in k.name)]
     old = any(kind.name == OLD for kind in kinds)
     forms = make_forms(options.work, shape, with_run=old)
