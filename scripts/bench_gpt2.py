@@ -6,8 +6,7 @@
 The weights are random, in GPT-2's true shape; the folder WORK keeps them for the next time (2 GB).
 Every side is a process of its own, and all work on the same jobs in turn, so that a drift of the
 machine hits all alike: read the ratios.  gpt-2-simple adds to its graph with every call; so it
-begins afresh in every round.  Who took longer than a while for its first job is asked once more in
-a part, and no oftener.  Memory is read from Linux' ``/proc``.
+begins afresh in every round.  Memory is read from Linux' ``/proc``.
 """
 
 import argparse
@@ -45,8 +44,6 @@ PROMPT, LONG, SHORT = 64, 64, 40
 """Tokens of a prompt, of a completion alone, and of each of several."""
 _SAMPLES, _PROMPTS = 5, 8
 _READY_S = 300.0
-_PATIENCE_S = 20.0
-"""Of a first job; on a processor without bfloat16 a side may take a minute for each."""
 _LOOKS = (1, 30, 1000)
 """After so many calls memory is looked at."""
 _CALL = 8
@@ -83,7 +80,6 @@ class Side:
 
     def __init__(self, kind: Kind, process: "subprocess.Popen[str]", log: IO[bytes]) -> None:
         self.kind, self._process, self._log = kind, process, log
-        self.is_slow = False
         self.ready = 0.0
 
     def wait(self) -> None:
@@ -242,7 +238,7 @@ Found = dict[Kind, list[Run]]
 def warm_up(sides: Iterable[Side], job: Job) -> None:
     """A first job for each, which is not counted."""
     for side in sides:
-        side.is_slow = side.do(job).seconds > _PATIENCE_S
+        side.do(job)
 
 
 def take_turns(sides: Sequence[Side], jobs: Sequence[Job], found: Found) -> None:
@@ -251,15 +247,13 @@ def take_turns(sides: Sequence[Side], jobs: Sequence[Job], found: Found) -> None
     for number, job in enumerate(jobs):
         for _ in sides:
             side = sides[next(turns)]
-            runs = found.setdefault(side.kind, [])
-            if not (side.is_slow and runs):
-                runs.append(side.do(job))
+            found.setdefault(side.kind, []).append(side.do(job))
         print(".", end="\n" if number == len(jobs) - 1 else "", file=sys.stderr, flush=True)
 
 
 def ratios(found: Found, kind: Kind, other: Kind) -> list[float]:
-    """How many times as fast as the other it did the jobs that both did, job by job."""
-    pairs = zip(found[kind], found[other], strict=False)
+    """How many times as fast as the other it did the same jobs, job by job."""
+    pairs = zip(found[kind], found[other], strict=True)
     return [(a.tokens / a.seconds) / (b.tokens / b.seconds) for a, b in pairs]
 
 
@@ -328,7 +322,7 @@ def measure_prompts(kinds: Sequence[Kind], forms: Forms, jobs: Jobs, options: "P
 
 
 def speed_table(kinds: Sequence[Kind], found: Found, target: str) -> str:
-    """A row for every side; ratios from the jobs that both did."""
+    """A row for every side."""
     rows = []
     for kind in kinds:
         runs = found[kind]
