@@ -271,13 +271,13 @@ def measure_single(kinds: Sequence[Kind], forms: Forms, jobs: Jobs, options: "Pl
             with ExitStack() as fresh:
                 old = [fresh.enter_context(side_of(k, forms)) for k in kinds if k.name == OLD]
                 warm_up(old, jobs.next(LONG))
-                take_turns([*old, *steady], [jobs.next(LONG) for _ in range(5)], early)
-                for _ in range(7, options.last - 5):
+                take_turns([*old, *steady], [jobs.next(LONG) for _ in range(options.jobs)], early)
+                for _ in range(options.jobs + 2, options.last - 5):
                     for side in old:
                         side.do(jobs.next(LONG))
-                if options.last > 11:
+                if options.last > options.jobs + 6:
                     take_turns([*old, *steady], [jobs.next(LONG) for _ in range(6)], late)
-    head = f"One stream, {PROMPT} tokens in, {LONG} out; calls 2 to 6:\n\n"
+    head = f"One stream, {PROMPT} tokens in, {LONG} out; calls 2 to {options.jobs + 1}:\n\n"
     text = head + speed_table(kinds, early, f", target ≥ {FASTER}")
     if late:
         text += f"\nThe same, calls {options.last - 5} to {options.last}:\n\n"
@@ -308,8 +308,9 @@ def measure_rounds(
 def measure_samples(kinds: Sequence[Kind], forms: Forms, jobs: Jobs, options: "Plan") -> str:
     """Five completions of one prompt in one call."""
     shape = Job(prompts=("",), tokens=SHORT, n=_SAMPLES)
-    found = measure_rounds(kinds, forms, jobs, options, shape, 5)
-    head = f"{_SAMPLES} samples of {SHORT} tokens of one prompt of {PROMPT}; calls 2 to 6:\n\n"
+    found = measure_rounds(kinds, forms, jobs, options, shape, options.jobs)
+    head = f"{_SAMPLES} samples of {SHORT} tokens of one prompt of {PROMPT}; calls 2 to "
+    head += f"{options.jobs + 1}:\n\n"
     return head + speed_table(kinds, found, f", target ≥ {SAMPLES_FASTER}")
 
 
@@ -477,6 +478,7 @@ class Plan:
     """How much of everything."""
 
     repeats: int
+    jobs: int
     last: int
     calls: int
     steps: int
@@ -497,6 +499,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="of the engine and our server; default: as it comes, and every core",
     )
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=5, help="that are counted, in a round")
     parser.add_argument("--last", type=int, default=30, help="call of gpt-2-simple")
     parser.add_argument("--calls", type=int, default=1000, help="of each side, for its memory")
     parser.add_argument("--most-megabytes", type=float, default=8000.0)
@@ -522,6 +525,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     forms = make_forms(options.work, shape, with_run=old)
     plan = Plan(
         repeats=options.repeats,
+        jobs=options.jobs,
         last=options.last,
         calls=options.calls,
         steps=options.steps,
