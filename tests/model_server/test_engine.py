@@ -76,6 +76,18 @@ def test_a_cached_prompt_is_not_read_again(engine: LlamaEngine) -> None:
     assert second.cached == first.prompt - 1
 
 
+def _likeliest(engine: LlamaEngine, prompt: str) -> dict[str, float]:
+    """The next token's 20 likeliest, with their log-probabilities."""
+    pieces: list[Piece] = []
+
+    def take(piece: Piece) -> bool:
+        pieces.append(piece)
+        return True
+
+    engine.generate(Draw(prompt=prompt, max_tokens=1, temperature=0, logprobs=20), take)
+    return dict(pieces[0].scores[0].top)
+
+
 def test_a_compact_engine_expects_nearly_the_same_in_less_memory() -> None:
     """On weights that have learned something, and a prompt that is long enough to tell."""
     prompt = (
@@ -86,11 +98,8 @@ def test_a_compact_engine_expects_nearly_the_same_in_less_memory() -> None:
         found = load_checkpoint(BASE)
         settings = EngineSettings(context=512, parallel=1, compact=compact)
         engine = LlamaEngine(found.base_path, None, settings, end_of_text=found.end_of_text)
-        pieces: list[Piece] = []
-        draw = Draw(prompt=prompt, max_tokens=1, temperature=0, logprobs=20)
-        engine.generate(draw, lambda piece, into=pieces: into.append(piece) is None)
+        likeliest.append(_likeliest(engine, prompt))
         engine.close()
-        likeliest.append(dict(pieces[0].scores[0].top))
     exact, compact_ones = likeliest
     assert exact != compact_ones, "nothing was compact"
     shared = exact.keys() & compact_ones.keys()
