@@ -386,6 +386,17 @@ def test_while_the_channel_is_hindered_nothing_is_ordered_and_then_it_goes_on() 
     assert len(play.posts_made(4)) >= 4
 
 
+def test_a_talk_whose_channel_is_closed_drops_its_draft_and_orders_nothing_more() -> None:
+    play = Play()
+    ask = play.until(Ask)
+    play.talk.receive(ev.Closed())
+    assert play.next() == Cancel(ask=ask.id)
+    assert play.next() == Wait()
+    play.person_says("Juno?")
+    play.now += timedelta(days=2)
+    assert play.next() == Wait()
+
+
 def test_what_was_said_while_nobody_listened_is_known_and_hurries_nobody() -> None:
     slow = manners("group-chat", {"gap_s": (500.0, 500.0)}).unattended()
     for late in (False, True):

@@ -21,7 +21,16 @@ from orchestrator.stage import (
     heard,
 )
 
-from botconvo.conversation.events import Heard, Heed, Ignore, Pause, Reacted, SetSpeed
+from botconvo.conversation.events import (
+    Closed,
+    Heard,
+    Heed,
+    Ignore,
+    Opened,
+    Pause,
+    Reacted,
+    SetSpeed,
+)
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post, Say
 from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
@@ -190,6 +199,52 @@ async def test_a_platform_that_closes_ends_the_run(store: Store) -> None:
         running.platform.close()
         await running.task
     assert ended(running) is None
+
+
+async def test_a_channel_that_is_closed_has_no_talk_until_it_comes_back(store: Store) -> None:
+    other = ChannelId("fake:other")
+    platform = FakePlatform(CHANNEL, other)
+    async with a_run(store, platform=platform, keep_history=True) as running:
+
+        def said() -> list[MessageId]:
+            lines = [each.message for each in platform.posted if each.channel == CHANNEL]
+            return [line.id for line in lines if line is not None]
+
+        await platform.until(lambda: len(said()) > 1)
+        first, old = said()[0], running.reins.find(CHANNEL)
+        watching = running.reins.watch(CHANNEL)
+        await anext(watching)
+        platform.happens(Closed(), CHANNEL)
+        async for _ in watching:
+            pass  # whoever watches is let go
+        assert running.reins.channels() == (other,)
+        with pytest.raises(PlatformError, match="there is no channel"):
+            await running.reins.query(CHANNEL, Who(), "Ann")
+        until_then = len(said())
+        platform.happens(Opened(), CHANNEL)
+        await platform.until(lambda: len(said()) > until_then)
+        new = running.reins.find(CHANNEL)
+        assert new is not None
+        assert new is not old
+        assert first in [message.id for message in new.conversation.messages]
+    assert ended(running) is None
+
+
+async def test_a_draft_of_a_channel_that_is_closed_is_never_posted(store: Store) -> None:
+    async with a_run(store) as running:
+        running.voice.hold()
+        await running.has_talk()
+        talk = running.reins.talks[0]
+        while not running.voice.asked:
+            await asyncio.sleep(0)
+        running.platform.happens(Closed(), CHANNEL)
+        async for _ in talk.watch():
+            pass
+        running.voice.let_go()
+        running.platform.happens(Opened(), CHANNEL)
+        postings = await running.platform.has_posted(3)
+        texts = [each.act.text for each in postings if isinstance(each.act, Say)]
+        assert not [text for text in texts if text.startswith("word1 ")]
 
 
 async def test_a_run_that_can_never_be_ends_with_the_reason(store: Store) -> None:

@@ -192,6 +192,11 @@ class Conversation:
                 self._hear(message)
             case ev.Hindered(reason=reason):
                 self._hindered = reason is not None
+            case ev.Closed():
+                self._opened = self._hindered = False
+                self._keeps.clear()
+                self._steps = 0
+                self._give_up()
             case ev.Edited(message=message):
                 self._history.edit(message)
                 self._redo_if_about(message.id)

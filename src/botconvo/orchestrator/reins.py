@@ -23,6 +23,11 @@ class Reins:
     def add(self, talk: Talk) -> None:
         self._talks[talk.channel] = talk
 
+    def remove(self, talk: Talk) -> None:
+        """Its channel is gone; another talk of the same channel stays."""
+        if self._talks.get(talk.channel) is talk:
+            del self._talks[talk.channel]
+
     def find(self, channel: ChannelId) -> Talk | None:
         return self._talks.get(channel)
 

@@ -22,6 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
+from botconvo.conversation.events import Closed
 from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
@@ -132,7 +133,7 @@ class _Running:
         self._manners = plan.manners
         self._posted = 0
         self._rested = asyncio.Event()
-        self.talking: list[asyncio.Task[None]] = []
+        self.talking: set[asyncio.Task[None]] = set()
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
 
@@ -144,6 +145,11 @@ class _Running:
                 await approvals.hear(event)
                 continue
             talk = self._reins.find(channel)
+            if isinstance(event, Closed):
+                if talk is not None:
+                    self._reins.remove(talk)  # now: the channel may come back before it has ended
+                    await talk.put(event)
+                continue
             if talk is None:
                 talk = self._open(channel, platform)
             await talk.put(event)
@@ -178,7 +184,9 @@ class _Running:
             plan.approvals,
         )
         self._reins.add(talk)
-        self.talking.append(self._tasks.create_task(talk.run()))
+        talking = self._tasks.create_task(talk.run())
+        self.talking.add(talking)
+        talking.add_done_callback(self.talking.discard)
         talk.set_state(self._state())
         return talk
 

@@ -120,10 +120,11 @@ class Talk:
         self._asleep = dict(conversation.asleep)
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._work: dict[OrderId, asyncio.Task[None]] = {}
-        self._watchers: set[asyncio.Queue[Shown]] = set()
+        self._watchers: set[asyncio.Queue[Shown | None]] = set()
         self._traces: dict[MessageId, Trace] = {}
         self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
         self._hindrance: str | None = None
+        self._is_closed = False
         self._messages = {message.id: message for message in conversation.messages}
         self._charge = charge or Charge(store, clock)
         self._upkeep = Upkeep(
@@ -162,7 +163,7 @@ class Talk:
     # ---- the loop ------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, or until its channel is closed."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 wait = self._obey(tasks)
@@ -170,6 +171,9 @@ class Talk:
                 event = await self._next_event(wait)
                 if event is None:
                     continue
+                if isinstance(event, ev.Closed):
+                    self._close(tasks)
+                    return
                 if self._upkeep.begins_to_introduce(event):
                     here = self.platform.limits(self.channel).personas
                     cast = [name for name, _ in self._state.personas]
@@ -177,6 +181,16 @@ class Talk:
                     self._start(tasks, OrderId("introduction"), self._upkeep.introduce(names))
                 if self._upkeep.lets_in(event):
                     self._hear(tasks, event)
+
+    def _close(self, tasks: asyncio.TaskGroup) -> None:
+        """Drop what is under way; whoever was to approve a line is told, and nobody else."""
+        for task in self._work.values():
+            task.cancel()
+        self.conversation.receive(ev.Closed())
+        self._is_closed = True
+        self._obey(tasks)
+        for queue in self._watchers:
+            self._put(queue, None)
 
     def _hear(self, tasks: asyncio.TaskGroup, event: Event) -> None:
         ruling = self._note(event)
@@ -363,15 +377,17 @@ class Talk:
 
     async def watch(self) -> AsyncIterator[Shown]:
         """See ``Controls.watch``."""
-        queue: asyncio.Queue[Shown] = asyncio.Queue(_WATCHER)
+        queue: asyncio.Queue[Shown | None] = asyncio.Queue(_WATCHER)
         recent = tuple(self._messages.values())
+        if self._is_closed:
+            return
         self._watchers.add(queue)
         try:
             yield self._reins()
             for message in recent:
                 yield ShownMessage(message=message, trace=self._traces.get(message.id))
-            while True:
-                yield await queue.get()
+            while (shown := await queue.get()) is not None:
+                yield shown
         finally:
             self._watchers.discard(queue)
 
@@ -545,6 +561,9 @@ class Talk:
 
     def _show(self, shown: Shown) -> None:
         for queue in self._watchers:
-            while queue.full():
-                queue.get_nowait()  # whoever does not keep up loses the oldest
-            queue.put_nowait(shown)
+            self._put(queue, shown)
+
+    def _put(self, queue: "asyncio.Queue[Shown | None]", shown: Shown | None) -> None:
+        while queue.full():
+            queue.get_nowait()  # whoever does not keep up loses the oldest
+        queue.put_nowait(shown)

@@ -15,12 +15,16 @@ from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import UNREACHABLE, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
 from botconvo.platforms.discord.hearing import Hearing, Parts
+from botconvo.platforms.discord.ids import place_of
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.posting import Posting
 from botconvo.platforms.discord.text import LIMIT
 from botconvo.ports import Limits
 
 __all__ = ["DiscordPlatform"]
+
+_GONE = ChannelRules(id=0)
+"""Those of a channel that was deleted just now: its talk will hear of that in a moment."""
 
 
 class DiscordPlatform:
@@ -93,7 +97,8 @@ class DiscordPlatform:
             raise self._beside.failure
 
     def limits(self, channel: ChannelId) -> Limits:
-        rules = self._hearing.talking(channel).rules
+        place = self._hearing.place(place_of(channel))
+        rules = place.rules if place is not None else _GONE
         return Limits(
             characters=LIMIT,
             reactions=True,

@@ -95,8 +95,11 @@ class Live:
             for channel in following.keys() - set(channels):
                 following.pop(channel).cancel()
             if controls:
-                for channel in [each for each in channels if each not in following]:
-                    following[channel] = tasks.create_task(line.follow(controls, channel))
+                ended = [each for each, task in following.items() if task.done()]
+            for channel in ended:  # it was closed, and another talk may be there by now
+                del following[channel]
+            for channel in [each for each in channels if each not in following]:
+                following[channel] = tasks.create_task(line.follow(controls, channel))
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
