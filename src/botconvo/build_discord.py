@@ -30,7 +30,14 @@ from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.ports import Controls
 from botconvo.store import Store
 
-__all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens", "examine_discord"]
+__all__ = [
+    "TOKEN",
+    "build_discord",
+    "check_approvals",
+    "discord_settings",
+    "discord_tokens",
+    "examine_discord",
+]
 
 TOKEN = "BOTCONVO_DISCORD_TOKEN"  # noqa: S105  (a name, and no secret)
 _REMEMBERED = 100
@@ -46,9 +53,9 @@ def build_discord(
     """
     discord = discord_settings(settings)
     tokens = discord_tokens(settings, discord)
-    _check_approvals(settings, discord)
+    check_approvals(settings)
     names = [PersonaName(persona.name) for persona in settings.personas]
-    commands = prepare_with(controls, owners=settings.reins.law().owners)
+    commands = prepare_with(controls)
     use_addresses(discord.api, discord.gateway)
     pictures = {
         PersonaName(persona.name): persona.avatar for persona in settings.personas if persona.avatar
@@ -136,9 +143,13 @@ def _missing(variable: str) -> dict[str, SecretStr]:
     )
 
 
-def _check_approvals(settings: Settings, discord: DiscordSettings) -> None:
-    channel = settings.reins.approval_channel
-    if channel is None or not channel.startswith("discord:"):
+def check_approvals(settings: Settings) -> None:
+    """
+    Raises:
+        ConfigError: the approval channel is none of Discord's that are listened to.
+    """
+    channel, discord = settings.reins.approval_channel, settings.platforms.discord
+    if channel is None or discord is None or not channel.startswith("discord:"):
         return
     numbers = [str(each.id) for each in discord.channels]
     if channel.rpartition("/")[2] not in numbers:

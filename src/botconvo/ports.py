@@ -15,7 +15,7 @@ from botconvo.conversation.events import Event, OrderId, Ruling, Steer
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
-from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
 __all__ = [
@@ -245,6 +245,10 @@ class Controls(Protocol):
     """
 
     def channels(self) -> Sequence[ChannelId]: ...
+    def is_owner(self, author: AuthorId) -> bool:
+        """Whether somebody may do everything, wherever they are."""
+        ...
+
     async def steer(self, channel: ChannelId, steer: Steer | Ruling, by: str) -> str:
         """Do it and say what was done, in one sentence.  ``by`` is the name of whoever asks.
 

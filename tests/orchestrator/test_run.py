@@ -33,6 +33,7 @@ from botconvo.conversation.events import (
 )
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post, Say
+from botconvo.conversation.reins import Law
 from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
@@ -40,17 +41,17 @@ from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan, run
+from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
-from botconvo.ports import Limits, ShownState, Who
+from botconvo.ports import Help, Limits, ShownState, Who
 from botconvo.store import LIVE_KEPT, STORE_NAME, Store
 from botconvo.voices import CloneVoice, Voice
 
 QUICK = replace(SLOW, gap_s=(0.0, 0.0), answer_s=(0.0, 0.0))
 TILLY = PersonaName("Tilly")
-Reload = Callable[[], tuple[tuple[CastMember, ...], Manners]]
+Reload = Callable[[], Settled]
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ class Running:
         raise AssertionError("watching never ends")
 
 
-def no_reload() -> tuple[tuple[CastMember, ...], Manners]:
+def no_reload() -> Settled:
     raise AssertionError("nobody changed config.toml")
 
 
@@ -141,7 +142,7 @@ async def a_run(
         clock=clock,
         posted=keep,
         charge=charge or Charge(store, clock),
-        approvals=approvals,
+        approvals=approvals or Approvals(None),
         approval=approval,
     )
     async with asyncio.timeout(20):
@@ -371,12 +372,12 @@ async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
     )
     read: list[bool] = []
 
-    def reload() -> tuple[tuple[CastMember, ...], Manners]:
+    def reload() -> Settled:
         answer = next(answers)
         read.append(True)
         if isinstance(answer, BotConvoError):
             raise answer
-        return answer, QUICK
+        return Settled(members=answer, manners=QUICK)
 
     async with a_run(store, manners=SLOW, reload=reload) as running:
         await running.platform.has_posted(1)
@@ -395,6 +396,49 @@ async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
 
 
 OFFICE = ChannelId("fake:office")
+AMONG_PEOPLE = Limits(characters=2000, reactions=True, replies=True, people=True)
+
+
+async def test_changed_reins_count_in_a_running_talk(store: Store) -> None:
+    law = Law(kill_word="enough", owners=frozenset({AuthorId("fake:Ann")}))
+
+    def reload() -> Settled:
+        members = (a_member(JUNO), a_member(MAREK))
+        return Settled(members=members, manners=QUICK, law=law)
+
+    async with a_run(store, manners=SLOW, reload=reload) as running:
+        await running.platform.has_posted(1)
+        assert not running.reins.is_owner(AuthorId("fake:Ann"))
+        running.config.write_text("[reins]", encoding="utf-8")
+        while not running.reins.is_owner(AuthorId("fake:Ann")):
+            await running.platform.has_posted(len(running.platform.posted) + 1)
+        running.platform.happens(Heard(message=heard("bots stop", id="old")))
+        running.platform.happens(Heard(message=heard("Enough!", id="new")))
+        await running.state(lambda state: state.paused)
+        told = await running.reins.query(CHANNEL, Help(), "Ann")
+        assert '"enough" silences all bots here' in told.text
+
+
+async def test_a_talk_is_curated_from_when_the_config_says_so_and_says_it(store: Store) -> None:
+    curated = Settled(
+        members=(a_member(JUNO), a_member(MAREK)),
+        manners=QUICK,
+        law=Law(curated=True),
+        approval_channel=OFFICE,
+        approval=timedelta(days=1000),
+    )
+    platform = FakePlatform(CHANNEL, OFFICE, limits=AMONG_PEOPLE)
+    endless = replace(QUICK, turn_limit=None, daily_messages=None, quiet_hours=())
+    async with a_run(store, platform=platform, manners=endless, reload=lambda: curated) as running:
+        await platform.until(lambda: {each.channel for each in platform.posted} >= {OFFICE})
+        running.config.write_text("[reins]", encoding="utf-8")
+        await platform.until(lambda: [each for each in platform.notices if "✅" in each.text])
+        notice = next(each for each in platform.notices if "✅" in each.text)
+        assert notice.channel == OFFICE
+        assert running.reins.channels() == (CHANNEL,), "nobody talks where lines are approved"
+        await platform.until(
+            lambda: [each for each in platform.notices if "A person reads every line" in each.text]
+        )
 
 
 async def test_lines_are_approved_in_a_channel_in_which_nobody_talks(store: Store) -> None:

@@ -171,6 +171,20 @@ class Conversation:
         self._manners = self._floor.manners = self._asker.manners = manners
         self._history.init_after = self._new_talk_after()
 
+    def set_approval(self, approval: timedelta | None, *, moved: bool = False) -> None:
+        """From now on lines wait so long for somebody's word (None: they do not wait).
+
+        A line that is under way under other rules is dropped, and so it is where those who
+        approve have ``moved``: they would not hear of it.
+        """
+        begins_or_ends = (approval is None) != (self._approval is None)
+        self._approval = approval
+        phase = self._phase
+        if (begins_or_ends or moved) and isinstance(phase, Held | Typing):
+            if (about := phases.target(phase)) is not None:
+                self._floor.take_back(about, phases.speaker(phase))
+            self._abandon()
+
     def _new_talk_after(self) -> timedelta:
         seconds = self._manners.init_after_s
         return self._init_after if seconds is None else timedelta(seconds=seconds)

@@ -18,7 +18,8 @@ __all__ = ["Charge"]
 class Charge:
     """Who is ignored, which lines were noted, what is never said again.
 
-    ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).
+    ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).  The
+    ``law`` may be replaced while the talks go on.
     """
 
     def __init__(
@@ -33,6 +34,9 @@ class Charge:
         self.law, self.people = law or Law(), people or People()
         self._store, self._clock, self._refusals = store, clock, refusals
         self._ignored = store.ignored_authors()
+
+    def is_owner(self, author: AuthorId) -> bool:
+        return author in self.law.owners
 
     def is_ignored(self, author: AuthorId) -> bool:
         return author in self._ignored

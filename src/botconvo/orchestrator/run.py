@@ -17,7 +17,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from botconvo.conversation.events import Closed
 from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
-from botconvo.conversation.reins import is_kill_word
+from botconvo.conversation.reins import Law, is_kill_word
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
@@ -50,11 +50,22 @@ _RELOAD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What config.toml says that can change while a run goes on; see ``Plan`` and ``Approvals``."""
+
+    members: tuple[CastMember, ...]
+    manners: Manners
+    law: Law = field(default_factory=Law)
+    approval_channel: ChannelId | None = None
+    approval: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that a run needs, made by ``build``.
 
     ``prepare`` comes back when what loads in the background is there, or raises a BotConvoError;
-    ``reload`` reads config.toml anew and gives the cast and manners, or raises a BotConvoError.
+    ``reload`` reads config.toml anew, or raises a BotConvoError.
     """
 
     members: tuple[CastMember, ...]
@@ -69,7 +80,7 @@ class Plan:
     """Tells this run's posts from those of earlier runs."""
     config: Path
     prepare: Callable[[], object]
-    reload: Callable[[], tuple[tuple[CastMember, ...], Manners]]
+    reload: Callable[[], Settled]
     supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor]
     voice: VoiceMaker
     store: Store
@@ -77,8 +88,8 @@ class Plan:
     posted: Callable[[Message, Post], None]
     """Called for every message that a clone posted."""
     charge: Charge
-    approvals: Approvals | None = None
-    """Where somebody approves every line; None: on the page, or nobody does."""
+    approvals: Approvals = field(default_factory=lambda: Approvals(None))
+    """Where somebody approves every line."""
     approval: timedelta | None = None
     """How long a line waits for that (None: it does not wait)."""
 
@@ -92,18 +103,18 @@ async def run(
         BotConvoError: a model server cannot be started, or a platform cannot be opened.
     """
     await asyncio.to_thread(plan.store.purge_live, plan.clock.now())
+    reins.obey(plan.charge)
     async with AsyncExitStack() as stack:
         for platform in platforms:
             await stack.enter_async_context(platform)
         async with asyncio.TaskGroup() as tasks:
-            running = _Running(plan, reins, stopping, tasks)
-            running.cast.play(plan.members)
-            _attach(plan.approvals, platforms, reins)
+            running = _Running(plan, platforms, reins, stopping, tasks)
+            running.begin()
             speaking = [
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
-                tasks.create_task(running.tell_who_is_away(platforms)),
+                tasks.create_task(running.tell_who_is_away()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
             await stopping.wait()
@@ -114,47 +125,62 @@ async def run(
         raise running.failure
 
 
-def _attach(approvals: Approvals | None, platforms: Sequence[Platform], reins: Reins) -> None:
-    if approvals is None:
-        return
-    prefix = approvals.channel.partition(":")[0]
-    for platform in platforms:
-        if platform.name == prefix:
-            approvals.attach(platform, reins.steer)
-
-
 class _Running:
     """The tasks of one run and what they share."""
 
     def __init__(
-        self, plan: Plan, reins: Reins, stopping: asyncio.Event, tasks: asyncio.TaskGroup
+        self,
+        plan: Plan,
+        platforms: Sequence[Platform],
+        reins: Reins,
+        stopping: asyncio.Event,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._plan, self._reins, self._stopping, self._tasks = plan, reins, stopping, tasks
-        self._manners = plan.manners
+        self._platforms = platforms
+        self._manners, self._approval = plan.manners, plan.approval
+        self._offices: set[ChannelId] = set()
+        """Where lines are, or were, approved: nobody talks there."""
         self._posted = 0
         self._rested = asyncio.Event()
         self.talking: set[asyncio.Task[None]] = set()
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
 
+    def begin(self) -> None:
+        """Start the model servers."""
+        self.cast.play(self._plan.members)
+        self._attach_approvals()
+
+    def _attach_approvals(self) -> None:
+        approvals = self._plan.approvals
+        if approvals.channel is not None:
+            self._offices.add(approvals.channel)
+        prefix = (approvals.channel or "").partition(":")[0]
+        there = next((each for each in self._platforms if each.name == prefix), None)
+        approvals.attach(there, self._reins.steer)
+
     async def pump(self, platform: Platform) -> None:
         """Bring a platform's events to the talks of its channels."""
-        approvals = self._plan.approvals
         async for channel, event in platform.events():
-            if approvals is not None and channel == approvals.channel:
-                await approvals.hear(event)
+            if channel in self._offices:
+                await self._plan.approvals.hear(event)
                 continue
             talk = self._reins.find(channel)
             if isinstance(event, Closed):
-                if talk is not None:
-                    self._reins.remove(talk)  # now: the channel may come back before it has ended
-                    await talk.put(event)
+                await self._close(talk)
                 continue
             if talk is None:
                 talk = self._open(channel, platform)
             await talk.put(event)
         logger.info("%s has closed", platform.name)
         self._stopping.set()
+
+    async def _close(self, talk: Talk | None) -> None:
+        if talk is not None:
+            self._reins.remove(talk)  # at once: the channel may come back before the talk has ended
+            await talk.put(Closed())
+            self._rested.set()
 
     def _open(self, channel: ChannelId, platform: Platform) -> Talk:
         plan = self._plan
@@ -168,7 +194,7 @@ class _Running:
             people=plan.people,
             kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
             saved=Saved(asleep=plan.store.away(channel) if plan.keep_history else {}),
-            approval=plan.approval,
+            approval=self._approval,
         )
         talk = Talk(
             channel,
@@ -220,13 +246,13 @@ class _Running:
                 logged = failures
                 logger.error("%s", "; ".join(failures) or "whoever had failed runs again")
 
-    async def tell_who_is_away(self, platforms: Sequence[Platform]) -> None:
+    async def tell_who_is_away(self) -> None:
         """Show on each platform who is away from all of its channels in which there is a talk."""
         told: dict[tuple[str, PersonaName], bool] = {}
         while True:
             await self._rested.wait()
             self._rested.clear()
-            for platform in platforms:
+            for platform in self._platforms:
                 talks = [t.conversation for t in self._reins.talks if t.platform is platform]
                 now = self._plan.clock.now()
                 away = presences((t.personas, t.asleep) for t in talks if t.is_alive(now))
@@ -256,14 +282,28 @@ class _Running:
                 continue
             seen = stamp
             try:
-                members, self._manners = await asyncio.to_thread(self._plan.reload)
+                settled = await asyncio.to_thread(self._plan.reload)
             except BotConvoError as error:
                 logger.error("config.toml was not taken up: %s", error)
                 continue
-            logger.info("config.toml changed: %s", ", ".join(m.persona.name for m in members))
-            self.cast.play(members)
-            for talk in self._reins.talks:
+            names = ", ".join(member.persona.name for member in settled.members)
+            logger.info("config.toml changed: %s", names)
+            await self._take_up(settled)
+
+    async def _take_up(self, settled: Settled) -> None:
+        plan = self._plan
+        self.cast.play(settled.members)
+        self._manners, self._approval = settled.manners, settled.approval
+        plan.charge.law = settled.law
+        moved = plan.approvals.channel != settled.approval_channel
+        plan.approvals.channel = settled.approval_channel
+        self._attach_approvals()
+        for talk in self._reins.talks:
+            if talk.channel in self._offices:
+                await self._close(talk)
+            else:
                 talk.set_manners(self._manners)
+                await talk.set_approval(self._approval, moved=moved)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

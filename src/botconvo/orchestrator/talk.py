@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from botconvo.conversation import events as ev
@@ -159,6 +160,12 @@ class Talk:
     def set_manners(self, manners: Manners) -> None:
         """Take new numbers from the next turn on."""
         self.conversation.set_manners(fitting(manners, self.platform.limits(self.channel)))
+
+    async def set_approval(self, approval: timedelta | None, *, moved: bool) -> None:
+        """See ``Conversation.set_approval``; the channel is told where that is news to it."""
+        self.conversation.set_approval(approval, moved=moved)
+        self._show_state()
+        await self.put(ev.Opened())
 
     # ---- the loop ------------------------------------------------------------------------
 

@@ -50,7 +50,6 @@ class Upkeep:
         self._find, self._put = find, put
         self._limits = platform.limits(channel)
         self._left = ChannelReins()
-        self._mode = "curated" if charge.law.curated else "open"
         self._introducing = False
         self._removing: set[MessageId] = set()
 
@@ -163,7 +162,7 @@ class Upkeep:
 
     async def submit(self, order: Submit) -> None:
         """Show a line to whoever approves; where that is impossible it is dropped."""
-        if self._approvals is None:
+        if self._approvals is None or self._approvals.channel is None:
             return  # whoever sees the page decides there
         try:
             await self._approvals.submit(self._channel, order)
@@ -184,6 +183,10 @@ class Upkeep:
 
     # ---- the channel ---------------------------------------------------------------------
 
+    @property
+    def _mode(self) -> str:
+        return "curated" if self._charge.law.curated else "open"
+
     def _has_to_introduce(self) -> bool:
         if not self._limits.people:
             return False
@@ -201,6 +204,7 @@ class Upkeep:
 
         It is noted afterwards: twice is better than never.
         """
+        mode = self._mode
         text = introduction(names, self._charge.law, commands=self._limits.commands)
         while True:
             try:
@@ -209,6 +213,6 @@ class Upkeep:
             except PlatformError as error:
                 logger.warning("%s was not told what the bots are: %s", self._channel, error)
                 await self._clock.wait_until(self._clock.now() + _AGAIN)
-        self._store.introduce(self._channel, self._mode)
+        self._store.introduce(self._channel, mode)
         self._introducing = False
         await self._put(ev.Opened())

@@ -94,7 +94,8 @@ async def server(controls: FakeControls) -> AsyncIterator[Server]:
         controls.open(server.channel)
         controls.answers[Who] = Answer(text="Juno: ready", personas=(JUNO, MAREK))
         async with connected(rehearsal, bot) as client:
-            prepare = prepare_with(controls, owners={AuthorId(f"discord:{owner.id}")})
+            controls.owners = {AuthorId(f"discord:{owner.id}")}
+            prepare = prepare_with(controls)
             await prepare(client)
             yield server
         assert rehearsal.discrepancies == []

@@ -21,7 +21,7 @@ from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan, run
+from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.platforms.discord.commands import prepare_with
@@ -129,14 +129,14 @@ async def a_party(
             run_id=f"run{len(store.recent_live(talk_in(house.general), 999))}",
             config=config,
             prepare=lambda: None,
-            reload=lambda: ((), manners("group-chat")),
+            reload=lambda: Settled(members=(), manners=manners("group-chat")),
             supervise=supervise,
             voice=make_voice,
             store=store,
             clock=clock,
             posted=lambda message, post: None,
             charge=charge,
-            approvals=None if office is None else Approvals(talk_in(office)),
+            approvals=Approvals(None if office is None else talk_in(office)),
             approval=None if office is None else timedelta(minutes=5),
         )
         async with asyncio.timeout(60):
