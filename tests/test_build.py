@@ -343,7 +343,10 @@ def test_a_reload_reads_the_reins_and_refuses_those_that_nobody_could_hold(
     reins = '[reins]\nkill_word = "enough"\nowners = ["console:you"]\ncurated = true\n'
     write_config(tmp_path, bort(made), reins)
     fresh = plan.reload()
-    assert (fresh.law.kill_word, fresh.law.owners) == ("enough", {"console:you"})
+    assert (fresh.law.kill_word, fresh.law.owners) == (
+        "enough",
+        frozenset({AuthorId("console:you")}),
+    )
     assert (fresh.law.curated, fresh.approval) == (True, timedelta(hours=1))
     write_config(tmp_path, bort(made), reins + 'approval_channel = "discord:1/2"\n')
     with pytest.raises(ConfigError, match="lines are approved on discord, which is not among"):

@@ -28,6 +28,7 @@ __all__ = [
     "Info",
     "Limits",
     "Lines",
+    "MayAsk",
     "PersonaState",
     "PhraseExtractor",
     "Platform",
@@ -224,7 +225,14 @@ class Removed:
     everywhere: bool = False
 
 
-Query = Who | Why | Status | Info | Help | Recent | Lines | Removed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MayAsk:
+    """May this person set a topic or ask a clone now?  Where not, the answer is an error."""
+
+    author: AuthorId
+
+
+Query = Who | Why | Status | Info | Help | Recent | Lines | Removed | MayAsk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +268,7 @@ class Controls(Protocol):
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
         """
         Raises:
-            PlatformError: there is no such channel, message or persona.
+            PlatformError: there is no such channel, message or persona, or it may not be.
         """
         ...
 

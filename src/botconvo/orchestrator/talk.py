@@ -9,9 +9,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
+from botconvo.consent import PersonId, live_record
 from botconvo.conversation import events as ev
 from botconvo.conversation.acts import as_remembered
 from botconvo.conversation.conversation import Conversation
@@ -54,6 +55,7 @@ from botconvo.ports import (
     Answer,
     Clock,
     Limits,
+    MayAsk,
     Platform,
     Query,
     Shown,
@@ -185,9 +187,26 @@ class Talk:
                     here = self.platform.limits(self.channel).personas
                     cast = [name for name, _ in self._state.personas]
                     names = [name for name in cast if here is None or name in here]
-                    self._start(tasks, OrderId("introduction"), self._upkeep.introduce(names))
+                    telling = self._upkeep.introduce(names, self._invented(names))
+                    self._start(tasks, OrderId("introduction"), telling)
                 if self._upkeep.lets_in(event):
                     self._hear(tasks, event)
+
+    def _invented(self, names: Sequence[PersonaName]) -> frozenset[PersonaName]:
+        """Those that are nobody's clone."""
+        members = {name: self._cast.member(name) for name in names}
+        now = self._clock.now()
+        return frozenset(
+            name
+            for name, member in members.items()
+            if member is not None and self._is_fictional(member.person, now)
+        )
+
+    def _is_fictional(self, person: PersonId | None, now: datetime) -> bool:
+        if person is None:
+            return True
+        record = live_record(self._store.ledger(person), person, now)
+        return record is not None and record.fictional
 
     def _close(self, tasks: asyncio.TaskGroup) -> None:
         """Drop what is under way; whoever was to approve a line is told, and nobody else."""
@@ -456,8 +475,8 @@ class Talk:
         )
         match steer:
             case ev.SetTopic(message=message) | ev.AskPersona(message=Message() as message):
-                if self._charge.is_ignored(message.author.id):
-                    raise PlatformError("you are ignored, as you wished; undo that first")
+                self._check_asking(message.author.id)
+                self._charge.note_ask(message.author.id)
             case ev.Ignore(author=author):
                 self._charge.ignore(author)
             case ev.Heed(author=author):
@@ -469,8 +488,27 @@ class Talk:
         await self.put(ev.Steered(steer=steer))
         return done
 
+    def _check_asking(self, author: AuthorId) -> None:
+        """
+        Raises:
+            PlatformError: they may not ask, or not yet.
+        """
+        if self._charge.is_ignored(author):
+            raise PlatformError("you are ignored, as you wished; undo that first")
+        if self.conversation.paused:
+            raise PlatformError("the talk is paused; resume it first")
+        if self._is_a_guest(author):
+            self._charge.check_asking(author)
+
+    def _is_a_guest(self, author: AuthorId) -> bool:
+        """Whether somebody asks from among the people of the channel, not from the owner's page."""
+        here = author.partition(":")[0] == self.channel.partition(":")[0]
+        return here and self.platform.limits(self.channel).people
+
     def query(self, query: Query) -> Answer:
         """See ``Controls.query``."""
+        if isinstance(query, MayAsk):
+            self._check_asking(query.author)
         members = {name: self._cast.member(name) for name, _ in self._state.personas}
         return Inquiry(
             channel=self.channel,

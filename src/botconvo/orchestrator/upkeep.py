@@ -5,7 +5,7 @@ It carries out; what an emoji or a word means is in ``conversation.reins``.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from botconvo.conversation import events as ev
@@ -199,13 +199,14 @@ class Upkeep:
         self._introducing = True
         return True
 
-    async def introduce(self, names: Sequence[str]) -> None:
-        """Say what the bots are, then let the talk begin.
+    async def introduce(self, names: Sequence[str], invented: Collection[str]) -> None:
+        """Say what the bots are, and which are ``invented``, then let the talk begin.
 
         It is noted afterwards: twice is better than never.
         """
         mode = self._mode
-        text = introduction(names, self._charge.law, commands=self._limits.commands)
+        commands = self._limits.commands
+        text = introduction(names, self._charge.law, commands=commands, invented=invented)
         while True:
             try:
                 await self._platform.notify(self._channel, text)

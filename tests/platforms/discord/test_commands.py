@@ -21,6 +21,7 @@ from botconvo.ports import (
     Help,
     Info,
     Lines,
+    MayAsk,
     Query,
     Recent,
     Removed,
@@ -43,6 +44,8 @@ class Refusing(FakeControls):
         raise PlatformError("the talk is *paused*; resume it first")
 
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
+        if isinstance(query, MayAsk):
+            return Answer(text="")
         raise PlatformError("there is no talk here")
 
 

@@ -207,6 +207,23 @@ async def test_a_question_is_answered_with_a_link_to_it(tmp_path: Path, house: H
         assert "who are you?" in party.voice.asked[-1].prompt
 
 
+async def test_who_asks_too_often_is_told_so_alone_and_when_they_may(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house, ON_ASKING, law=Law(asks=1)) as party:
+        await party.until(lambda: house.general.messages)  # told what they are
+        await house.bort.runs(house.general, "/botconvo topic", text="the soup war")
+        await party.line()
+        answers = [
+            await house.bort.runs(house.general, "/botconvo topic", text="more of it"),
+            await house.bort.runs(house.general, "/ask", persona="Marek", text="more of it"),
+        ]
+        for answer in answers:
+            assert answer.ephemeral
+            assert "once in 10 minutes; you may again in" in answer.content
+        assert not [m for m in house.general.messages.values() if "more of it" in m.content]
+
+
 async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: House) -> None:
     other = house.discord.add_person("Tilly", house.kettle)
     async with a_party(tmp_path, house) as party:

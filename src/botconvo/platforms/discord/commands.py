@@ -25,6 +25,7 @@ from botconvo.ports import (
     Help,
     Info,
     Lines,
+    MayAsk,
     Query,
     Recent,
     Removed,
@@ -138,7 +139,15 @@ class Commands:
     async def say(
         self, interaction: Interaction, shown: str, steer: Callable[[Message], ev.Steer]
     ) -> None:
-        """Put a person's words into the channel and make a steer of the message."""
+        """Put a person's words into the channel and make a steer of the message.
+
+        Whoever may not is told so alone, before anybody sees the words.
+        """
+        try:
+            await self.ask(interaction, MayAsk(author=_author(interaction).id))
+        except PlatformError as error:
+            await _answer(interaction, str(error))
+            return
         sent = await interaction.response.send_message(
             _fitted(shown, escape=False), allowed_mentions=_NO_PINGS, suppress_embeds=True
         )
