@@ -125,7 +125,7 @@ def consents(
 ) -> None:
     """Let a person agree to everything at the fakes' noon, or invent one."""
     record = ConsentRecord(
-        id=RecordId(f"r-{person}"),
+        id=RecordId(f"r-{person}-{len(store.ledger())}"),
         person=PersonId(person),
         granted_at=FakeClock().now(),
         adult=not fictional,

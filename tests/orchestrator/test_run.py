@@ -18,9 +18,11 @@ from orchestrator.stage import (
     Everything,
     FakeSupervisor,
     a_member,
+    consents,
     heard,
 )
 
+from botconvo.consent import PersonId, withdrawn
 from botconvo.conversation.events import (
     Closed,
     Heard,
@@ -40,6 +42,7 @@ from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
@@ -246,6 +249,68 @@ async def test_a_draft_of_a_channel_that_is_closed_is_never_posted(store: Store)
         postings = await running.platform.has_posted(3)
         texts = [each.act.text for each in postings if isinstance(each.act, Say)]
         assert not [text for text in texts if text.startswith("word1 ")]
+
+
+PERSON = PersonId("p-aaaaaaaaaa")
+
+
+def withdraw(store: Store) -> None:
+    """As ``botconvo consent withdraw`` does: through a connection of its own."""
+    with Store.open(store.path) as other, other.transaction():
+        other.append_ledger(withdrawn(other.ledger(), PERSON, FakeClock().now()))
+
+
+async def test_whoever_takes_their_consent_back_leaves_with_their_server_and_draft(
+    store: Store,
+) -> None:
+    consents(store, PERSON)
+    async with a_run(store, a_member(JUNO, person=PERSON), a_member(MAREK)) as running:
+        await running.platform.has_posted(2)
+        running.voice.hold()
+        withdraw(store)
+        state = await running.state(lambda state: JUNO not in dict(state.personas))
+        assert dict(state.personas) == {MAREK: "ready"}
+        assert state.note is not None
+        assert "Juno has left: the consent for this clone was withdrawn" in state.note
+        await running.supervisors["Juno"].ended.wait()
+        said = len(running.platform.posted)
+        running.voice.let_go()
+        await running.platform.has_posted(said + 4)
+        assert {each.persona for each in running.platform.posted[said:]} == {MAREK}
+        consents(store, PERSON)
+        with Store.open(store.path) as other:  # any other process that writes
+            other.acknowledge("a rule", FakeClock().now())
+        await running.state(lambda state: JUNO in dict(state.personas) and state.note is None)
+
+
+async def test_a_consent_that_ends_by_itself_lets_its_clone_leave(store: Store) -> None:
+    consents(store, PERSON, expires=FakeClock().now() + timedelta(minutes=10))
+    async with a_run(store, a_member(JUNO, person=PERSON), a_member(MAREK)) as running:
+        state = await running.state(lambda state: JUNO not in dict(state.personas))
+        assert state.note is not None
+        assert "has expired" in state.note
+
+
+async def test_a_consent_is_looked_at_when_it_ends_and_not_before(store: Store) -> None:
+    clock = FakeClock()
+    consents(store, PERSON, expires=clock.now() + timedelta(minutes=10))
+    permits, member = Permits(store, clock), a_member(JUNO, person=PERSON)
+    changed = asyncio.create_task(permits.changed([member]))
+    assert await clock.somebody_waits() == clock.now() + timedelta(minutes=10)
+    assert permits.refusal(member) is None
+    await clock.advance(timedelta(minutes=10))
+    await asyncio.wait_for(changed, 10)
+    assert permits.refusal(member) is not None
+
+
+async def test_a_run_in_which_nobody_agrees_any_more_goes_on_in_silence(store: Store) -> None:
+    consents(store, PERSON)
+    async with a_run(store, a_member(JUNO, person=PERSON)) as running:
+        await running.platform.has_posted(1)
+        withdraw(store)
+        state = await running.state(lambda state: state.personas == ())
+        assert "Juno has left" in str(state.note)
+        assert not running.task.done()
 
 
 async def test_a_run_that_can_never_be_ends_with_the_reason(store: Store) -> None:

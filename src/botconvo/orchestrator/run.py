@@ -6,6 +6,7 @@
      ├─ a pump for every platform                (its events, one talk for every channel)
      ├─ the herald                               (tells talks and watchers who is ready)
      ├─ the porter                               (tells platforms who is away)
+     ├─ the watch on the consents                (whoever takes theirs back leaves)
      └─ the watch on config.toml                 (reload)
 
 It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
@@ -33,6 +34,7 @@ from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk, company, fitting
@@ -114,6 +116,7 @@ async def run(
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
+                tasks.create_task(running.watch_consents()),
                 tasks.create_task(running.tell_who_is_away()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
@@ -141,6 +144,9 @@ class _Running:
         self._manners, self._approval = plan.manners, plan.approval
         self._offices: set[ChannelId] = set()
         """Where lines are, or were, approved: nobody talks there."""
+        self._permits = Permits(plan.store, plan.clock)
+        self._members = plan.members
+        self._refusals: tuple[str, ...] = ()
         self._posted = 0
         self._rested = asyncio.Event()
         self.talking: set[asyncio.Task[None]] = set()
@@ -149,7 +155,7 @@ class _Running:
 
     def begin(self) -> None:
         """Start the model servers."""
-        self.cast.play(self._plan.members)
+        self._play(self._plan.members)
         self._attach_approvals()
 
     def _attach_approvals(self) -> None:
@@ -264,13 +270,33 @@ class _Running:
                             await platform.show_presence(persona, away=is_away)
 
     def _state(self) -> ShownState:
+        notes = [*self._refusals, self.cast.note()]
         return ShownState(
             paused=False,
             speed=1.0,
             temperature=None,
             personas=self.cast.states(),
-            note=self.cast.note(),
+            note="; ".join(note for note in notes if note) or None,
         )
+
+    def _play(self, members: Sequence[CastMember]) -> None:
+        """Let those of these play whose people agree to it."""
+        self._members = tuple(members)
+        found = {member.persona.name: self._permits.refusal(member) for member in members}
+        refusals = tuple(refusal for refusal in found.values() if refusal is not None)
+        for refusal in refusals:
+            if refusal not in self._refusals:
+                logger.warning("%s", refusal)
+        self._refusals = refusals
+        self.cast.play([each for each in members if found[each.persona.name] is None])
+
+    async def watch_consents(self) -> None:
+        """Let whoever takes their consent back leave, and come back if they agree again."""
+        while True:
+            await self._permits.changed(self._members)
+            found = {self._permits.refusal(member) for member in self._members} - {None}
+            if found != set(self._refusals):
+                self._play(self._members)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml; a bad one changes nothing."""
@@ -292,7 +318,7 @@ class _Running:
 
     async def _take_up(self, settled: Settled) -> None:
         plan = self._plan
-        self.cast.play(settled.members)
+        self._play(settled.members)
         self._manners, self._approval = settled.manners, settled.approval
         plan.charge.law = settled.law
         moved = plan.approvals.channel != settled.approval_channel
