@@ -43,6 +43,15 @@ export class Lines {
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
+  /** Show the page anew after its line number `place` was undone; the keyboard goes on from there. */
+  async #openAfter(place) {
+    await this.open(this.#page);
+    if (!this.#dialog.open) return;
+    const buttons = $("lines-body").querySelectorAll("button");
+    const next = buttons[Math.min(place, buttons.length - 1)];
+    (next ?? $("lines-tabs").querySelector('[aria-selected="true"]')).focus();
+  }
+
   #draw() {
     $("lines-tabs").replaceChildren(...Object.keys(PAGES).map((page) => this.#tab(page)));
     const rows = this.#found[this.#page].map((line) => this.#row(line));
@@ -96,9 +105,10 @@ export class Lines {
     });
     button.setAttribute("aria-label", `${button.textContent}: ${line.text}`);
     button.addEventListener("click", async () => {
+      const place = [...$("lines-body").querySelectorAll("button")].indexOf(button);
       const about = isRemoved ? { number: line.number } : { message: line.message };
       await this.#steer(isRemoved ? "allow" : "drop", { channel: line.channel, ...about });
-      await this.open(this.#page);
+      await this.#openAfter(place);
     });
     return button;
   }
