@@ -32,7 +32,7 @@ export class Lines {
       const pages = Object.keys(PAGES);
       this.#page = pages.at((pages.indexOf(this.#page) + step) % pages.length);
       this.#draw();
-      $("lines-tabs").querySelector('[aria-selected="true"]').focus();
+      this.#focusTab();
     });
   }
 
@@ -49,7 +49,12 @@ export class Lines {
     if (!this.#dialog.open) return;
     const buttons = $("lines-body").querySelectorAll("button");
     const next = buttons[Math.min(place, buttons.length - 1)];
-    (next ?? $("lines-tabs").querySelector('[aria-selected="true"]')).focus();
+    if (next) next.focus();
+    else this.#focusTab();
+  }
+
+  #focusTab() {
+    $("lines-tabs").querySelector('[aria-selected="true"]').focus();
   }
 
   #draw() {
@@ -73,6 +78,7 @@ export class Lines {
     button.addEventListener("click", () => {
       this.#page = page;
       this.#draw();
+      this.#focusTab();
     });
     return button;
   }
