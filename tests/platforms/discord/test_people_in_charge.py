@@ -224,6 +224,20 @@ async def test_who_asks_too_often_is_told_so_alone_and_when_they_may(
         assert not [m for m in house.general.messages.values() if "more of it" in m.content]
 
 
+async def test_the_talk_of_a_deleted_channel_ends_and_the_run_goes_on(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house) as party:
+        await party.line()
+        house.discord.delete_channel(house.general)
+        await party.until(lambda: not party.reins.talks, "the end of the talk")
+        assert party.reins.channels() == ()
+        new = house.discord.add_channel(house.kettle, "general", number=house.general.id)
+        await party.until(lambda: party.reins.talks, "a talk in the channel that is there again")
+        house.bort.says(new, "juno?")
+        await party.until(lambda: party.lines(new), "an answer there")
+
+
 async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: House) -> None:
     other = house.discord.add_person("Tilly", house.kettle)
     async with a_party(tmp_path, house) as party:
