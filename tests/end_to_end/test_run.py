@@ -265,7 +265,8 @@ def test_a_consent_withdrawn_in_another_process_ends_its_clone_in_a_running_talk
         assert done.returncode == 0, done.stderr
         assert until(lambda: not is_alive(servers["bort"]))
         assert "Bort has left: the consent for this clone was withdrawn" in run.errors()
-        gone, later = datetime.now(UTC), []
+        gone = datetime.now(UTC)
+        later: list[str] = []
         while len(later) < 3:
             message = run.hear()
             if datetime.fromisoformat(message["time"]) > gone:
