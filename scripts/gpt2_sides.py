@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -90,11 +91,11 @@ def gpt2_simple(folder: Path, threads: int) -> Say:
 def transformers(folder: Path, threads: int, *, precision: str) -> Say:
     """transformers' ``generate``; prompts of one length make one batch."""
     import torch
-    from transformers import AutoModelForCausalLM, GPT2TokenizerFast
 
-    tokenizer = GPT2TokenizerFast.from_pretrained(folder)
+    library: Any = import_module("transformers")
+    tokenizer = library.GPT2TokenizerFast.from_pretrained(folder)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    model = library.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     model.eval()
 
     def say(job: Job) -> int:
