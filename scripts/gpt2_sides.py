@@ -19,6 +19,7 @@ import re
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -208,7 +209,10 @@ def train_plain(folder: Path, steps: int, *, method: str, precision: str) -> lis
         lora = LoraConfig(
             r=16, lora_alpha=32, target_modules="all-linear", fan_in_fan_out=True, lora_dropout=0.05
         )
-        model = get_peft_model(model, lora)
+        with warnings.catch_warnings():
+            # peft asks transformers for an attribute by its old name.
+            warnings.simplefilter("ignore", FutureWarning)
+            model = get_peft_model(model, lora)
     model.train()
     trained = [each for each in model.parameters() if each.requires_grad]
     length = min(LENGTH, model.config.n_positions)
