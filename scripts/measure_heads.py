@@ -66,7 +66,8 @@ class Position:
 
     def last(self, count: int) -> tuple[str, ...]:
         """Who had the last ``count`` lines, the latest first."""
-        return tuple(line.name for line in reversed(self.before[-count:]))
+        names = [line.name for line in reversed(self.before)]
+        return tuple(names[:count])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
