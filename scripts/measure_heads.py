@@ -7,21 +7,23 @@ one it used).  Behind every line of the sessions that began after everything tha
 was trained on, each clone is asked what ``speakers = "scored"`` asks it: how likely is your name at
 the head of the next line?  The prompt has at most 14 lines, as live.
 
-Per clone: the log-loss in nats of "I am next" against three rules that know no words and have
-learned their rates from the same training sessions: ``rate`` (how often it speaks at all), ``last``
-(that, by who spoke last) and ``last two``; the area under the ROC curve (0.5 is chance, 1 knows
-everything); how often a clone that gave itself 80 % or more was next; and how often it could not
-tell (it counts as its rate then).  Together: who speaks next among all clones, drawn by their odds
-as ``speakers = "scored"`` draws.  And how likely a clone finds ``INIT``, which ends a talk, at the
-head of its next line, where the talk did end there and where it went on.
+Per clone: the log-loss in nats of "I am next" against rules that have learned their rates from the
+same training sessions: ``rate`` (how often it speaks at all), ``last`` (that, by who spoke last),
+``last two``, and ``named`` (by whether the last line names it, and asks); in brackets the area
+under the ROC curve (0.5 is chance, 1 knows everything); how often a clone that gave itself 80 % or
+more was next; and how often it could not tell (it counts as its rate then).  Then the clones' mean
+odds, by whether the last line names them, against how often they were next; who speaks next among
+all clones, drawn by their odds as ``speakers = "scored"`` draws; and how likely a clone finds
+``INIT``, which ends a talk, behind its name, where the talk did end there and where it went on.
 """
 
 import argparse
 import asyncio
 import math
+import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +44,7 @@ from botconvo.transcript.cleaning import PROFILES
 from botconvo.transcript.grammar import Command, Line, print_line
 from botconvo.voices import CloneVoice
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.engine import Draw, LlamaEngine, Piece
+from model_server.engine import Draw, LlamaEngine, Piece, TokenScore
 from model_server.prompt_format import PromptFormat
 
 LINES = 14
@@ -79,6 +81,31 @@ class Column:
 
 
 Rule = Callable[[Position], float]
+Case = Callable[[str, Position], Hashable]
+"""What a rule looks at, for a name at a position."""
+
+
+def situation(name: str, position: Position) -> str:
+    """What the last line has to do with somebody."""
+    last = position.before[-1]
+    if last.name == name:
+        return "spoke last"
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", last.argument, re.IGNORECASE) is None:
+        return "neither"
+    return "named and asked" if "?" in last.argument else "named"
+
+
+def _last(count: int) -> tuple[Case, ...]:
+    return tuple(lambda name, position, few=few: position.last(few) for few in range(count + 1))
+
+
+RULES: dict[str, tuple[Case, ...]] = {
+    "rate": _last(0),
+    "last": _last(1),
+    "last two": _last(2),
+    "named": (*_last(0), situation),
+}
+"""The cases of each rule, the widest first."""
 
 
 def positions_of(sessions: Sequence[Session]) -> list[Position]:
@@ -97,20 +124,20 @@ def positions_of(sessions: Sequence[Session]) -> list[Position]:
     ]
 
 
-def rule_of(name: str, count: int, positions: Sequence[Position]) -> Rule:
-    """How likely ``name`` is next by who had the last ``count`` lines; rare cases lean on fewer."""
-    seen: Counter[tuple[str, ...]] = Counter()
-    own: Counter[tuple[str, ...]] = Counter()
+def rule_of(name: str, cases: Sequence[Case], positions: Sequence[Position]) -> Rule:
+    """How likely ``name`` is next by what ``cases`` see; what was rare leans on the wider case."""
+    seen: Counter[tuple[int, Hashable]] = Counter()
+    own: Counter[tuple[int, Hashable]] = Counter()
     for position in positions:
-        for few in range(count + 1):
-            seen[position.last(few)] += 1
-            own[position.last(few)] += position.next == name
+        for width, case in enumerate(cases):
+            seen[width, case(name, position)] += 1
+            own[width, case(name, position)] += position.next == name
 
     def odds(position: Position) -> float:
         found = 0.5
-        for few in range(count + 1):
-            case = position.last(few)
-            found = (own[case] + 4 * found) / (seen[case] + 4)
+        for width, case in enumerate(cases):
+            key = (width, case(name, position))
+            found = (own[key] + 4 * found) / (seen[key] + 4)
         return found
 
     return odds
@@ -143,10 +170,15 @@ class Near:
 
     def likeliest(self, prompt: str, count: int) -> tuple[tuple[str, float], ...]:
         """The likeliest next tokens with their log-probabilities."""
-        found: list[Piece] = []
+        found: list[TokenScore] = []
+
+        def take(piece: Piece) -> bool:
+            found.extend(piece.scores)
+            return True
+
         draw = Draw(prompt=prompt, max_tokens=1, seed=0, temperature=1.0, logprobs=count)
-        self._engine.generate(draw, lambda piece: found.append(piece) is None)
-        return next((score.top for piece in found for score in piece.scores), ())
+        self._engine.generate(draw, take)
+        return found[0].top if found else ()
 
 
 class _NoPhrases:
@@ -200,7 +232,7 @@ def _end_odds(near: Near, form: PromptFormat, position: Position) -> float:
 
 def row_of(asked: Asked, learned: Sequence[Position], positions: Sequence[Position]) -> str:
     """A clone's row of the table."""
-    rules = [rule_of(asked.name, count, learned) for count in (0, 1, 2)]
+    rules = [rule_of(asked.name, cases, learned) for cases in RULES.values()]
     came = [position.next == asked.name for position in positions]
     odds = [
         rules[0](position) if each is None else each
@@ -210,10 +242,23 @@ def row_of(asked: Asked, learned: Sequence[Position], positions: Sequence[Positi
     columns.append(judge(odds, came))
     sure = [true for each, true in zip(odds, came, strict=True) if each >= SURE]
     unsure = sum(each is None for each in asked.odds) / len(odds)
-    cells = [f"{column.loss:.3f}" for column in columns]
-    areas = [f"{column.area:.2f}" for column in columns[1:]]
-    hits = f"{sum(sure)} of {len(sure)}"
-    return f"| {asked.name} | {' | '.join((*cells, *areas))} | {hits} | {unsure:.0%} |"
+    cells = [f"{column.loss:.3f} ({column.area:.2f})" for column in columns]
+    return f"| {asked.name} | {' | '.join(cells)} | {sum(sure)} of {len(sure)} | {unsure:.0%} |"
+
+
+def situations_of(all_asked: Sequence[Asked], positions: Sequence[Position]) -> str:
+    """How likely the clones found themselves, and how often they were next, by situation."""
+    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for asked in all_asked:
+        for odds, position in zip(asked.odds, positions, strict=True):
+            if odds is not None:
+                true = position.next == asked.name
+                found[situation(asked.name, position)].append((odds, true))
+    rows = ["| the last line | asked | mean odds | was next |", "|---|--:|--:|--:|"]
+    for name, pairs in sorted(found.items()):
+        odds, true = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+        rows.append(f"| {name} | {len(pairs)} | {odds:.0%} | {true:.0%} |")
+    return "\n".join(rows)
 
 
 def next_of_all(all_asked: Sequence[Asked], positions: Sequence[Position]) -> str:
@@ -234,13 +279,13 @@ def next_of_all(all_asked: Sequence[Asked], positions: Sequence[Position]) -> st
 
 
 def rule_odds(
-    names: Sequence[str], learned: Sequence[Position], positions: Sequence[Position]
+    rule: str, names: Sequence[str], learned: Sequence[Position], positions: Sequence[Position]
 ) -> list[Asked]:
-    """The rule of the last two as if clones had been asked."""
-    rules = [rule_of(name, 2, learned) for name in names]
+    """A rule's odds as if clones had been asked."""
+    rules = [rule_of(name, RULES[rule], learned) for name in names]
     return [
-        Asked(name=name, odds=tuple(rule(position) for position in positions), ends=())
-        for name, rule in zip(names, rules, strict=True)
+        Asked(name=name, odds=tuple(odds(position) for position in positions), ends=())
+        for name, odds in zip(names, rules, strict=True)
     ]
 
 
@@ -260,7 +305,8 @@ def ends_of(all_asked: Sequence[Asked]) -> str:
 
 def parts_of(store: Store, forms: Sequence[PromptFormat]) -> tuple[list[Session], list[Session]]:
     """All sessions that a clone may have seen, and those that began after them."""
-    last, sessions = datetime.min.replace(tzinfo=UTC), ()
+    last = datetime.min.replace(tzinfo=UTC)
+    sessions: tuple[Session, ...] = ()
     for form in forms:
         gathered = gather(store, form.speaker, datetime.now(UTC))
         cleaning, silence = PROFILES[form.cleaning], timedelta(seconds=form.init_after_s)
@@ -276,9 +322,8 @@ def parts_of(store: Store, forms: Sequence[PromptFormat]) -> tuple[list[Session]
 
 
 HEADER = (
-    "| clone | loss: rate | last | last two | clone "
-    "| area: last | last two | clone | next at 80 % | cannot tell |\n"
-    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    f"| clone: loss (area) | {' | '.join(RULES)} | its model | next at 80 % | cannot tell |\n"
+    f"|---|{'--:|' * (len(RULES) + 3)}"
 )
 
 
@@ -305,8 +350,14 @@ def report(folder: Path, store: Store) -> str:
             HEADER,
             *rows,
             "",
-            f"next by the clones' odds: {next_of_all(all_asked, positions)}",
-            f"next by the last two: {next_of_all(rule_odds(names, learned, positions), positions)}",
+            situations_of(all_asked, positions),
+            "",
+            f"next by their models: {next_of_all(all_asked, positions)}",
+            *(
+                f"next by {rule}: "
+                + next_of_all(rule_odds(rule, names, learned, positions), positions)
+                for rule in RULES
+            ),
             f"INIT: {ends_of(all_asked)}",
         )
     )

@@ -4,7 +4,19 @@ import math
 
 import pytest
 from builders import NOON
-from measure_heads import Asked, Position, area, ends_of, judge, next_of_all, positions_of, rule_of
+from measure_heads import (
+    RULES,
+    Asked,
+    Position,
+    area,
+    ends_of,
+    judge,
+    next_of_all,
+    positions_of,
+    rule_of,
+    situation,
+    situations_of,
+)
 
 from botconvo.corpus import Session
 from botconvo.transcript.grammar import Command, Line
@@ -34,13 +46,41 @@ def test_a_position_has_the_lines_that_a_live_prompt_would_have() -> None:
 
 def test_a_rule_learns_how_often_somebody_follows_whom() -> None:
     positions = positions_of([session(*"abac" * 50)])
-    after_anybody, after_one, after_two = (rule_of("a", count, positions) for count in (0, 1, 2))
+    after_anybody, after_one, after_two = (
+        rule_of("a", RULES[rule], positions) for rule in ("rate", "last", "last two")
+    )
     assert after_anybody(position("a", "b")) == pytest.approx(0.5, abs=0.02)
     assert after_one(position("b", "a", "b")) < 0.05
     assert after_one(position("a", "b", "b")) > 0.95
-    assert rule_of("b", 2, positions)(position("c", "a", "b")) > 0.95
+    assert rule_of("b", RULES["last two"], positions)(position("c", "a", "b")) > 0.95
     # Two that never came one behind the other: as if only the last were known.
     assert after_two(position("b", "c", "b")) == pytest.approx(after_one(position("c", "b")))
+
+
+def position_after(text: str, by: str = "Smig", then: str = "Bort") -> Position:
+    return Position(before=(Line(name=by, argument=text),), after=Line(name=then, argument="well"))
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "found"),
+    [
+        ("hey bort, up?", "Smig", "named and asked"),
+        ("bort knows", "Smig", "named"),
+        ("abort it?", "Smig", "neither"),
+        ("I am Bort?", "Bort", "spoke last"),
+    ],
+)
+def test_whoever_is_named_or_asked_is_told_from_others(text: str, by: str, found: str) -> None:
+    assert situation("Bort", position_after(text, by)) == found
+
+
+def test_odds_stand_beside_what_came_of_them_by_situation() -> None:
+    positions = [position_after("bort?"), position_after("bort?", then="Al"), position_after("hm")]
+    assert situations_of([asked("Bort", 0.9, 0.5, None)], positions).splitlines() == [
+        "| the last line | asked | mean odds | was next |",
+        "|---|--:|--:|--:|",
+        "| named and asked | 2 | 70% | 50% |",
+    ]
 
 
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
