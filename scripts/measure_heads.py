@@ -339,8 +339,9 @@ def report(folder: Path, store: Store) -> str:
     seen, unseen = parts_of(store, forms)
     learned, positions = positions_of(seen), positions_of(unseen)
     names = [form.speaker for form in forms]
+    here = sorted({position.next for position in learned})
     all_asked = [
-        ask(checkpoint, form, names, positions)
+        ask(checkpoint, form, here, positions)
         for checkpoint, form in zip(checkpoints, forms, strict=True)
     ]
     rows = [row_of(asked, learned, positions) for asked in all_asked]
