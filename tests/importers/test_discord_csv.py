@@ -164,12 +164,12 @@ OLDER = {
 
 @pytest.mark.parametrize("name", OLDER)
 def test_older_dialects_hold_the_same_messages_with_less_of_the_time(name: str) -> None:
-    mark, *clock = OLDER[name]
+    mark, hour, minute, second = OLDER[name]
     found = messages((EXPORTS / name).read_text(encoding="utf-8"))
     newest = messages(sample("*general*.csv"))
     assert [each.text for each in found] == [each.text for each in newest]
     assert [each.author for each in found] == [each.author for each in newest]
-    assert found[0].at == datetime(2024, 3, 18, *clock, tzinfo=UTC)
+    assert found[0].at == datetime(2024, 3, 18, hour, minute, second, tzinfo=UTC)
     assert all(f"/row-{mark}" in each.id for each in found)
     assert len({each.id for each in found}) == len(found)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 
 from botconvo.consent import PersonId
@@ -124,12 +125,20 @@ class Adding:
         self._bots.add(author)
 
     def take(self, message: Message) -> bool:
-        """Keep a message.  False where it is there already, with as much known of it or more."""
+        """Keep a message.  False where it is there already; the row that knows more is kept."""
         return self.take_all([message])[0]
 
     def take_all(self, messages: Sequence[Message]) -> list[bool]:
         """Keep several at once, which is faster; for each what ``take`` says."""
         return self._store._take(messages, self)
+
+
+class _Twin(Enum):
+    """What is there already of a message that comes in."""
+
+    NONE = "nothing"
+    BETTER = "a row that knows more"
+    WORSE = "a row that knew less, and gave up its place"
 
 
 class Exports(Database):
@@ -332,17 +341,19 @@ class Exports(Database):
         for message in messages:
             at = to_micros(message.at)
             before = message.id in known
-            if self._knows_better(message, Stamp(message.id, at), adding, before=before):
+            twin = self._twin(message, Stamp(message.id, at), adding, before=before)
+            if twin is _Twin.BETTER:
                 taken.append(False)
                 continue
             row = _row(message, at, adding._origin)
             if before:
                 self._insert(new)
-                taken.append(self._connection.execute(_UPSERT, row).rowcount > 0)
+                changed = self._connection.execute(_UPSERT, row).rowcount > 0
+                taken.append(changed and message.revision > known[message.id])
             else:
-                known.add(message.id)
                 new.append(row)
-                taken.append(True)
+                taken.append(twin is _Twin.NONE)
+            known[message.id] = max(message.revision, known.get(message.id, 0))
             # Also for a row that is there already: somebody who reacted may have agreed since.
             for each in message.reactions:
                 by = each.author.id if each.author else ""
@@ -355,18 +366,16 @@ class Exports(Database):
         self._connection.executemany(_UPSERT, rows)
         rows.clear()
 
-    def _known(self, ids: Iterable[MessageId]) -> set[str]:
-        """Those of these messages that are there already."""
+    def _known(self, ids: Iterable[MessageId]) -> dict[str, int]:
+        """The revisions of those of these messages that are there already."""
         rows = self._connection.execute(
-            "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            "SELECT id, revision FROM messages WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
-        return {id_ for (id_,) in rows}
+        return dict(rows)
 
-    def _knows_better(
-        self, message: Message, stamp: Stamp, adding: Adding, *, before: bool
-    ) -> bool:
-        """Whether the same message is there from an export that tells more.
+    def _twin(self, message: Message, stamp: Stamp, adding: Adding, *, before: bool) -> "_Twin":
+        """Whether the same message is there from an export that tells more, or less.
 
         If it is there from one that tells less, the new one takes its place: each takes one, so
         that words said twice in a minute stay two.
@@ -377,20 +386,21 @@ class Exports(Database):
         ours = kind_of(message.id)
         kinds[channel].add(ours)
         if len(kinds[channel]) == 1 and adding._same is None:
-            return False
+            return _Twin.NONE
         alike = [
             (where, other)
             for where, other in self._alike(message, stamp)
             if where in (channel, adding._same)
         ]
         if any(better(other, stamp) for _, other in alike):
-            return True
+            return _Twin.BETTER
         worse = next(
             (other for where, other in alike if where != channel or better(stamp, other)), None
         )
-        if worse is not None and not before:
-            self._connection.execute("DELETE FROM messages WHERE id = ?", (worse.id,))
-        return False
+        if worse is None or before:
+            return _Twin.NONE
+        self._connection.execute("DELETE FROM messages WHERE id = ?", (worse.id,))
+        return _Twin.WORSE
 
     def _kinds_in(self, channel: ChannelId) -> set[Kind]:
         self._connection.create_function("row_kind", 1, kind_of, deterministic=True)
