@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from botconvo.errors import ImportFailed
 from botconvo.importers import LeftOut, Reason, Row
 from botconvo.importers.discord_json import parse
+from botconvo.importers.reading import Opened
 from botconvo.messages import Message
 
 EXPORTS = Path(__file__).parent.parent / "data" / "exports"
@@ -194,3 +195,46 @@ def test_wherever_an_export_is_torn_what_comes_before_is_the_same(cut: int) -> N
 def test_an_export_without_channel_or_messages_is_refused(text: str, what: str) -> None:
     with pytest.raises(ImportFailed, match=what):
         rows(text)
+
+
+def by_bytes(data: bytes) -> list[Row]:
+    return list(parse(*Opened(cast(BinaryIO, io.BytesIO(data))).octets()))
+
+
+def test_however_the_file_is_laid_out_and_read_it_holds_the_same() -> None:
+    expected = rows(GENERAL)
+    assert by_bytes(GENERAL.encode()) == expected
+    assert by_bytes(GENERAL.encode("utf-8-sig")) == expected
+    assert by_bytes(GENERAL.encode("utf-16")) == expected
+    assert by_bytes(GENERAL.replace("\n", "\r\n").encode()) == expected
+    small = json.dumps(json.loads(GENERAL), ensure_ascii=False, separators=(",", ":"))
+    for text in (small, json.dumps(json.loads(GENERAL), indent="\t")):
+        found = [row for row in by_bytes(text.encode()) if isinstance(row, Message)]
+        assert found == messages(GENERAL)
+
+
+def test_bytes_that_are_no_utf8_cost_letters_and_not_the_message() -> None:
+    texts = [
+        row.text
+        for row in by_bytes(GENERAL.encode().replace(b"ok so", b"\xff\xfe so"))
+        if isinstance(row, Message)
+    ]
+    assert texts[0] == "ÿþ so who's playing tonight"
+    assert texts[1:] == [each.text for each in messages(GENERAL)][1:]
+
+
+@pytest.mark.parametrize("depth", [200, 5000, 100_000])
+def test_deep_nesting_costs_at_most_the_rest_of_the_file(depth: int) -> None:
+    text = json.dumps(json.loads(an_export({}, {"embeds": 7})), indent=2)
+    found = by_bytes(text.replace('"embeds": 7', f'"embeds": {"[" * depth}{"]" * depth}').encode())
+    assert [type(row) for row in found] == [Message, Message if depth == 200 else LeftOut]
+
+
+def test_a_reply_of_a_version_that_knew_none_is_one() -> None:
+    (message,) = messages(an_export({"type": "19", "reference": {"messageId": "9"}}))
+    assert message.reply_to == "discord:5/9"
+
+
+@pytest.mark.parametrize("kind", ["20", "23", "7", "ThreadCreated"])
+def test_other_kinds_are_notices_whatever_their_number(kind: str) -> None:
+    assert reasons(an_export({"type": kind})) == {Reason.SYSTEM: 1}

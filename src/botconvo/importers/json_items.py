@@ -99,7 +99,7 @@ class JsonItems:
             if text and decode is not None:
                 try:
                     item = decode(text.encode("latin-1" if self._octets else "utf-8"))
-                except (refused, UnicodeEncodeError):
+                except (refused, UnicodeError, RecursionError):
                     pass
                 else:
                     self._at += len(text)
