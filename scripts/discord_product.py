@@ -32,14 +32,15 @@ from botconvo.live import stop_on_signals
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import run
+from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
-from botconvo.ports import Completion, GenerateRequest
+from botconvo.personas import PersonaName
+from botconvo.ports import Completion, GenerateRequest, TextGenerator
 from botconvo.rehearsal import Application, Channel, Rehearsal
 from botconvo.store import Store
 from botconvo.voices import CloneVoice, Voice
 
-__all__ = ["CLONES", "HOSTILE", "Product", "running", "write_config"]
+__all__ = ["CLONES", "HOSTILE", "Product", "running", "without_models", "write_config"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CLONES = ("Juno", "Marek", "Tilly", "Dex")
@@ -101,23 +102,29 @@ class _Everything:
         return True
 
 
+def without_models(plan: Plan, generator: Callable[[PersonaName], TextGenerator]) -> Plan:
+    """The same plan with ``generator`` in the place of each persona's model server."""
+    nothing: Any = None
+
+    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+        return _Always(spec, nothing, nothing, changed)
+
+    def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:
+        own = generator(member.persona.name)
+        return CloneVoice(member.prompt_format, own, _NoPhrases(), _Everything())
+
+    return replace(plan, supervise=supervise, voice=voice)
+
+
 async def _run(config: Path, prompts: Path | None) -> None:
     settings = load_settings(config)
     options = RunOptions(config=config, platforms=("discord",))
     stopping, reins, made_up = asyncio.Event(), Reins(), _MadeUp(prompts)
-    nothing: Any = None
     with Store.open(settings.store) as store:
         platforms = build_platforms(settings, options, reins, store, stopping.set)
         async with httpx.AsyncClient(trust_env=False) as http:
             plan = build_plan(settings, options, store, http, lambda *_: None)
-
-            def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
-                return _Always(spec, nothing, nothing, changed)
-
-            def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:
-                return CloneVoice(member.prompt_format, made_up, _NoPhrases(), _Everything())
-
-            plan = replace(plan, supervise=supervise, voice=voice)
+            plan = without_models(plan, lambda _: made_up)
             with stop_on_signals(stopping):
                 await run(plan, platforms, reins, stopping)
 

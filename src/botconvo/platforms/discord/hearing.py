@@ -458,7 +458,7 @@ class Hearing:
             self._catch_up(place)
 
     async def _differences(self, place: Place) -> list[Event]:
-        found = await self.recent(place, until=place.gap or 0)
+        found = await self.recent(place, until=place.oldest)
         news = differences(
             place.revisions(),
             found.messages,

@@ -4,7 +4,6 @@ Decides only what is passed on; knows no connection.  From when a connection is 
 missed is there (``waiting``), what happens is held back, so that everything comes in its order.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -53,10 +52,10 @@ class Place:
     emit: Callable[[ChannelId, Event], None]
     listeners: set[ChannelId] = field(default_factory=set)
     start: int = 0
-    """The number of the last message before anybody listened."""
+    """The number of the last message before anybody listened, or of the last that was forgotten."""
     newest: int = 0
     """The number of the newest message that was heard of."""
-    known: OrderedDict[MessageId, Message] = field(default_factory=OrderedDict)
+    known: dict[MessageId, Message] = field(default_factory=dict)
     waiting: list[Event] | None = None
     gap: int | None = None
     """The number of the newest message from before something may have been missed."""
@@ -74,6 +73,7 @@ class Place:
             self.waiting.append(event)
         else:
             self._pass(event)
+            self._forget()
 
     def hold(self) -> None:
         """Something may be missed from now on: what happens waits for it."""
@@ -96,13 +96,30 @@ class Place:
         waiting, self.waiting = self.waiting or [], None
         for event in waiting:
             self._pass(event)
+        self._forget()
 
     def remember(self, message: Message) -> None:
         """It is known; hearing of it again is no news."""
+        self._know(message)
+        if self.waiting is None:
+            self._forget()
+
+    def _know(self, message: Message) -> None:
         self.known[message.id] = message
         self.newest = max(self.newest, message_numbers(message.id)[1])
+
+    def _forget(self) -> None:
+        """Drop the oldest; not earlier, as what waits may tell of them once more."""
         while len(self.known) > _KNOWN:
-            self.known.popitem(last=False)
+            oldest = min(self.known, key=lambda message: message_numbers(message)[1])
+            del self.known[oldest]
+            self.start = max(self.start, message_numbers(oldest)[1])
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest message that may be missed, or not be what it was."""
+        gap = self.start if self.gap is None else self.gap
+        return min([gap, *(message_numbers(message)[1] for message in self.known)])
 
     def revisions(self) -> dict[MessageId, int]:
         return {message.id: message.revision for message in self.known.values()}
@@ -110,9 +127,9 @@ class Place:
     def _pass(self, event: Event) -> None:
         match event:
             case Heard(message=message):
-                if message.id in self.known:
+                if message.id in self.known or message_numbers(message.id)[1] <= self.start:
                     return
-                self.remember(message)
+                self._know(message)
                 if self._lands(message):
                     return
             case Edited(message=message):
