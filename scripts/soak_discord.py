@@ -41,6 +41,8 @@ GROWTH = 0.10
 TOO_MANY_REACTIONS = 30010
 CATCH_UP_S = 180.0
 """How long the program may take to catch up once everything is mended."""
+READY_S = 300.0
+"""Others may be using the machine."""
 SHOWN = 5
 """Lines of people before a question that its answer must have been shown."""
 FEWEST = 0.02
@@ -172,7 +174,7 @@ async def soak(plan: Plan, folder: Path) -> Outcome:
         trouble = Trouble(rehearsal, stage.bot, stage.channels, rng, plan.kinds)
         while outcome.events < plan.events and outcome.alive:
             with running(config, stage.bot, prompts=True) as product:
-                await rehearsal.wait_until_connected(stage.bot, 60)
+                await rehearsal.wait_until_connected(stage.bot, READY_S)
                 await _some_events(stage, trouble, product, plan, outcome)
                 if outcome.events == plan.events:
                     trouble.mend()
