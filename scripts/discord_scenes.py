@@ -14,6 +14,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -42,6 +43,7 @@ from botconvo.store import STORE_NAME, Store
 
 __all__ = ["SCENES", "Line", "Member", "Offer", "Popup", "Scene", "Terminal", "View", "play"]
 
+DEMO = Path(str(files("botconvo") / "demo" / "checkpoints"))
 SERVER, PLACE, OFFICE = "The Leaky Kettle", "general", "bot-approval"
 ONLY_WHEN_ASKED = {
     "gap_s": [0.05, 0.1],
@@ -235,7 +237,9 @@ class Stage:
         picture = message.author.avatar if message.webhook is None else message.webhook.avatar
         used = None
         if message.interaction is not None:
-            used = next((u for _, u, _, i in self.answers if i.original is message), None)
+            used = next(
+                (_used(*each) for each in self.answers if each[3].original is message), None
+            )
         return Line(
             author=message.author_name,
             text=_with_names(message.content, self.guild),
@@ -253,7 +257,7 @@ class Stage:
     def _answer(self, typed: str, person: Person, interaction: Interaction) -> Line:
         assert interaction.original is not None
         line = self._line(interaction.original)
-        return replace(line, used=f"{person.name} used {typed}", private=True)
+        return replace(line, used=_used(0, typed, person, interaction), private=True)
 
     def _members(self) -> tuple[Member, ...]:
         shown = [each.user for each in self.guild.members.values()]
@@ -267,6 +271,10 @@ class Stage:
             )
             for user in sorted(kept, key=lambda user: (user.bot, user.name))
         )
+
+
+def _used(_: int, typed: str, person: Person, interaction: Interaction) -> str:
+    return f"{person.name} used {typed}"
 
 
 def _with_names(text: str, guild: Guild) -> str:
@@ -436,15 +444,16 @@ async def _typing(folder: Path) -> list[Shown]:
 async def _reply(folder: Path) -> list[Shown]:
     async with _playing(folder) as stage:
         await stage.introduced()
-        asked = stage.bort.says(stage.general, "who ate the last piece of the cake?")
-        stage.ann.says(stage.general, "not me, I was at the library")
-        reply = await stage.asks(
-            stage.bort, "Marek?", "Marek", "REPLY: I have eaten it, and I am not sorry.;"
+        stage.ann.says(
+            stage.general, "there was cake in the fridge. there is no cake in the fridge"
         )
+        asked = "Marek, did you eat the last piece?"
+        reply = await stage.asks(
+            stage.bort, asked, "Marek", "REPLY: I have eaten it, and I am not sorry.;"
+        )
+        assert f"**Bort**: {asked}" in reply.content
         assert "/channels/" in reply.content, "it leads to what is answered"
-        assert "I have eaten it" in reply.content
-        assert asked in stage.general.history
-        return [stage.view(newest=4)]
+        return [stage.view(newest=3)]
 
 
 async def _reaction(folder: Path) -> list[Shown]:
@@ -467,9 +476,13 @@ async def _asleep(folder: Path) -> list[Shown]:
             lambda: all(user.status == "online" for user in online.values()), "everybody's presence"
         )
         reply = await stage.asks(
-            stage.bort, "Tilly, still here?", "Tilly", "Yes!! But my bed is calling, good night!"
+            stage.bort,
+            "Tilly, still here?",
+            "Tilly",
+            "REPLY: Yes!! But my bed is calling, good night!;",
         )
         assert reply.author is online["Tilly"], "it has an account of its own"
+        assert reply.referenced is not None
         await stage.until(lambda: online["Tilly"].status == "offline", "Tilly's sleep")
         assert online["Juno"].status == "online"
         return [stage.view(newest=2, members=True)]
@@ -502,14 +515,11 @@ async def _completion(folder: Path) -> list[Shown]:
         offered = await stage.carol.completes(stage.general, "/persona mute", "persona", "")
         choices = tuple(each["name"] for each in offered)
         assert choices == CLONES
+        offer = Offer(typed="/persona mute persona:", choices=choices)
+        before = Popup(view=stage.view(newest=2), offer=offer)
         muted = await stage.runs(stage.carol, "/persona mute", persona="Marek")
         assert "Marek" in muted.content
-        return [
-            Popup(
-                view=stage.view(newest=3),
-                offer=Offer(typed="/persona mute persona:", choices=choices),
-            )
-        ]
+        return [before, stage.view(newest=1, title="then")]
 
 
 async def _vote(folder: Path) -> list[Shown]:
@@ -601,7 +611,8 @@ async def _doctor(folder: Path) -> list[Shown]:
         printed = out.decode()
         assert "permissions=" in printed, printed
         assert "general" in printed, printed
-        printed = printed.replace(str(folder), ".")
+        for path, shown in ((folder, "."), (DEMO, "checkpoints")):
+            printed = printed.replace(str(path), shown)
         return [Terminal(command="botconvo doctor --discord", words=printed.strip())]
 
 

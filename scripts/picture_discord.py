@@ -3,8 +3,8 @@
     python scripts/picture_discord.py                   all of them into docs/pictures
     python scripts/picture_discord.py talk vote         only these
 
-It takes Chromium and its driver, and selenium (``pip install ".[test]"``).  The chat client in the
-pictures is a drawing of our own; what stands in it was really said and done (``discord_scenes.py``).
+It takes Chromium and its driver, and selenium (``pip install ".[test]"``).  The chat client is a
+drawing of our own; what stands in it was really said and done (``discord_scenes.py``).
 """
 
 import argparse
@@ -46,12 +46,14 @@ body { background: #fff; font: 15px/1.4 "DejaVu Sans", "Liberation Sans", sans-s
 .talk { flex: 1; padding: 8px 14px 10px; min-width: 0; }
 .line { display: flex; gap: 11px; padding: 6px 0; }
 .face { width: 38px; height: 38px; border-radius: 9px; flex: none; display: grid;
-  place-items: center; color: #fff; font-weight: bold; font-size: 17px; image-rendering: pixelated; }
+  place-items: center; color: #fff; font-weight: bold; font-size: 17px;
+  image-rendering: pixelated; }
 .body { min-width: 0; flex: 1; overflow-wrap: anywhere; white-space: pre-wrap; }
 .head { white-space: nowrap; }
 .name { font-weight: bold; }
 .mark { font-size: 10px; font-weight: bold; letter-spacing: .5px; color: #fffdf9;
-  background: #5b5048; border-radius: 4px; padding: 1px 5px; margin-left: 6px; vertical-align: 1px; }
+  background: #5b5048; border-radius: 4px; padding: 1px 5px; margin-left: 6px;
+  vertical-align: 1px; }
 .at { color: #9c8f82; font-size: 12px; margin-left: 8px; }
 .quote { border-left: 3px solid #d2b48c; padding-left: 9px; color: #6d6157; font-size: 14px; }
 .jump { color: #2f6f9f; text-decoration: underline; }
