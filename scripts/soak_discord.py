@@ -47,6 +47,9 @@ SHOWN = 5
 """Lines of people before a question that its answer must have been shown."""
 FEWEST = 0.02
 """Lines of clones for each event: with fewer, nothing was tried."""
+CHANGED = 100
+"""Of the last so many messages one is edited or deleted; in each channel the program looks back at
+as many."""
 _MADE_UP = re.compile(r" p\d+n\d+$")
 _EDITED = " (edited)"
 _EMOJI = ("😂", "❤️", "👍", "🎉")
@@ -136,10 +139,11 @@ class Soak:
             elif draw < 0.88 and channel.messages:
                 person.reacts(self.rng.choice(channel.history[-20:]), self.rng.choice(_EMOJI))
             elif draw < 0.95:
-                author, message = self.rng.choice(self._own[-50:])
+                author, message = self.rng.choice(self._own[-CHANGED:])
                 author.edits(message, f"{chatter(5, self.rng)}{_EDITED}")
             else:
-                author, message = self._own.pop(self.rng.randrange(len(self._own)))
+                late = min(len(self._own), CHANGED)
+                author, message = self._own.pop(-self.rng.randint(1, late))
                 author.deletes(message)
         except Refusal as no:
             if no.code != TOO_MANY_REACTIONS:
@@ -264,6 +268,7 @@ def _told(outcome: Outcome, message: Message, known: str | None) -> str:
 async def _ask(stage: Soak, channel: Channel, product: Product, outcome: Outcome) -> None:
     """What a clone is shown when it is asked: the lines of people that stand above."""
     above = [m for m in channel.history if not m.by_machine][-SHOWN:]
+    standing = channel.history
     person, mark = stage.people[0], f"q{channel.id}"
     for _ in range(3):  # a clone may leave for a while without a word
         person.says(channel, f"{CLONES[0]}, what about {mark}?")
@@ -278,10 +283,19 @@ async def _ask(stage: Soak, channel: Channel, product: Product, outcome: Outcome
     if prompt is None:
         return
     outcome.answered += 1
+    above = [message for message in above if message.id > _topic_of(prompt, standing)]
     shown = [prompt.find(f"{message.author_name}: {message.content}") for message in above]
     for message, place in zip(above, shown, strict=True):
         if place < 0 or shown != sorted(shown):
             outcome.not_shown.append(f"{message.author_name}: {message.content!r}: not in {prompt}")
+
+
+def _topic_of(prompt: str, standing: Sequence[Message]) -> int:
+    """The message with which a clone began anew: what stands above is not shown any more."""
+    begun = re.match(r"(\w+): INIT;\n\1: .*?(p\d+n\d+)", prompt)
+    if begun is None:
+        return 0
+    return next((m.id for m in standing if m.content.split()[-1:] == [begun[2]]), 0)
 
 
 def _look_at_clones(stage: Soak, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from botconvo.conversation.events import Edited, Event, Heard, Removed
 from botconvo.messages import Message, MessageId
+from botconvo.platforms.discord.hearing import Recent
 from botconvo.platforms.discord.places import ChannelRules, Place
 from botconvo.platforms.discord.reading import differences
 
@@ -117,6 +118,32 @@ def test_what_is_known_is_looked_at_again_however_long_the_gap() -> None:
     )
     assert [e for e in news if isinstance(e, Heard)] == [Heard(message=number(395))]
     assert len([e for e in news if isinstance(e, Removed)]) == len(told)
+
+
+def test_what_waits_and_was_deleted_before_the_channel_was_read_is_not_told() -> None:
+    told: list[object] = []
+    place = a_place(told)
+    place.hold()
+    for n in (1, 2, 3):
+        place.hear(Heard(message=number(n)))
+    place.hear(Edited(message=number(2, revision=1)))
+    found = Recent(messages=[number(1)], there=frozenset({number(1).id, number(8).id}), since=0)
+    place.hear(Heard(message=number(9)))
+    place.catch_up([Heard(message=number(1))], number(1).at, found.lacks)
+    assert texts(told) == ["text 1", "text 9"]
+    assert not [event for event in told if isinstance(event, Edited)]
+
+
+def test_words_that_cannot_be_read_back_yet_do_not_hide_what_is_missing() -> None:
+    told: list[object] = []
+    place = a_place(told)
+    place.hear(Heard(message=number(1)))
+    place.hold()
+    place.release()  # the channel could not be read
+    for n in range(200, 400):
+        place.hear(Heard(message=number(n)))
+    place.hold()
+    assert (place.gap, place.oldest, place.start) == (1, 1, 0)
 
 
 def test_what_happens_while_a_place_catches_up_comes_afterwards() -> None:

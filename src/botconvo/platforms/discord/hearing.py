@@ -80,6 +80,12 @@ class Recent:
     there: frozenset[MessageId]
     since: int
 
+    def lacks(self, message: MessageId) -> bool:
+        """Whether it would be among them if it still stood there."""
+        number = message_numbers(message)[1]
+        newest = max((message_numbers(each)[1] for each in self.there), default=0)
+        return self.since <= number <= newest and message not in self.there
+
 
 class Hearing:
     """Hears with the accounts that ``parts`` makes; ``inbox`` gets what happens.
@@ -440,12 +446,12 @@ class Hearing:
         for pause_s in self._patience.read_tries_s:
             try:
                 async with self._reading:
-                    missed = await self._differences(place)
+                    found = await self.recent(place, until=place.oldest)
             except UNREACHABLE as error:
                 failure = error
                 await asyncio.sleep(pause_s)
             else:
-                place.catch_up(missed, datetime.now(UTC))
+                place.catch_up(self._missed_in(found, place), datetime.now(UTC), found.lacks)
                 break
         else:
             logger.warning("channel %s cannot be read: %s; trying again", place.number, failure)
@@ -457,8 +463,8 @@ class Hearing:
             place.again = False
             self._catch_up(place)
 
-    async def _differences(self, place: Place) -> list[Event]:
-        found = await self.recent(place, until=place.oldest)
+    @staticmethod
+    def _missed_in(found: Recent, place: Place) -> list[Event]:
         news = differences(
             place.revisions(),
             found.messages,

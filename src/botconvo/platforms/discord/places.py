@@ -18,6 +18,8 @@ __all__ = ["ChannelRules", "Flight", "Place"]
 
 _KNOWN = 100
 """Messages that a place remembers: as many as Discord tells of at once."""
+_KNOWN_AT_MOST = 1000
+"""The same while something may be missing, which is to be compared with what is known."""
 _LATE = timedelta(minutes=5)
 """Whoever wrote longer ago expects no answer any more."""
 
@@ -82,13 +84,22 @@ class Place:
         if self.gap is None:
             self.gap = max(self.newest, self.start)
 
-    def catch_up(self, missed: Iterable[Event], now: datetime) -> None:
-        """Nothing is missing any more: what was missed comes first."""
+    def catch_up(
+        self,
+        missed: Iterable[Event],
+        now: datetime,
+        has_gone: Callable[[MessageId], bool] = lambda _: False,
+    ) -> None:
+        """Nothing is missing any more: what was missed comes first.
+
+        ``has_gone`` knows which of the messages that wait do not stand there any more.
+        """
         for event in missed:
             if isinstance(event, Heard):
                 event = replace(event, late=now - event.message.at > _LATE)
             self._pass(event)
         self.gap = None
+        self.waiting = [e for e in self.waiting or () if not _is_of(e, has_gone)]
         self.release()
 
     def release(self) -> None:
@@ -110,7 +121,8 @@ class Place:
 
     def _forget(self) -> None:
         """Drop the oldest; not earlier, as what waits may tell of them once more."""
-        while len(self.known) > _KNOWN:
+        most = _KNOWN if self.gap is None else _KNOWN_AT_MOST
+        while len(self.known) > most:
             oldest = min(self.known, key=lambda message: message_numbers(message)[1])
             del self.known[oldest]
             self.start = max(self.start, message_numbers(oldest)[1])
@@ -157,6 +169,10 @@ class Place:
                 flight.seen(message)
                 return True
         return False
+
+
+def _is_of(event: Event, has_gone: Callable[[MessageId], bool]) -> bool:
+    return isinstance(event, Heard | Edited) and has_gone(event.message.id)
 
 
 def _overheard(event: Event) -> Event | None:
