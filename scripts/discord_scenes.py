@@ -41,7 +41,7 @@ from botconvo.rehearsal import (
 )
 from botconvo.store import STORE_NAME, Store
 
-__all__ = ["SCENES", "Line", "Member", "Offer", "Popup", "Scene", "Terminal", "View", "play"]
+__all__ = ["SCENES", "Line", "Member", "Offer", "Popup", "Scene", "Shown", "Terminal", "View"]
 
 DEMO = Path(str(files("botconvo") / "demo" / "checkpoints"))
 SERVER, PLACE, OFFICE = "The Leaky Kettle", "general", "bot-approval"
@@ -468,7 +468,7 @@ async def _reaction(folder: Path) -> list[Shown]:
 
 
 async def _asleep(folder: Path) -> list[Shown]:
-    numbers = {"sleep_s": [3000.0, 3600.0]}
+    numbers = {"sleep_s": [3000.0, 3600.0], "go_on": 1.0}
     async with _playing(folder, numbers=numbers, accounts=True) as stage:
         await stage.introduced()
         online = {name: bot.user for name, bot in stage.accounts.items()}
@@ -483,9 +483,11 @@ async def _asleep(folder: Path) -> list[Shown]:
         )
         assert reply.author is online["Tilly"], "it has an account of its own"
         assert reply.referenced is not None
+        stage.will_say("Tilly", "INIT;")  # the word of the transcripts for going away
+        stage.bort.says(stage.general, "good night Tilly")
         await stage.until(lambda: online["Tilly"].status == "offline", "Tilly's sleep")
         assert online["Juno"].status == "online"
-        return [stage.view(newest=2, members=True)]
+        return [stage.view(newest=3, members=True)]
 
 
 async def _commands(folder: Path) -> list[Shown]:
@@ -639,15 +641,6 @@ SCENES = (
     Scene(name="vote", alt="Two votes with a bin remove a line", play=_vote),
     Scene(name="favourites", alt="A star keeps a line on the page of favourites", play=_favourites),
     Scene(name="approval", alt="A line waits in the owners' channel for approval", play=_approval),
-    Scene(name="kill-word", alt="'bots stop' silences the clones", play=_kill_word),
+    Scene(name="kill-word", alt="Writing bots stop silences the clones", play=_kill_word),
     Scene(name="doctor", alt="botconvo doctor --discord prints the invite link", play=_doctor),
 )
-
-
-async def play(scene: Scene, folder: Path) -> list[Shown]:
-    """What a scene shows.
-
-    Raises:
-        AssertionError, TimeoutError: it did not happen.
-    """
-    return await scene.play(folder)

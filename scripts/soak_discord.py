@@ -1,6 +1,6 @@
 """Whether the program holds out on a Discord that goes wrong: a soak on the rehearsal.
 
-    python scripts/soak_discord.py                   10,000 events, a fault every 50: 17 minutes
+    python scripts/soak_discord.py                   10,000 events, a fault every 50: 20 minutes
     python scripts/soak_discord.py --events 500 --pace 20
     python scripts/soak_discord.py --events 2000 --kill-every 200
 
@@ -43,6 +43,7 @@ CATCH_UP_S = 180.0
 """How long the program may take to catch up once everything is mended."""
 READY_S = 300.0
 """Others may be using the machine."""
+ANSWER_S = 60.0
 SHOWN = 5
 """Lines of people before a question that its answer must have been shown."""
 FEWEST = 0.02
@@ -270,24 +271,29 @@ async def _ask(stage: Soak, channel: Channel, product: Product, outcome: Outcome
     above = [m for m in channel.history if not m.by_machine][-SHOWN:]
     standing = channel.history
     person, mark = stage.people[0], f"q{channel.id}"
-    for _ in range(3):  # a clone may leave for a while without a word
-        person.says(channel, f"{CLONES[0]}, what about {mark}?")
-        try:
-            await person.wait_for_reply(channel, timeout_s=20)
-        except TimeoutError:
-            continue
-        break
-    assert product.prompts is not None
-    prompts = map(json.loads, product.prompts.read_text(encoding="utf-8").splitlines())
-    prompt = next((prompt for prompt in prompts if mark in prompt), None)
+    person.says(channel, f"{CLONES[0]}, what about {mark}?")
+    prompt = await _prompt_with(mark, product)
     if prompt is None:
         return
     outcome.answered += 1
     above = [message for message in above if message.id > _topic_of(prompt, standing)]
-    shown = [prompt.find(f"{message.author_name}: {message.content}") for message in above]
+    shown = [prompt.find(message.content) for message in above]
     for message, place in zip(above, shown, strict=True):
         if place < 0 or shown != sorted(shown):
             outcome.not_shown.append(f"{message.author_name}: {message.content!r}: not in {prompt}")
+
+
+async def _prompt_with(mark: str, product: Product) -> str | None:
+    """The first prompt that holds it; None where there is none for long."""
+    assert product.prompts is not None
+    until = time.monotonic() + ANSWER_S
+    while time.monotonic() < until:
+        prompts = map(json.loads, product.prompts.read_text(encoding="utf-8").splitlines())
+        found = next((prompt for prompt in prompts if mark in prompt), None)
+        if found is not None:
+            return found
+        await asyncio.sleep(0.5)
+    return None
 
 
 def _topic_of(prompt: str, standing: Sequence[Message]) -> int:
