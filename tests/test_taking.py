@@ -156,10 +156,11 @@ def test_a_file_with_nothing_usable_is_refused_and_not_registered(
 
 
 def test_a_mistyped_name_is_told_before_anything_is_done(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ImportFailed, match="there is no file"):
         take(store, GENERAL, tmp_path / "generall.json")
-    with pytest.raises(ImportFailed, match="is a folder"):
-        take(store, GENERAL, tmp_path)
+    with pytest.raises(ImportFailed, match="holds no files"):
+        take(store, tmp_path / "empty")
     assert store.sources() == ()
 
 
@@ -171,9 +172,14 @@ def test_one_persons_lines_are_theirs_by_the_name_given(store: Store) -> None:
 
 
 def test_progress_is_told_per_file(store: Store) -> None:
-    told: dict[Path, int] = {}
-    take(store, GENERAL, DIRECT, progress=told.__setitem__)
-    assert told == {path: path.stat().st_size for path in (GENERAL, DIRECT)}
+    told: dict[str, tuple[int, int]] = {}
+
+    def tell(label: str, done: int, total: int) -> None:
+        told[label] = (done, total)
+
+    take(store, GENERAL, DIRECT, progress=tell)
+    sizes = {str(path): path.stat().st_size for path in (GENERAL, DIRECT)}
+    assert told == {label: (size, size) for label, size in sizes.items()}
 
 
 def test_the_report_has_the_promised_form(store: Store, tmp_path: Path) -> None:
@@ -188,3 +194,44 @@ def test_the_report_has_the_promised_form(store: Store, tmp_path: Path) -> None:
         "by_author": {BORT: 2},
         "errors": [],
     }
+
+
+def test_a_zip_and_the_folder_that_it_was_made_of_are_the_same_exports(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "exports"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(GENERAL, folder)
+    shutil.copy(DIRECT, folder / "more")
+    (folder / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    first = take(store, packed)
+    grant(store, "bort", ADULT, NOON)
+    held = len(store.messages_of([BORT]))
+    assert held > 0, "the zip was read again after the consent"
+    again = take(store, folder)
+    assert adds_up(again)
+    assert (again.read, again.taken) == (first.read, 0)
+    assert again.left_out["already taken"] == held
+    (trouble,) = again.errors
+    assert "photo.png" in str(trouble["file"])
+    members = {source.member for source in store.sources()}
+    assert members == {GENERAL.name, f"more/{DIRECT.name}"}, "the same bytes are one source"
+
+
+def test_an_export_that_names_no_channel_belongs_where_its_rows_are_known(
+    store: Store, tmp_path: Path
+) -> None:
+    table = next((EXPORTS / "discord-dce-2.47").glob("*general*.csv"))
+    take(store, table)
+    grant(store, "bort", ADULT, NOON)
+    (channel,) = {message.channel for message in store.messages_of([BORT])}
+    header, *rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    cut = next(at for at, row in enumerate(rows) if at > 3 and row.startswith('"101'))
+    later = tmp_path / "later.csv"
+    more = '"101000000000000001","bort","2024-03-20T10:00:00.0000000+00:00","new words","",""\n'
+    later.write_text(header + "".join(rows[cut:]) + more, encoding="utf-8")
+    added = take(store, later)
+    assert added.taken == 1
+    assert {message.channel for message in store.messages_of([BORT])} == {channel}
+    assert store.sources()[-1].channel == channel

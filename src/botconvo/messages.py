@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, NewType
 
 __all__ = [
+    "MADE_UP",
     "Attachment",
     "Author",
     "AuthorId",
@@ -22,6 +23,9 @@ __all__ = [
 MessageId = NewType("MessageId", str)
 ChannelId = NewType("ChannelId", str)
 AuthorId = NewType("AuthorId", str)
+
+MADE_UP = "/row-"
+"""In ids of messages whose export gives none; the same one may come with a real id elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

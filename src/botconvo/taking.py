@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ImportFailed
-from botconvo.importers import FAULTS, Export, Format, LeftOut, Reason, digest_of, read_export
-from botconvo.messages import AuthorId, Message
+from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports
+from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.store import Adding, Source, Store
 
 __all__ = [
@@ -42,8 +41,11 @@ ALREADY_TAKEN = "already taken"
 _MOST_ERRORS = 1000
 """Faults that are listed one by one; all are counted."""
 
-Progress = Callable[[Path, int], None]
-"""Told the file and the bytes of it read so far."""
+_KNOWN_ROWS = 3
+"""So many rows that the store knows tell where an export without a channel belongs."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is read, the bytes read so far, and how many there are."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,13 +81,19 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """One file of an import; ``failed`` says why it gave nothing, in one line."""
+    """One export of an import; ``failed`` says why it gave nothing, in one line."""
 
     path: Path
+    member: str = ""
     format: str
     origin: str
     accounting: Accounting
     failed: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How it is called among the others."""
+        return f"{self.path.name}/{self.member}" if self.member else self.path.name
 
 
 def take_exports(
@@ -94,27 +102,43 @@ def take_exports(
     now: datetime,
     *,
     author: str | None = None,
+    zone: str = "UTC",
     progress: Progress | None = None,
 ) -> tuple[Taken, ...]:
-    """Import files, each in one transaction; one that cannot be read does not stop the rest.
+    """Import files, folders and zips, each export in one transaction.
+
+    One that cannot be read does not stop the rest.  ``author`` and ``zone`` are explained in
+    ``find_exports``.
 
     Raises:
         ImportFailed: there is no such file, or not one of them could be read.
-        StoreError: the store cannot be written; the files before that one are in.
+        StoreError: the store cannot be written; the exports before that one are in.
     """
     whole = [path.absolute() for path in paths]
     _all_there(whole)
     drop_without_consent(store, now)
     taken: list[Taken] = []
     failures: list[ImportFailed] = []
+
+    def failed(path: Path, why: ImportFailed, member: str = "") -> None:
+        failures.append(why)
+        taken.append(_failed(path, member, str(why)))
+
     for path in dict.fromkeys(whole):
         try:
-            export = read_export(path, author=author)
-            taken.append(_take(store, export, digest_of(path), now, progress))
-        except ImportFailed as failed:
-            failures.append(failed)
-            taken.append(_failed(path, str(failed)))
-    if len(failures) == len(taken):
+            found = find_exports(path, author=author, zone=zone)
+        except ImportFailed as why:
+            failed(path, why)
+            continue
+        for export in found.exports:
+            try:
+                taken.append(_take(store, export, export.digest(), now, progress))
+            except ImportFailed as why:
+                failed(path, why, export.member)
+        taken.extend(
+            _failed(path, name, f"{path}/{name} {why}") for name, why in found.others.items()
+        )
+    if all(file.failed is not None for file in taken):
         raise failures[0]
     return tuple(taken)
 
@@ -133,12 +157,17 @@ def take_again(
     trouble: list[str] = []
     for source in store.sources(authors):
         try:
-            if digest_of(source.path) != source.sha256:
-                trouble.append(f"{source.path} was changed since it was imported; import it again")
-                continue
             export = Export(
-                path=source.path, format=cast(Format, source.format), author=source.author
+                path=source.path,
+                member=source.member,
+                format=source.format,
+                author=source.author,
+                zone=source.zone,
+                channel=source.channel,
             )
+            if export.digest() != source.sha256:
+                trouble.append(f"{export.label} was changed since it was imported; import it again")
+                continue
             total.add(_take(store, export, source.sha256, now, progress).accounting)
         except ImportFailed as failed:
             trouble.append(f"{failed}; import it again from where it is now")
@@ -154,20 +183,41 @@ def drop_without_consent(store: Store, now: datetime) -> int:
 def _take(
     store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
 ) -> Taken:
+    if export.channel is None and export.guesses_channel:
+        export = replace(export, channel=_channel_of(store, export))
     source = Source(
         path=export.path,
+        member=export.member,
         sha256=sha256,
         format=export.format,
         origin=export.origin,
         author=export.author,
+        zone=export.zone,
+        channel=export.channel,
     )
-    told = None if progress is None else lambda done: progress(export.path, done)
+    total = 0 if progress is None else export.size()
+    told = None if progress is None else lambda done: progress(export.label, done, total)
     with store.add_export(source, now) as adding:
         accounting = _rows(export, adding, store.live_records(now), told)
         adding.counts = {"read": accounting.read, **accounting.left_out}
     return Taken(
-        path=export.path, format=export.format, origin=export.origin, accounting=accounting
+        path=export.path,
+        member=export.member,
+        format=export.format,
+        origin=export.origin,
+        accounting=accounting,
     )
+
+
+def _channel_of(store: Store, export: Export) -> ChannelId | None:
+    """Where an export belongs whose rows do not say so: in the channel of rows known already."""
+    found: Counter[ChannelId] = Counter()
+    for row in export.rows():
+        if isinstance(row, Message):
+            found.update(store.channels_of(row))
+            if found.total() >= _KNOWN_ROWS and found.most_common(1)[0][1] * 2 > found.total():
+                break
+    return found.most_common(1)[0][0] if found else None
 
 
 def _rows(
@@ -186,7 +236,11 @@ def _rows(
                 adding.saw_bot(row.author)
             if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
                 accounting.errors.append(
-                    {"file": str(export.path), "line": row.line, "what": str(row.reason)}
+                    {
+                        "file": f"{export.path}/{row.file}" if row.file else export.label,
+                        "line": row.line,
+                        "what": str(row.reason),
+                    }
                 )
             continue
         messages += 1
@@ -198,7 +252,7 @@ def _rows(
         else:
             accounting.left_out[reason] += 1
     if not messages:
-        raise ImportFailed(f"{export.path} holds no message of a person ({_reasons(accounting)})")
+        raise ImportFailed(f"{export.label} holds no message of a person ({_reasons(accounting)})")
     return accounting
 
 
@@ -224,13 +278,12 @@ def _all_there(paths: Iterable[Path]) -> None:
     for path in paths:
         if not path.exists():
             raise ImportFailed(f"there is no file {path}; check its name")
-        if path.is_dir():
-            raise ImportFailed(f"{path} is a folder; name the export files inside it")
 
 
-def _failed(path: Path, why: str) -> Taken:
-    accounting = Accounting(errors=[{"file": str(path), "line": None, "what": why}])
-    return Taken(path=path, format="", origin="", accounting=accounting, failed=why)
+def _failed(path: Path, member: str, why: str) -> Taken:
+    label = f"{path}/{member}" if member else str(path)
+    accounting = Accounting(errors=[{"file": label, "line": None, "what": why}])
+    return Taken(path=path, member=member, format="", origin="", accounting=accounting, failed=why)
 
 
 def _reasons(accounting: Accounting) -> str:

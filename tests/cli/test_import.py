@@ -61,7 +61,7 @@ def test_one_bad_file_among_good_ones_is_a_warning(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b'{"guild": {}, "channel": {"id": "5"}, "messages": [{"id"', "no message of a person"),
         (b"<!DOCTYPE html>", "is HTML"),
-        (b"\x00\x01\x02", "is no export"),
+        (b"\x00\x01\x02", "is no text"),
         (None, "there is no file"),
     ],
 )
@@ -78,8 +78,10 @@ def test_what_cannot_be_imported_is_one_line_and_exit_code_2(
     assert done.out == ""
 
 
-def test_a_folder_is_no_export_and_a_project_must_exist(tmp_path: Path) -> None:
-    assert "is a folder" in typed("import", tmp_path, "--project", tmp_path).err
+def test_a_folder_needs_an_export_in_it_and_a_project_must_exist(tmp_path: Path) -> None:
+    done = typed("import", tmp_path, "--project", tmp_path)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "no export that can be read" in done.err
     done = typed("import", GENERAL, "--project", tmp_path / "nowhere")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "there is no folder" in done.err

@@ -13,6 +13,7 @@ from builders import NOON, a_message
 from botconvo.errors import StoreError
 from botconvo.messages import AuthorId, ChannelId
 from botconvo.store import STORE_NAME, Source, Store
+from botconvo.store.schema import APPLICATION_ID, MIGRATIONS
 
 FILE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
 FILL = """
@@ -161,3 +162,22 @@ def test_a_process_killed_in_the_middle_of_an_import_leaves_the_store_as_it_was(
     assert texts(path) == ["hello there"]
     with Store.open(path) as store:
         assert [author.messages for author in store.authors()] == [1]
+
+
+def test_a_store_of_an_older_version_keeps_its_sources_and_counts(tmp_path: Path) -> None:
+    path = tmp_path / STORE_NAME
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        for script in MIGRATIONS[:3]:
+            old.executescript(script)
+        old.execute(
+            "INSERT INTO sources VALUES (7, 'a.json', 'x', 'discord-json', 'file', NULL, 'n', '{}')"
+        )
+        old.execute("INSERT INTO authors VALUES ('discord:1', 'Bort', 'person')")
+        old.execute("INSERT INTO author_counts VALUES (7, 'discord:1', 3, 0, 5)")
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("PRAGMA user_version = 3")
+    with Store.open(path) as store:
+        (source,) = store.sources([AuthorId("discord:1")])
+        assert (source.path.name, source.member, source.zone) == ("a.json", "", "UTC")
+        (author,) = store.authors()
+        assert author.messages == 3

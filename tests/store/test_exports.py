@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import NOON, a_message, a_reaction, an_author
@@ -32,7 +33,7 @@ def add(store: Store, *messages: Message, source: Source = FILE) -> list[bool]:
         return [adding.take(message) for message in messages]
 
 
-def another(name: str, **keys: str) -> Source:
+def another(name: str, **keys: Any) -> Source:
     return replace(FILE, path=Path(name), sha256=name.rjust(64, "0"), **keys)
 
 

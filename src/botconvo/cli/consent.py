@@ -120,7 +120,7 @@ def grant(
     )
     now = datetime.now(UTC)
     with open_store(project, create=bool(checkpoints)) as store:
-        with file_progress(source.path for source in store.sources()) as progress:
+        with file_progress() as progress:
             done = grant(
                 store,
                 name,

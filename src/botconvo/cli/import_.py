@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MOST_WARNINGS = 5
+
 
 @click.command("import")
 @click.argument(
@@ -23,13 +25,20 @@ __all__ = ["command"]
 )
 @click.option("--author", metavar="NAME", help="Whose lines a CSV of one column holds.")
 @click.option(
+    "--time-zone",
+    "zone",
+    default="UTC",
+    metavar="ZONE",
+    help="Whose clock the times are of where an export does not say, such as Europe/Berlin.",
+)
+@click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the count as JSON too."
 )
 @project_option
 def command(
-    exports: tuple[Path, ...], author: str | None, report: Path | None, project: Path
+    exports: tuple[Path, ...], author: str | None, zone: str, report: Path | None, project: Path
 ) -> None:
-    """Read chat exports: DiscordChatExporter's JSON and CSV, or a CSV of one column.
+    """Read chat exports: files, folders or zips; what they are is told from their content.
 
     Words are kept only of people with a consent record. Of everybody else only the name and the
     number of messages are kept, so that you can see whom to ask.
@@ -39,11 +48,15 @@ def command(
     from botconvo.taking import DISCORD_RULE, Accounting, take_exports
 
     total = Accounting()
-    with open_store(project, create=True) as store, file_progress(exports) as progress:
-        taken = take_exports(store, exports, datetime.now(UTC), author=author, progress=progress)
+    with open_store(project, create=True) as store, file_progress() as progress:
+        taken = take_exports(
+            store, exports, datetime.now(UTC), author=author, zone=zone, progress=progress
+        )
         for file in taken:
-            _say_file(file)
+            if file.failed is None:
+                _say_file(file)
             total.add(file.accounting)
+        _warn([file.failed for file in taken if file.failed is not None], "files")
         if report is not None:
             _write(report, total)
         _say_next(store, taken, total)
@@ -53,19 +66,24 @@ def command(
 
 def _say_file(file: "Taken") -> None:
     accounting = file.accounting
-    if file.failed is not None:
-        click.echo(f"warning: {file.failed}", err=True)
-        return
     left_out = sum(accounting.left_out.values())
     click.echo(
-        f"{file.path.name}: {accounting.read} read = {accounting.taken} taken + {left_out} left out"
+        f"{file.name}: {accounting.read} read = {accounting.taken} taken + {left_out} left out"
     )
     for reason, count in accounting.left_out.most_common():
         click.echo(f"  {count:>8}  {reason}")
-    for error in accounting.errors[:5]:
-        click.echo(f"warning: {error['file']}, line {error['line']}: {error['what']}", err=True)
-    if len(accounting.errors) > 5:
-        click.echo(f"warning: {len(accounting.errors) - 5} more lines could not be read", err=True)
+    rows = [
+        f"{error['file']}, line {error['line']}: {error['what']}" for error in accounting.errors
+    ]
+    _warn(rows, "lines")
+
+
+def _warn(troubles: "Sequence[str]", what: str) -> None:
+    for trouble in troubles[:_MOST_WARNINGS]:
+        click.echo(f"warning: {trouble}", err=True)
+    if len(troubles) > _MOST_WARNINGS:
+        more = len(troubles) - _MOST_WARNINGS
+        click.echo(f"warning: {more} more {what} could not be read (see --report)", err=True)
 
 
 def _say_next(store: "Store", files: "Sequence[Taken]", total: "Accounting") -> None:

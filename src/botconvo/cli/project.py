@@ -1,7 +1,7 @@
 """What the verbs that work on a project share: where it is, its store, dates, a progress bar."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from botconvo.store import Store
 
 __all__ = ["DAY", "at_midnight", "file_progress", "open_store", "project_option"]
@@ -16,7 +18,7 @@ __all__ = ["DAY", "at_midnight", "file_progress", "open_store", "project_option"
 DAY = click.DateTime(["%Y-%m-%d"])
 """A day, without a time zone yet."""
 _BIG_BYTES = 20_000_000
-"""Only files over this size get a progress bar."""
+"""Only exports over this size get a progress bar."""
 
 
 def project_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,22 +52,23 @@ def at_midnight(day: datetime | None) -> datetime | None:
 
 
 @contextmanager
-def file_progress(paths: Iterable[Path]) -> Iterator[Callable[[Path, int], None] | None]:
-    """A bar with bytes and remaining time for big files; None where all are small."""
-    sizes = {path.absolute(): path.stat().st_size for path in paths if path.is_file()}
-    big = {path: size for path, size in sizes.items() if size > _BIG_BYTES}
-    if not big:
-        yield None
-        return
+def file_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with bytes and remaining time for every big export, from when it is first told of."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        tasks = {path: bar.add_task(path.name, total=size) for path, size in big.items()}
+    tasks: dict[str, TaskID] = {}
+    with ExitStack() as shown:
+        bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
 
-        def told(path: Path, done: int) -> None:
-            if path in tasks:
-                bar.update(tasks[path], completed=done)
+        def told(label: str, done: int, total: int) -> None:
+            if total <= _BIG_BYTES:
+                return
+            if not tasks:
+                shown.enter_context(bar)
+            if label not in tasks:
+                tasks[label] = bar.add_task(label.rpartition("/")[2], total=total)
+            bar.update(tasks[label], completed=done)
 
         yield told

@@ -8,7 +8,6 @@ person only by the owner's consent records.  It knows nothing of files.
 import csv
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
@@ -19,16 +18,17 @@ from botconvo.importers.discord import (
     attachment,
     author_id,
     channel_id,
-    message_id,
     possible,
 )
+from botconvo.importers.ids import RowIds
+from botconvo.importers.reading import About
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.messages import Attachment, Author, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-__all__ = ["HEADER", "looks_like", "older_dialect", "parse"]
+__all__ = ["HEADER", "channel_of", "looks_like", "older_dialect", "parse"]
 
 HEADER = ["AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"]
 _NOTICE = re.compile(
@@ -40,9 +40,16 @@ _NOTICE = re.compile(
 """The exporter's own words for what Discord shows as a notice."""
 _REACTION = re.compile(r"(?P<emoji>.+?) \((?P<count>\d+)\)(?:,|\Z)")
 _BETWEEN_ADDRESSES = re.compile(r",(?=https?://)")
+_CHANNEL_IN_NAME = re.compile(r"\[(\d{15,20})\]")
 _DISCRIMINATOR = re.compile(r"#\d{4}\Z")
 _PATIENCE = 20
 """So many unreadable dates at the beginning mean an older dialect, not damage."""
+
+
+def channel_of(about: About) -> ChannelId | None:
+    """The channel's id, which DiscordChatExporter writes into the file's name."""
+    found = _CHANNEL_IN_NAME.findall(about.name)
+    return channel_id(found[-1]) if found else about.channel
 
 
 def looks_like(head: str) -> bool:
@@ -65,7 +72,7 @@ def parse(stream: TextIO, channel: ChannelId | None) -> Iterator[Row]:
         ImportFailed: the dates are those of an older dialect.
     """
     rows = csv.reader(stream, strict=True)
-    ids = None if channel is None else _Ids(channel)
+    ids = None if channel is None else RowIds(channel)
     unreadable: list[str] = []
     dated = False
     for line, row in _rows(rows):
@@ -80,7 +87,7 @@ def parse(stream: TextIO, channel: ChannelId | None) -> Iterator[Row]:
             yield LeftOut(reason=Reason.DATE, author=author_id(row[0]), line=line)
             continue
         dated = True
-        ids = ids or _Ids(_channel_of(row))
+        ids = ids or RowIds(_channel_of(row))
         yield _row(row, at, ids, line)
     if unreadable and not dated:
         raise _other_dates(unreadable[0])
@@ -106,13 +113,13 @@ def _rows(rows: "Reader") -> Iterator[tuple[int, list[str] | LeftOut]]:
             yield line, row
 
 
-def _row(row: list[str], at: datetime, ids: "_Ids", line: int) -> Row:
+def _row(row: list[str], at: datetime, ids: RowIds, line: int) -> Row:
     user, name, date, text, files, reactions = row
     reason = _why_not(user, name, text, files)
     if reason is not None:
         return LeftOut(reason=reason, author=author_id(user), line=line)
     return Message(
-        id=ids.of(user, date, text),
+        id=ids.of(author_id(user), _utc(date), text),
         channel=ids.channel,
         author=Author(id=author_id(user), name=_DISCRIMINATOR.sub("", name) or name),
         text=text,
@@ -130,31 +137,6 @@ def _why_not(user: str, name: str, text: str, files: str) -> Reason | None:
     if _NOTICE.match(text):
         return Reason.SYSTEM
     return None if text.strip() or files else Reason.EMPTY
-
-
-class _Ids:
-    """Ids for rows that have none: the same row has the same id in every export that holds it.
-
-    Rows that are alike in everything are told apart by counting them.
-    """
-
-    def __init__(self, channel: ChannelId) -> None:
-        self.channel = channel
-        self._alike: Counter[bytes] = Counter()
-        self._moment = ""
-
-    def of(self, user: str, date: str, text: str) -> MessageId:
-        # Like rows share their time, and a file is in the order of time: forget older ones.
-        moment = _utc(date)
-        if moment != self._moment:
-            self._moment = moment
-            self._alike.clear()
-        key = "\0".join((self.channel, user, moment, text)).encode(errors="replace")
-        digest = hashlib.sha256(key).digest()
-        self._alike[digest] += 1
-        if self._alike[digest] > 1:
-            digest = hashlib.sha256(digest + str(self._alike[digest]).encode()).digest()
-        return message_id(self.channel, f"row-{digest.hex()[:20]}")
 
 
 def _channel_of(first: list[str]) -> ChannelId:

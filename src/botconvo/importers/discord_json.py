@@ -77,7 +77,7 @@ class _Channel(BaseModel):
 
 def looks_like(head: str) -> bool:
     """Whether the first characters of a file are this format's."""
-    return head.startswith("{") and '"guild"' in head and '"channel"' in head
+    return head.lstrip().startswith("{") and '"guild"' in head and '"channel"' in head
 
 
 def parse(stream: TextIO) -> Iterator[Row]:

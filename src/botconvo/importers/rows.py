@@ -33,11 +33,15 @@ FAULTS = frozenset({Reason.MALFORMED, Reason.DATE, Reason.TORN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A row that is not taken.  ``line`` is its line in the file, counted from 1."""
+    """A row that is not taken.  ``line`` is its line in the file, counted from 1.
+
+    ``file`` is the name of the file within an archive.
+    """
 
     reason: Reason
     author: AuthorId | None = None
     line: int | None = None
+    file: str | None = None
 
 
 Row = Message | LeftOut

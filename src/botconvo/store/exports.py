@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from botconvo.consent import PersonId
-from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import MADE_UP, Author, AuthorId, ChannelId, Message, MessageId, Reaction
 from botconvo.store.database import Database
 from botconvo.store.values import (
     attachments_from,
@@ -23,19 +23,22 @@ from botconvo.store.values import (
 
 __all__ = ["Adding", "Exports", "SeenAuthor", "Source"]
 
-_MADE_UP = "/row-"
-"""In ids of rows whose export gives no message ids; the same message may come with a real one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An imported file.  ``author`` is the name given for a format that has none."""
+    """An imported export: the file ``path``, or ``member`` of that folder or zip.
+
+    ``author``, ``zone`` and ``channel`` are what was said of it because it does not say it itself.
+    """
 
     path: Path
     sha256: str
     format: str
     origin: str
+    member: str = ""
     author: str | None = None
+    zone: str = "UTC"
+    channel: ChannelId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,18 +111,21 @@ class Exports(Database):
         with self.transaction():
             yield adding
             self._do(
-                "DELETE FROM sources WHERE path = ? OR sha256 = ?",
-                (str(source.path), source.sha256),
+                "DELETE FROM sources WHERE path = ? AND member = ? OR sha256 = ?",
+                (str(source.path), source.member, source.sha256),
             )
             (row,) = self._rows(
-                "INSERT INTO sources (path, sha256, format, origin, author, imported_at, counts)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
+                " imported_at, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     str(source.path),
+                    source.member,
                     source.sha256,
                     source.format,
                     source.origin,
                     source.author,
+                    source.zone,
+                    source.channel,
                     now.isoformat(),
                     json.dumps(adding.counts),
                 ),
@@ -133,15 +139,33 @@ class Exports(Database):
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
         rows = self._rows(
-            "SELECT path, sha256, format, origin, author FROM sources WHERE ?1 IS NULL OR id IN"
+            "SELECT path, member, sha256, format, origin, author, zone, channel FROM sources"
+            " WHERE ?1 IS NULL OR id IN"
             " (SELECT source FROM author_counts"
             " WHERE author_counts.author IN (SELECT value FROM json_each(?1))) ORDER BY id",
             (wanted,),
         )
         return tuple(
-            Source(path=Path(path), sha256=sha256, format=format_, origin=origin, author=author)
-            for path, sha256, format_, origin, author in rows
+            Source(
+                path=Path(path),
+                member=member,
+                sha256=sha256,
+                format=format_,
+                origin=origin,
+                author=author,
+                zone=zone,
+                channel=channel,
+            )
+            for path, member, sha256, format_, origin, author, zone, channel in rows
         )
+
+    def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
+        """The channels in which the same words of the same author stand at the same time."""
+        rows = self._rows(
+            "SELECT DISTINCT channel FROM messages WHERE author = ? AND at = ? AND text = ?",
+            (message.author.id, to_micros(message.at), storable(message.text)),
+        )
+        return tuple(ChannelId(channel) for (channel,) in rows)
 
     def authors(self) -> tuple[SeenAuthor, ...]:
         """Everybody who wrote in an imported file, the busiest first."""
@@ -284,13 +308,13 @@ class Exports(Database):
 
         The one with a real id is worth more (replies, who reacted): it takes the other's place.
         """
-        made_up = _MADE_UP in message.id
+        made_up = MADE_UP in message.id
         # Few messages share a millisecond; a file in which all do must not make this slow.
         twins = self._connection.execute(
             "SELECT id FROM (SELECT id, author, text FROM messages INDEXED BY messages_in_order"
             " WHERE channel = ? AND at = ? LIMIT 50)"
             " WHERE author = ? AND text = ? AND (instr(id, ?) > 0) <> ?",
-            (message.channel, at, message.author.id, storable(message.text), _MADE_UP, made_up),
+            (message.channel, at, message.author.id, storable(message.text), MADE_UP, made_up),
         ).fetchall()
         if made_up:
             return bool(twins)

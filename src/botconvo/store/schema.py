@@ -165,7 +165,41 @@ CREATE TABLE channels (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS)
+_MEMBERS = """
+CREATE TABLE new_sources (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    member TEXT NOT NULL DEFAULT '',
+    sha256 TEXT NOT NULL UNIQUE,
+    format TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    author TEXT,
+    zone TEXT NOT NULL DEFAULT 'UTC',
+    channel TEXT,
+    imported_at TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    UNIQUE (path, member)
+);
+INSERT INTO new_sources (id, path, sha256, format, origin, author, imported_at, counts)
+    SELECT id, path, sha256, format, origin, author, imported_at, counts FROM sources;
+CREATE TABLE new_author_counts (
+    source INTEGER NOT NULL REFERENCES new_sources ON DELETE CASCADE,
+    author TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (source, author)
+) WITHOUT ROWID;
+INSERT INTO new_author_counts SELECT * FROM author_counts;
+DROP TABLE author_counts;
+DROP TABLE sources;
+ALTER TABLE new_sources RENAME TO sources;
+ALTER TABLE new_author_counts RENAME TO author_counts;
+DROP INDEX messages_by_author;
+CREATE INDEX messages_by_author ON messages (author, at);
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

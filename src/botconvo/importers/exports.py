@@ -1,0 +1,289 @@
+"""Finds the exports in what somebody names (a file, a folder, a zip), and reads their rows.
+
+The only place that opens exports.  It knows nothing of consent or of the store.
+"""
+
+import hashlib
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+from zoneinfo import ZoneInfo
+
+from botconvo.errors import ImportFailed
+from botconvo.importers import discord_csv
+from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
+from botconvo.importers.reading import About, Counting, Opened, as_text
+from botconvo.importers.rows import LeftOut, Reason, Row
+from botconvo.importers.trees import FolderTree, Tree, ZipTree, is_zip
+from botconvo.messages import ChannelId
+
+__all__ = ["Export", "Found", "find_exports"]
+
+_HEAD_BYTES = 1 << 16
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What reading a zip raises where its bytes are damaged."""
+_ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
+_BY_NAME = {each.name: each for each in _ALL}
+_KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
+    (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
+    (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
+    (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
+    (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
+    (
+        re.compile(r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? "),
+        "a WhatsApp chat, which is not read yet",
+    ),
+    (re.compile(r"\s*\["), "a JSON list, but of no chat that it knows"),
+    (re.compile(r"\s*\{"), "JSON, but of no chat that it knows"),
+)
+
+Progress = Callable[[int], None]
+"""Told the bytes read so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One export whose format is known.
+
+    ``member`` is its name within the folder or zip ``path``; empty where ``path`` itself is the
+    export.  The rest is what the export does not say itself, see ``About``.
+    """
+
+    path: Path
+    format: str
+    member: str = ""
+    author: str | None = None
+    zone: str = "UTC"
+    channel: ChannelId | None = None
+
+    @property
+    def label(self) -> str:
+        """How it is called in messages to people."""
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    @property
+    def origin(self) -> Origin:
+        return _BY_NAME[self.format].origin
+
+    @property
+    def guesses_channel(self) -> bool:
+        """Whether its rows do not tell where they belong; ``channel`` may say so then."""
+        found = _BY_NAME[self.format]
+        return isinstance(found, FileFormat) and found.guesses_channel(self._about())
+
+    def rows(self, progress: Progress | None = None) -> Iterator[Row]:
+        """The rows in order; where the file turns out to be damaged the last one is ``torn``.
+
+        Raises:
+            ImportFailed: the file went away, or turns out to be something else.
+        """
+        try:
+            yield from self._rows(progress)
+        except OSError as error:
+            raise _cannot_open(self.path, error) from None
+        except _BROKEN:
+            yield LeftOut(reason=Reason.TORN, file=self.member or None)
+        except ImportFailed as failed:
+            raise ImportFailed(f"{self.label}: {failed}") from None
+
+    def digest(self) -> str:
+        """SHA-256 of everything it is read from, in hexadecimal.
+
+        Raises:
+            ImportFailed: it cannot be read.
+        """
+        try:
+            if isinstance(_BY_NAME[self.format], ArchiveFormat) and self.path.is_dir():
+                return _digest_of_tree(FolderTree(self.path))
+            raw = self._tree().open(self.member) if self.member else self.path.open("rb")
+            with raw:
+                return hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
+        except OSError as error:
+            raise _cannot_open(self.path, error) from None
+        except _BROKEN as broken:
+            raise ImportFailed(f"{self.label} is damaged ({broken}); copy it again") from None
+        except KeyError:
+            raise ImportFailed(f"{self.path} holds no {self.member!r} any more") from None
+
+    def size(self) -> int:
+        """Bytes that ``rows`` will read, as far as that is known before."""
+        if self.member or self.path.is_dir():
+            tree = self._tree()
+            return sum(tree.size(name) for name in ([self.member] if self.member else tree.names()))
+        return self.path.stat().st_size
+
+    def _rows(self, progress: Progress | None) -> Iterator[Row]:
+        found = _BY_NAME[self.format]
+        if isinstance(found, ArchiveFormat):
+            tree = self._tree()
+            root = found.root(tree.names())
+            if root is None:
+                raise ImportFailed(f"it is no {found.what} any more")
+            yield from found.parse(tree, root, self._about())
+            return
+        raw = self._tree().open(self.member) if self.member else self.path.open("rb")
+        with closing(raw):
+            counting = cast(BinaryIO, Counting(raw, progress))
+            yield from found.parse(Opened(counting, self._about()))
+
+    def _tree(self) -> "FolderTree | ZipTree":
+        return FolderTree(self.path) if self.path.is_dir() else ZipTree(self.path)
+
+    def _about(self) -> About:
+        name = PurePosixPath(self.member or self.path.name).name
+        return About(name=name, author=self.author, zone=ZoneInfo(self.zone), channel=self.channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is in a file, folder or zip: exports, and files that are none, with the reason."""
+
+    exports: tuple[Export, ...]
+    others: dict[str, str] = field(default_factory=dict)
+
+
+def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") -> Found:
+    """What somebody means by ``path``, from its content alone; nothing is parsed yet.
+
+    ``author`` names the person for formats that name nobody, ``zone`` (an IANA name) is whose
+    clock times without a time zone are read by.
+
+    Raises:
+        ImportFailed: there is no such file or time zone, or nothing in it is an export that can be
+            read.
+    """
+    try:
+        ZoneInfo(zone)
+    except (OSError, ValueError, KeyError):  # a key that is a folder, too
+        raise ImportFailed(
+            f"{zone!r} is no time zone; take a name such as 'UTC' or 'Europe/Berlin'"
+        ) from None
+    try:
+        if path.is_dir():
+            return _in_tree(path, FolderTree(path), author, zone)
+        with path.open("rb") as raw:
+            head = raw.read(_HEAD_BYTES)
+        if is_zip(head):
+            return _in_tree(path, ZipTree(path), author, zone)
+    except OSError as error:
+        raise _cannot_open(path, error) from None
+    found = _format(head, author)
+    if isinstance(found, str):
+        raise ImportFailed(f"{path} {found}")
+    return Found(exports=(Export(path=path, format=found.name, author=author, zone=zone),))
+
+
+def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
+    names = tree.names()
+    for archive in ARCHIVES:
+        if archive.root(names) is not None:
+            return Found(
+                exports=(Export(path=path, format=archive.name, author=author, zone=zone),)
+            )
+    exports: list[Export] = []
+    others: dict[str, str] = {}
+    for name in names:
+        try:
+            with tree.open(name) as raw:
+                head = raw.read(_HEAD_BYTES)
+            if is_zip(head) and path.is_dir():
+                inner = find_exports(path / name, author=author, zone=zone)
+                exports.extend(inner.exports)
+                continue
+            found = _format(head, author)
+        except ImportFailed as failed:
+            found = str(failed)
+        except (OSError, *_BROKEN) as error:
+            found = f"cannot be read: {error}"
+        if isinstance(found, str):
+            others[name] = found
+        else:
+            exports.append(
+                Export(path=path, member=name, format=found.name, author=author, zone=zone)
+            )
+    if not exports:
+        raise ImportFailed(f"{path} {_nothing_in(others)}")
+    return Found(exports=tuple(exports), others=others)
+
+
+def _nothing_in(others: dict[str, str]) -> str:
+    """The end of a sentence that begins with the folder's or zip's name."""
+    if not others:
+        return "holds no files; name the export files, or the folder that they are in"
+    name, why = next(iter(others.items()))
+    return f"holds no export that can be read among its files ({len(others)}); {name} {why}"
+
+
+def _format(head: bytes, author: str | None) -> FileFormat | str:
+    """The format of a file that begins so, or the end of a sentence that says why not."""
+    text = _text_of(head)
+    if not text.strip():
+        return "is empty; export the channel again"
+    for each in FORMATS:
+        if each.names_authors and each.looks_like(text):
+            if author is not None:
+                return f"names its own authors; import it without --author {author!r}"
+            return each
+    if discord_csv.older_dialect(text) or "\0" in text:
+        return _what_else(text)
+    if any(pattern.match(text) for pattern, _ in _KNOWN_BUT_NOT_READ):
+        return _what_else(text)
+    for each in FORMATS:
+        if not each.names_authors and each.looks_like(text):
+            if author is None:
+                return (
+                    f"names no authors (its first line is {_first_line(text)!r}); if it is one "
+                    f"person's lines as {each.what}, say whose: --author NAME"
+                )
+            return each
+    return _what_else(text)
+
+
+def _text_of(head: bytes) -> str:
+    return as_text(cast(BinaryIO, io.BytesIO(head))).read()
+
+
+def _what_else(head: str) -> str:
+    """The end of a sentence that begins with the file's name."""
+    if "\0" in head:
+        return "is no text, and no zip either"
+    if discord_csv.older_dialect(head):
+        return (
+            "is a DiscordChatExporter CSV with semicolons (2.15 or older, or saved again by a "
+            "spreadsheet); export the channel again with 2.42.3 or later"
+        )
+    for pattern, what in _KNOWN_BUT_NOT_READ:
+        if pattern.match(head):
+            return f"is {what}"
+    known = ", ".join(each.what for each in _ALL)
+    return (
+        f"is no export that BotConvo reads (it begins with {_first_line(head)!r}); it reads {known}"
+    )
+
+
+def _first_line(head: str) -> str:
+    line = head.strip().split("\n", 1)[0].strip()
+    return line if len(line) <= 40 else f"{line[:40]}…"
+
+
+def _digest_of_tree(tree: Tree) -> str:
+    whole = hashlib.sha256()
+    for name in tree.names():
+        with tree.open(name) as raw:
+            digest = hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
+        whole.update(f"{digest} {name}\n".encode(errors="replace"))
+    return whole.hexdigest()
+
+
+def _cannot_open(path: Path, error: OSError) -> ImportFailed:
+    if isinstance(error, FileNotFoundError):
+        return ImportFailed(f"there is no file {path}; check its name")
+    return ImportFailed(f"{path} cannot be read: {error.strerror or error}")

@@ -1,0 +1,89 @@
+"""The formats that are read: how each is told from the others, and who parses it.
+
+A new format is a module with ``looks_like`` and ``parse``, and a row in one of the two tables.  The
+first row that fits wins, so the more particular formats stand first.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from botconvo.importers import discord_csv, discord_json, single_column_csv
+from botconvo.importers.reading import About, Opened
+from botconvo.importers.rows import Row
+from botconvo.importers.trees import Tree
+
+__all__ = ["ARCHIVES", "FORMATS", "ArchiveFormat", "FileFormat", "Origin"]
+
+Origin = Literal["discord-api", "slack-api", "file"]
+"""Where rows come from: a platform's API, whose rule for developers applies, or a file that a
+person was given of their own words."""
+
+
+def _never(_: About) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFormat:
+    """A format of single files.
+
+    ``looks_like`` is asked with the first 64 KiB of text, ``parse`` gives the rows in file order.
+    ``guesses_channel`` says whether rows cannot tell where they belong: then the store is asked
+    for the channel of rows that it knows already.
+    """
+
+    name: str
+    what: str
+    """How people call it."""
+    origin: Origin
+    looks_like: Callable[[str], bool]
+    parse: Callable[[Opened], Iterator[Row]]
+    names_authors: bool = True
+    guesses_channel: Callable[[About], bool] = _never
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFormat:
+    """A format of many files that belong together, in a folder or a zip.
+
+    ``root`` is given the names of all files, and gives the folder in which the archive begins
+    (``""`` for the top) or None.
+    """
+
+    name: str
+    what: str
+    origin: Origin
+    root: Callable[[Sequence[str]], str | None]
+    parse: Callable[[Tree, str, About], Iterator[Row]]
+
+
+FORMATS: tuple[FileFormat, ...] = (
+    FileFormat(
+        name="discord-json",
+        what="DiscordChatExporter's JSON",
+        origin="discord-api",
+        looks_like=discord_json.looks_like,
+        parse=lambda file: discord_json.parse(file.text()),
+    ),
+    FileFormat(
+        name="discord-csv",
+        what="DiscordChatExporter's CSV",
+        origin="discord-api",
+        looks_like=discord_csv.looks_like,
+        parse=lambda file: discord_csv.parse(file.text(), discord_csv.channel_of(file.about)),
+        guesses_channel=lambda about: discord_csv.channel_of(about) is None,
+    ),
+    FileFormat(
+        name="single-column-csv",
+        what="CSV of one column",
+        origin="file",
+        looks_like=single_column_csv.looks_like,
+        parse=lambda file: single_column_csv.parse(
+            file.text(), single_column_csv.author_of(file.about.author or "someone")
+        ),
+        names_authors=False,
+    ),
+)
+
+ARCHIVES: tuple[ArchiveFormat, ...] = ()

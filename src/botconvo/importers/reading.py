@@ -1,0 +1,98 @@
+"""The bytes of an export as text and lines, whatever a program did to them; progress is counted."""
+
+import codecs
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import BinaryIO, TextIO
+
+from botconvo.messages import ChannelId
+
+__all__ = ["LINE_MOST", "About", "Counting", "Opened", "as_text", "numbered_lines"]
+
+LINE_MOST = 1_000_000
+"""Characters of a line; nobody typed a longer one, and a file without line ends must not fill the
+memory."""
+_BUFFER_BYTES = 1 << 18
+_LENIENT = "botconvo-lenient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What an export does not say itself.
+
+    ``name`` is the file's own, without folders; ``author`` is whose lines it holds where it names
+    nobody, ``zone`` whose clock it was written by where its times name none, ``channel`` where it
+    belongs if it does not say so.
+    """
+
+    name: str = ""
+    author: str | None = None
+    zone: tzinfo = UTC
+    channel: ChannelId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is being read."""
+
+    raw: BinaryIO
+    about: About = field(default_factory=About)
+
+    def text(self) -> TextIO:
+        """As text with its line ends (``newline=""``)."""
+        return as_text(self.raw)
+
+
+def as_text(raw: BinaryIO) -> TextIO:
+    """UTF-8 or UTF-16 by its mark; line ends as they are, as ``csv`` wants them.
+
+    Bytes that are no UTF-8 are read as Windows-1252: files that two programs wrote in are mixed.
+    """
+    buffered = io.BufferedReader(raw, _BUFFER_BYTES)  # type: ignore[type-var]
+    head = buffered.peek(4)[:4]
+    encoding = "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    return io.TextIOWrapper(buffered, encoding=encoding, errors=_LENIENT, newline="")
+
+
+def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
+    """Lines without their ends, counted from 1; what is beyond ``LINE_MOST`` of one is dropped.
+
+    Only a line feed ends a line, because messages hold U+2028, form feeds and the like.
+    """
+    number, rest = 0, False
+    while piece := text.readline(LINE_MOST):
+        if not rest:
+            number += 1
+            yield number, piece.rstrip("\r\n")
+        rest = not piece.endswith("\n")
+
+
+class Counting(io.RawIOBase):
+    """Tells how many bytes were read."""
+
+    def __init__(self, raw: BinaryIO, told: Callable[[int], None] | None) -> None:
+        self._raw, self._told, self._bytes = raw, told, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
+        read = self._raw.readinto(buffer)  # type: ignore[attr-defined]
+        self._bytes += read
+        if self._told is not None:
+            self._told(self._bytes)
+        return int(read)
+
+
+def _lenient(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeDecodeError):
+        bad = error.object[error.start : error.end]
+        return bad.decode("cp1252", errors="replace"), error.end
+    raise error
+
+
+codecs.register_error(_LENIENT, _lenient)

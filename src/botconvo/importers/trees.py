@@ -1,0 +1,135 @@
+"""Files in a folder or a zip, read in place: nothing is unpacked, nothing outside is followed.
+
+A zip may come from anybody: names that lead out of it, locked files and files that grow beyond
+reason are refused before a byte of them is read.
+"""
+
+import os
+import re
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol, cast
+
+from botconvo.errors import ImportFailed
+
+__all__ = ["FolderTree", "Tree", "ZipTree", "is_zip", "natural"]
+
+_GROWS = 200
+"""Chats shrink to a tenth in a zip, hardly ever to a fiftieth; a zip bomb to a thousandth."""
+_SMALL_BYTES = 50_000_000
+"""What unpacks to less does no harm, however well it was packed."""
+_ENCRYPTED = 0x1
+_NUMBER = re.compile(r"(\d+)")
+
+
+class Tree(Protocol):
+    """Files by their POSIX paths within it."""
+
+    def names(self) -> tuple[str, ...]:
+        """All files, parts of one export in the order of their numbers."""
+
+    def open(self, name: str) -> BinaryIO:
+        """The bytes of one of them.
+
+        Raises:
+            OSError: it cannot be read.
+            KeyError: there is none of that name (any more).
+        """
+
+    def size(self, name: str) -> int:
+        """How many bytes one of them has."""
+
+
+class FolderTree:
+    """A folder with all that is below it.  Links to folders are not followed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """
+        Raises:
+            OSError: a folder in it cannot be read.
+        """
+        found: list[str] = []
+        for folder, below, files in os.walk(self._folder, onerror=_raise):
+            below[:] = [name for name in below if not name.startswith(".")]
+            at = Path(folder).relative_to(self._folder)
+            paths = (at / name for name in files if not name.startswith("."))
+            found.extend(path.as_posix() for path in paths if (self._folder / path).is_file())
+        return natural(found)
+
+    def open(self, name: str) -> BinaryIO:
+        return (self._folder / name).open("rb")
+
+    def size(self, name: str) -> int:
+        return (self._folder / name).stat().st_size
+
+
+class ZipTree:
+    """A zip file.
+
+    Raises:
+        ImportFailed: it is torn, locked, or made to do harm.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as broken:
+            raise ImportFailed(
+                f"{path} is a torn zip ({broken}); download or copy it again"
+            ) from None
+        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        self._path, self._files = path, {info.filename: info for info in files}
+        for info in files:
+            self._check(info)
+
+    def names(self) -> tuple[str, ...]:
+        return natural(name for name in self._files if not _is_clutter(name))
+
+    def open(self, name: str) -> BinaryIO:
+        return cast(BinaryIO, self._zip.open(self._files[name]))
+
+    def size(self, name: str) -> int:
+        return self._files[name].file_size
+
+    def _check(self, info: zipfile.ZipInfo) -> None:
+        where = f"{self._path} holds {info.filename!r}"
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", info.filename):
+            raise ImportFailed(f"{where}, a name that leads out of the zip; nothing was read")
+        if info.flag_bits & _ENCRYPTED:
+            raise ImportFailed(f"{where}, which has a password; unpack it and import the folder")
+        if info.file_size > max(_SMALL_BYTES, _GROWS * info.compress_size):
+            raise ImportFailed(
+                f"{where}, which would grow from {info.compress_size:,} to {info.file_size:,} "
+                "bytes; if you trust it, unpack it and import the folder"
+            )
+
+
+def is_zip(head: bytes) -> bool:
+    """Whether a file that begins so is a zip."""
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def natural(names: Iterable[str]) -> tuple[str, ...]:
+    """Sorted as people count: ``a``, ``a [part 2]``, ``a [part 10]``; extensions come last."""
+    return tuple(sorted(names, key=_key))
+
+
+def _key(name: str) -> tuple[list[str | int], str]:
+    path = PurePosixPath(name)
+    words = _NUMBER.split(str(path.with_suffix("")).casefold())
+    return [int(word) if at % 2 else word for at, word in enumerate(words)], path.suffix
+
+
+def _is_clutter(name: str) -> bool:
+    """What macOS adds to every zip, and hidden files."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _raise(error: OSError) -> None:
+    raise error
