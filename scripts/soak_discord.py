@@ -34,6 +34,8 @@ from botconvo.rehearsal import Application, Channel, Message, Person, Refusal, R
 from botconvo.rehearsal.trouble import KINDS, Trouble
 from botconvo.store import Store
 
+__all__ = ["CHANNELS", "Outcome", "Soak", "compare", "look_at_clones", "topic_of"]
+
 PEOPLE, CHANNELS = 20, 5
 WARM = 1000
 """Events after which memory is first taken."""
@@ -190,7 +192,7 @@ async def soak(plan: Plan, folder: Path) -> Outcome:
                     product.process.kill()
             outcome.unhandled += product.unhandled
         outcome.struck = trouble.struck
-        _look_at_clones(stage, outcome)
+        look_at_clones(stage, outcome)
     return outcome
 
 
@@ -205,7 +207,7 @@ async def _some_events(
         outcome.events += 1
         outcome.heard += _is_heard(stage.rehearsal, stage.bot)
         if outcome.events % warm == 0 and not plan.kill_every:
-            outcome.memory_mb.append((outcome.events, memory_of(product.pid).private))
+            outcome.memory_mb.append((outcome.events, memory_of(product.pid).rss))
         if outcome.events % plan.fault_every == 0:
             outcome.faults.append((datetime.now(UTC), trouble.strike()))
         if plan.kill_every and outcome.events % plan.kill_every == 0:
@@ -223,13 +225,13 @@ async def _settle(stage: Soak, product: Product, outcome: Outcome) -> None:
         await _ask(stage, channel, product, outcome)
     await _catch_up(stage, product, outcome)
     if product.process.poll() is None and outcome.memory_mb:
-        outcome.memory_mb.append((outcome.events, memory_of(product.pid).private))
+        outcome.memory_mb.append((outcome.events, memory_of(product.pid).rss))
 
 
 async def _catch_up(stage: Soak, product: Product, outcome: Outcome) -> None:
     started = time.monotonic()
     while product.process.poll() is None:
-        _compare(stage, product, outcome)
+        compare(stage, product, outcome)
         took_s = time.monotonic() - started
         outcome.caught_up_s = max(outcome.caught_up_s, took_s)
         if not (outcome.lost or outcome.stale or outcome.unknown) or took_s > CATCH_UP_S:
@@ -237,7 +239,7 @@ async def _catch_up(stage: Soak, product: Product, outcome: Outcome) -> None:
         await asyncio.sleep(1.0)
 
 
-def _compare(stage: Soak, product: Product, outcome: Outcome) -> None:
+def compare(stage: Soak, product: Product, outcome: Outcome) -> None:
     """What the program's store holds, with what stands in the channels."""
     outcome.lost, outcome.stale, outcome.unknown, outcome.lines = [], [], [], 0
     with Store.open(product.store) as store:
@@ -276,7 +278,7 @@ async def _ask(stage: Soak, channel: Channel, product: Product, outcome: Outcome
     if prompt is None:
         return
     outcome.answered += 1
-    above = [message for message in above if message.id > _topic_of(prompt, standing)]
+    above = [message for message in above if message.id > topic_of(prompt, standing)]
     shown = [prompt.find(message.content) for message in above]
     for message, place in zip(above, shown, strict=True):
         if place < 0 or shown != sorted(shown):
@@ -296,7 +298,7 @@ async def _prompt_with(mark: str, product: Product) -> str | None:
     return None
 
 
-def _topic_of(prompt: str, standing: Sequence[Message]) -> int:
+def topic_of(prompt: str, standing: Sequence[Message]) -> int:
     """The message with which a clone began anew: what stands above is not shown any more."""
     begun = re.match(r"(\w+): INIT;\n\1: .*?(p\d+n\d+)", prompt)
     if begun is None:
@@ -304,7 +306,7 @@ def _topic_of(prompt: str, standing: Sequence[Message]) -> int:
     return next((m.id for m in standing if m.content.split()[-1:] == [begun[2]]), 0)
 
 
-def _look_at_clones(stage: Soak, outcome: Outcome) -> None:
+def look_at_clones(stage: Soak, outcome: Outcome) -> None:
     posted = [m for channel in stage.channels for m in channel.history if m.by_machine]
     # The last word of what a clone says is the only one of its kind; notices have none such.
     said = [message for message in posted if _MADE_UP.search(message.content)]
@@ -334,7 +336,7 @@ def report(outcome: Outcome) -> str:
         ["unhandled exceptions", f"{len(outcome.unhandled)}", "at most 0"],
         ["still running at the end", "yes" if outcome.alive else "NO", ""],
         ["caught up within", f"{outcome.caught_up_s:.0f} s", f"at most {CATCH_UP_S:.0f}"],
-        ["memory, MB", memory, "private"],
+        ["memory, MB", memory, "RSS"],
         ["growth", f"{outcome.growth:.1%}", f"at most {GROWTH:.0%}"],
     ]
     return table(["", "", ""], rows)

@@ -120,6 +120,7 @@ class Hearing:
         self._unseen: set[int] = set()
         self._trouble: str | None = "the connection to Discord is not there yet"
         self._survey_soon: asyncio.TimerHandle | None = None
+        self._changed_meanwhile = False
         self._reading = asyncio.Semaphore(_CATCHING)
 
     def accounts(self) -> tuple[Account, ...]:
@@ -171,7 +172,7 @@ class Hearing:
             return
         if self._webhooks is not None:
             self._webhooks.forget_all()
-        self._trouble = None
+        self._trouble, self._changed_meanwhile = None, False
         self._unseen.clear()
         known = tuple(self._places.values())
         self._survey()
@@ -202,7 +203,11 @@ class Hearing:
         if account is self._listener:
             self._trouble = None
             for place in self._places.values():
-                self._go_on(place)  # Discord has told again what was missed
+                if self._changed_meanwhile and self._may_have_missed(place):
+                    self._catch_up(place)  # it may have been out of sight for a while
+                else:
+                    self._go_on(place)  # Discord has told again what was missed
+            self._changed_meanwhile = False
             self._tell_hindrances()
 
     def _go_on(self, place: Place) -> None:
@@ -217,6 +222,8 @@ class Hearing:
             self._tell_hindrances()
 
     def changed(self, account: Account) -> None:
+        if account is self._listener and self._trouble is not None:
+            self._changed_meanwhile = True  # what is told again may be changed back by now
         if account is self._listener and self._survey_soon is None:
             loop = asyncio.get_running_loop()
             self._survey_soon = loop.call_later(_SURVEY_S, self._survey)
