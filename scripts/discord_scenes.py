@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -624,7 +624,7 @@ class Scene:
 
     name: str
     alt: str
-    play: Callable[[Path], Awaitable[list[Shown]]]
+    play: Callable[[Path], Coroutine[Any, Any, list[Shown]]]
 
 
 SCENES = (

@@ -40,7 +40,8 @@ async def latency(times: int, folder: Path) -> list[float]:
 
     The clones talk with nobody else meanwhile: in webhook mode all of them type as one bot.
     """
-    rng, found = Random(1), []
+    rng = Random(1)
+    found: list[float] = []
     async with Rehearsal(limits=NO_LIMITS) as rehearsal:
         guild = rehearsal.add_guild("Latency")
         channel = rehearsal.add_channel(guild, "general")

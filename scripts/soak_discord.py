@@ -290,8 +290,9 @@ async def _prompt_with(mark: str, product: Product) -> str | None:
     assert product.prompts is not None
     until = time.monotonic() + ANSWER_S
     while time.monotonic() < until:
-        prompts = map(json.loads, product.prompts.read_text(encoding="utf-8").splitlines())
-        found = next((prompt for prompt in prompts if mark in prompt), None)
+        rows = product.prompts.read_text(encoding="utf-8").splitlines()
+        prompts: list[str] = [json.loads(row) for row in rows if mark in row]
+        found = next(iter(prompts), None)
         if found is not None:
             return found
         await asyncio.sleep(0.5)

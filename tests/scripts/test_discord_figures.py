@@ -75,7 +75,9 @@ def test_growth_beyond_a_tenth_misses_the_figure() -> None:
     "name", ["lost", "stale", "unknown", "double", "harmful", "not_shown", "unhandled"]
 )
 def test_whatever_went_wrong_misses_the_figure(name: str) -> None:
-    assert replace(FINE, **{name: ["it"]}).missed
+    outcome = replace(FINE)
+    setattr(outcome, name, ["it"])
+    assert outcome.missed
 
 
 def test_a_soak_in_which_nobody_spoke_proves_nothing() -> None:
