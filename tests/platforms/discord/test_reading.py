@@ -127,7 +127,8 @@ def test_what_waits_and_was_deleted_before_the_channel_was_read_is_not_told() ->
     for n in (1, 2, 3):
         place.hear(Heard(message=number(n)))
     place.hear(Edited(message=number(2, revision=1)))
-    found = Recent(messages=[number(1)], there=frozenset({number(1).id, number(8).id}), since=0)
+    there = frozenset({number(1).id, number(8).id})
+    found = Recent(messages=[number(1)], there=there, since=0, reactions={})
     place.hear(Heard(message=number(9)))
     place.catch_up([Heard(message=number(1))], number(1).at, found.lacks)
     assert texts(told) == ["text 1", "text 9"]
