@@ -4,6 +4,7 @@ The last gate in front of training: consent is looked at again, because it may h
 rows were taken, and so is the platform's rule.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +20,9 @@ __all__ = ["DISCORD_POLICY", "Gathered", "gather"]
 
 DISCORD_POLICY = "discord-developer-policy-21"
 """The name under which the store keeps the owner's acknowledgement."""
+
+_MENTION = re.compile(r"<@!?(?P<user>\d{15,20})>")
+"""As Discord's data package has it; exporters put the name themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,9 @@ def gather(
             f"{grant_command(person.name, there, processor=processor)}"
         )
     _check_origin(store, records)
+    people = People(Person(name=known.name, authors=known.authors) for known in store.people())
     messages = tuple(
-        _agreed(message, records)
+        _named(_agreed(message, records), people)
         for message in store.messages_of(records)
         if _covered(message, records)
     )
@@ -73,7 +78,7 @@ def gather(
     return Gathered(
         person=person,
         record=own,
-        people=People(Person(name=known.name, authors=known.authors) for known in store.people()),
+        people=people,
         messages=messages,
         origins=store.origins_of(records),
     )
@@ -88,6 +93,16 @@ def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message
     """Without reactions of those whose own messages would be left out."""
     kept = (r for r in message.reactions if r.author is None or r.author.id in records)
     return replace(message, reactions=tuple(kept))
+
+
+def _named(message: Message, people: People) -> Message:
+    """With names for the mentions of people whom the project knows, as a live talk has them."""
+
+    def name(mention: re.Match[str]) -> str:
+        known = people.known(AuthorId(f"discord:{mention['user']}"))
+        return mention[0] if known is None else f"@{known}"
+
+    return replace(message, text=_MENTION.sub(name, message.text))
 
 
 def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:

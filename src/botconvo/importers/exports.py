@@ -5,10 +5,7 @@ The only place that opens exports.  It knows nothing of consent or of the store.
 
 import hashlib
 import io
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,14 +18,12 @@ from botconvo.importers import discord_csv
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.importers.trees import FolderTree, Tree, ZipTree, is_zip
+from botconvo.importers.trees import DAMAGED, FolderTree, Tree, ZipTree, is_zip
 from botconvo.messages import ChannelId
 
 __all__ = ["Export", "Found", "find_exports"]
 
 _HEAD_BYTES = 1 << 16
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-"""What reading a zip raises where its bytes are damaged."""
 _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -89,7 +84,7 @@ class Export:
             yield from self._rows(progress)
         except OSError as error:
             raise _cannot_open(self.path, error) from None
-        except _BROKEN:
+        except DAMAGED:
             yield LeftOut(reason=Reason.TORN, file=self.member or None)
         except ImportFailed as failed:
             raise ImportFailed(f"{self.label}: {failed}") from None
@@ -108,7 +103,7 @@ class Export:
                 return hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
         except OSError as error:
             raise _cannot_open(self.path, error) from None
-        except _BROKEN as broken:
+        except DAMAGED as broken:
             raise ImportFailed(f"{self.label} is damaged ({broken}); copy it again") from None
         except KeyError:
             raise ImportFailed(f"{self.path} holds no {self.member!r} any more") from None
@@ -201,7 +196,7 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             found = _format(head, author)
         except ImportFailed as failed:
             found = str(failed)
-        except (OSError, *_BROKEN) as error:
+        except (OSError, *DAMAGED) as error:
             found = f"cannot be read: {error}"
         if isinstance(found, str):
             others[name] = found

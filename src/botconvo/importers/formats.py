@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from botconvo.importers import discord_csv, discord_json, single_column_csv
+from botconvo.importers import discord_csv, discord_json, discord_package, single_column_csv
 from botconvo.importers.reading import About, Opened
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
@@ -86,4 +86,12 @@ FORMATS: tuple[FileFormat, ...] = (
     ),
 )
 
-ARCHIVES: tuple[ArchiveFormat, ...] = ()
+ARCHIVES: tuple[ArchiveFormat, ...] = (
+    ArchiveFormat(
+        name="discord-package",
+        what="the data package that Discord sends",
+        origin="file",
+        root=discord_package.root,
+        parse=discord_package.parse,
+    ),
+)
