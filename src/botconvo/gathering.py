@@ -13,13 +13,10 @@ from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
 from botconvo.messages import AuthorId, Message
 from botconvo.people import People, Person
+from botconvo.policies import POLICIES
 from botconvo.store import KnownPerson, Store
-from botconvo.taking import DISCORD_RULE
 
-__all__ = ["DISCORD_POLICY", "Gathered", "gather"]
-
-DISCORD_POLICY = "discord-developer-policy-21"
-"""The name under which the store keeps the owner's acknowledgement."""
+__all__ = ["Gathered", "gather"]
 
 _MENTION = re.compile(r"<@!?(?P<user>\d{15,20})>")
 """As Discord's data package has it; exporters put the name themselves."""
@@ -48,8 +45,8 @@ def gather(
     Without ``context`` that is what the person wrote, and nobody else's messages.
 
     Raises:
-        ConsentError: the person has no live consent, or not for this, or rows come from Discord's
-            API and the owner has not acknowledged its rule (``store.acknowledge(DISCORD_POLICY)``).
+        ConsentError: the person has no live consent, or not for this, or rows come from a
+            platform's API and the owner has not acknowledged its rule (``policies``).
         CorpusError: nothing of the person was taken.
     """
     person = find_person(store.people(), name)
@@ -108,9 +105,7 @@ def _named(message: Message, people: People) -> Message:
 def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:
     """An invented character wrote nothing in anybody's Discord, so no rule is broken by it."""
     real = [author for author, record in records.items() if not record.fictional]
-    if "discord-api" not in store.origins_of(real) or store.acknowledged(DISCORD_POLICY):
-        return
-    raise ConsentError(
-        f"{DISCORD_RULE} If you have read this and it is yours to decide, repeat the command with "
-        "--acknowledge-discord-policy"
-    )
+    for origin in sorted(store.origins_of(real)):
+        policy = POLICIES.get(origin)
+        if policy is not None and store.acknowledged(policy.name) is None:
+            raise ConsentError(policy.refusal)

@@ -15,10 +15,10 @@ from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ImportFailed
 from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports
 from botconvo.messages import AuthorId, ChannelId, Message
+from botconvo.policies import POLICIES
 from botconvo.store import Adding, Source, Store
 
 __all__ = [
-    "DISCORD_RULE",
     "Accounting",
     "Progress",
     "Taken",
@@ -26,14 +26,6 @@ __all__ = [
     "take_again",
     "take_exports",
 ]
-
-DISCORD_RULE = (
-    "These rows come from Discord's API. Discord's Developer Policy (rule 21) says: \"Do not use "
-    'message content obtained through the APIs to train machine learning or AI models" unless '
-    "Discord has given express permission. The friendliest source is the data package that each "
-    "person requests from Discord for themselves."
-)
-"""Said whenever something comes from Discord's API."""
 
 NO_CONSENT = "no consent"
 OUTSIDE_CONSENT = "outside the consent"
@@ -132,6 +124,7 @@ def take_exports(
             continue
         for export in found.exports:
             try:
+                _check_policy(store, export)
                 taken.append(_take(store, export, export.digest(), now, progress))
             except ImportFailed as why:
                 failed(path, why, export.member)
@@ -178,6 +171,13 @@ def drop_without_consent(store: Store, now: datetime) -> int:
     """Remove the rows of everybody whose record is gone, withdrawn or expired; how many."""
     live = store.live_records(now)
     return store.drop_messages(store.authors_with_messages() - live.keys())
+
+
+def _check_policy(store: Store, export: Export) -> None:
+    policy = POLICIES.get(export.origin)
+    if policy is None or not policy.before_import or store.acknowledged(policy.name) is not None:
+        return
+    raise ImportFailed(f"{export.label} was not read. {policy.refusal}")
 
 
 def _take(

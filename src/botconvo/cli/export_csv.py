@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import open_store, project_option
 
 __all__ = ["command"]
@@ -18,14 +19,11 @@ __all__ = ["command"]
     help="Where it goes. Default: NAME.csv in the project.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option(
-    "--acknowledge-discord-policy",
-    "acknowledged",
-    is_flag=True,
-    help="You have read what Discord's Developer Policy says about training.",
-)
+@acknowledge_options
 @project_option
-def command(name: str, output: Path | None, force: bool, acknowledged: bool, project: Path) -> None:
+def command(
+    name: str, output: Path | None, force: bool, acknowledged: tuple[str, ...], project: Path
+) -> None:
     """Write what NAME wrote into a CSV of one column, as gpt-2-simple trains on it.
 
     Only with a live consent, and cleaned as for 'botconvo train'. 'botconvo import FILE --author
@@ -34,15 +32,14 @@ def command(name: str, output: Path | None, force: bool, acknowledged: bool, pro
     from datetime import UTC, datetime
 
     from botconvo.exporting import export_csv
-    from botconvo.gathering import DISCORD_POLICY
     from botconvo.granting import find_person
     from botconvo.training.names import safe_name
 
     now = datetime.now(UTC)
     with open_store(project) as store:
         person = find_person(store.people(), name)
-        if acknowledged:
-            store.acknowledge(DISCORD_POLICY, now)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
         path = output or project / f"{safe_name(person.name)}.csv"
         done = export_csv(store, name, path, now, force=force)
     wordless = f"; {done.wordless} messages hold no words" if done.wordless else ""

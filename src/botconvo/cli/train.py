@@ -7,6 +7,7 @@ import click
 
 from botconvo.cli.configuring import configure as configure_clone
 from botconvo.cli.packing import pack_options, write
+from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import open_store, project_option
 from botconvo.cli.train_options import (
     ENGINES,
@@ -68,12 +69,7 @@ _INTERRUPTED = 130
     default=True,
     help="Add the clone to the project's config.toml, if there is one.",
 )
-@click.option(
-    "--acknowledge-discord-policy",
-    "acknowledged",
-    is_flag=True,
-    help="You have read what Discord's Developer Policy says about training.",
-)
+@acknowledge_options
 @pack_options
 def command(
     name: str,
@@ -83,7 +79,7 @@ def command(
     device: str,
     output: Path | None,
     configure: bool,
-    acknowledged: bool,
+    acknowledged: tuple[str, ...],
     pack: bool,
     processor: str,
     **numbers: Any,
@@ -198,15 +194,15 @@ def _stopped(steps: int, kept: Path) -> SystemExit:
     return SystemExit(_INTERRUPTED)
 
 
-def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":
+def _gather(project: Path, name: str, acknowledged: tuple[str, ...]) -> "Gathered":
     from datetime import UTC, datetime
 
-    from botconvo.gathering import DISCORD_POLICY, gather
+    from botconvo.gathering import gather
 
     now = datetime.now(UTC)
     with open_store(project) as store:
-        if acknowledged:
-            store.acknowledge(DISCORD_POLICY, now)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
         return gather(store, name, now)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from botconvo.importers import discord_csv, discord_json, discord_package, single_column_csv
+from botconvo.importers import discord_csv, discord_json, discord_package, single_column_csv, slack
 from botconvo.importers.reading import About, Opened
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
@@ -93,5 +93,12 @@ ARCHIVES: tuple[ArchiveFormat, ...] = (
         origin="file",
         root=discord_package.root,
         parse=discord_package.parse,
+    ),
+    ArchiveFormat(
+        name="slack-export",
+        what="a workspace's export from Slack",
+        origin="slack-api",
+        root=slack.root,
+        parse=slack.parse,
     ),
 )
