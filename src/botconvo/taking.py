@@ -95,12 +95,13 @@ def take_exports(
     *,
     author: str | None = None,
     zone: str = "UTC",
+    without: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> tuple[Taken, ...]:
     """Import files, folders and zips, each export in one transaction.
 
     One that cannot be read does not stop the rest.  ``author`` and ``zone`` are explained in
-    ``find_exports``.
+    ``find_exports``, ``without`` in ``importers.reading.About``.
 
     Raises:
         ImportFailed: there is no such file, or not one of them could be read.
@@ -122,7 +123,8 @@ def take_exports(
         except ImportFailed as why:
             failed(path, why)
             continue
-        for export in found.exports:
+        for found_export in found.exports:
+            export = replace(found_export, without=without)
             try:
                 _check_policy(store, export)
                 taken.append(_take(store, export, export.digest(), now, progress))
@@ -157,6 +159,7 @@ def take_again(
                 author=source.author,
                 zone=source.zone,
                 channel=source.channel,
+                without=source.without,
             )
             if export.digest() != source.sha256:
                 trouble.append(f"{export.label} was changed since it was imported; import it again")
@@ -194,6 +197,7 @@ def _take(
         author=export.author,
         zone=export.zone,
         channel=export.channel,
+        without=export.without,
     )
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)

@@ -33,6 +33,12 @@ _MOST_WARNINGS = 5
     help="Whose clock the times are of where an export does not say, such as Europe/Berlin.",
 )
 @click.option(
+    "--without",
+    type=click.Choice(["replies", "mentions", "hashtags"]),
+    multiple=True,
+    help="What to leave out of tweets; may be repeated.",
+)
+@click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the count as JSON too."
 )
 @acknowledge_options
@@ -41,6 +47,7 @@ def command(
     exports: tuple[Path, ...],
     author: str | None,
     zone: str,
+    without: tuple[str, ...],
     report: Path | None,
     acknowledged: tuple[str, ...],
     project: Path,
@@ -60,7 +67,15 @@ def command(
         now = datetime.now(UTC)
         for policy in acknowledged:
             store.acknowledge(policy, now)
-        taken = take_exports(store, exports, now, author=author, zone=zone, progress=progress)
+        taken = take_exports(
+            store,
+            exports,
+            now,
+            author=author,
+            zone=zone,
+            without=frozenset(without),
+            progress=progress,
+        )
         for file in taken:
             if file.failed is None:
                 _say_file(file)

@@ -29,7 +29,7 @@ _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
     (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
-    (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
+    (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
     (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
     (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
     (
@@ -58,6 +58,7 @@ class Export:
     author: str | None = None
     zone: str = "UTC"
     channel: ChannelId | None = None
+    without: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -134,7 +135,13 @@ class Export:
 
     def _about(self) -> About:
         name = PurePosixPath(self.member or self.path.name).name
-        return About(name=name, author=self.author, zone=ZoneInfo(self.zone), channel=self.channel)
+        return About(
+            name=name,
+            author=self.author,
+            zone=ZoneInfo(self.zone),
+            channel=self.channel,
+            without=self.without,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

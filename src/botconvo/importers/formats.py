@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from botconvo.importers import discord_csv, discord_json, discord_package, single_column_csv, slack
+from botconvo.importers import (
+    discord_csv,
+    discord_json,
+    discord_package,
+    single_column_csv,
+    slack,
+    twitter,
+)
 from botconvo.importers.reading import About, Opened
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
@@ -75,6 +82,14 @@ FORMATS: tuple[FileFormat, ...] = (
         guesses_channel=lambda about: discord_csv.channel_of(about) is None,
     ),
     FileFormat(
+        name="twitter",
+        what="tweets of an archive from X (Twitter)",
+        origin="file",
+        looks_like=twitter.looks_like,
+        parse=lambda file: twitter.parse(file.text(), file.about),
+        names_authors=False,
+    ),
+    FileFormat(
         name="single-column-csv",
         what="CSV of one column",
         origin="file",
@@ -100,5 +115,12 @@ ARCHIVES: tuple[ArchiveFormat, ...] = (
         origin="slack-api",
         root=slack.root,
         parse=slack.parse,
+    ),
+    ArchiveFormat(
+        name="twitter-archive",
+        what="an archive from X (Twitter)",
+        origin="file",
+        root=twitter.root,
+        parse=twitter.parse_archive,
     ),
 )

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """Somebody else's words."""
     STICKER = "sticker"
     EMPTY = "no words"
+    UNWANTED = "left out as asked"
+    """What the owner said to leave out (replies among tweets)."""
     MALFORMED = "malformed"
     DATE = "unreadable date"
     TORN = "torn"

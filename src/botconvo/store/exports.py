@@ -40,6 +40,7 @@ class Source:
     author: str | None = None
     zone: str = "UTC"
     channel: ChannelId | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,8 @@ class Exports(Database):
             )
             (row,) = self._rows(
                 "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
-                " imported_at, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " without, imported_at, counts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     str(source.path),
                     source.member,
@@ -127,6 +129,7 @@ class Exports(Database):
                     source.author,
                     source.zone,
                     source.channel,
+                    " ".join(sorted(source.without)),
                     now.isoformat(),
                     json.dumps(adding.counts),
                 ),
@@ -140,8 +143,8 @@ class Exports(Database):
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
         rows = self._rows(
-            "SELECT path, member, sha256, format, origin, author, zone, channel FROM sources"
-            " WHERE ?1 IS NULL OR id IN"
+            "SELECT path, member, sha256, format, origin, author, zone, channel, without"
+            " FROM sources WHERE ?1 IS NULL OR id IN"
             " (SELECT source FROM author_counts"
             " WHERE author_counts.author IN (SELECT value FROM json_each(?1))) ORDER BY id",
             (wanted,),
@@ -156,8 +159,9 @@ class Exports(Database):
                 author=author,
                 zone=zone,
                 channel=channel,
+                without=frozenset(without.split()),
             )
-            for path, member, sha256, format_, origin, author, zone, channel in rows
+            for path, member, sha256, format_, origin, author, zone, channel, without in rows
         )
 
     def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
