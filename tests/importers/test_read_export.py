@@ -111,7 +111,6 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
         ('{"messages": []}', "JSON, but of no chat"),
         ('[{"a": 1}]', "a JSON list"),
         ("window.YTD.like.part0 = [", "a Twitter archive without tweets"),
-        ("<|soss r/x|><|sot|>title", "ssi-bot"),
         ("[12:01] <nick> hello\n[12:02] <nock> hi\n", "an IRC log"),
         ("12/31/23, 21:05 - Bort: hello\n", "a WhatsApp chat"),
         ("name,text,more\na,b,c\n", "is no export that BotConvo reads"),

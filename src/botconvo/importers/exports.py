@@ -30,7 +30,6 @@ _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
     (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
     (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
-    (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
     (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
     (
         re.compile(r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? "),

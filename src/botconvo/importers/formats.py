@@ -12,11 +12,14 @@ from botconvo.importers import (
     discord_csv,
     discord_json,
     discord_package,
+    friend_simulator,
+    markdown_transcript,
     single_column_csv,
     slack,
+    ssi_bot,
     twitter,
 )
-from botconvo.importers.reading import About, Opened
+from botconvo.importers.reading import About, Opened, numbered_lines
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
 
@@ -80,6 +83,27 @@ FORMATS: tuple[FileFormat, ...] = (
         looks_like=discord_csv.looks_like,
         parse=lambda file: discord_csv.parse(file.text(), discord_csv.channel_of(file.about)),
         guesses_channel=lambda about: discord_csv.channel_of(about) is None,
+    ),
+    FileFormat(
+        name="ssi-bot",
+        what="ssi-bot's training text",
+        origin="file",
+        looks_like=ssi_bot.looks_like,
+        parse=lambda file: ssi_bot.parse(numbered_lines(file.text())),
+    ),
+    FileFormat(
+        name="friend-simulator",
+        what="FriendSimulator's training text",
+        origin="file",
+        looks_like=friend_simulator.looks_like,
+        parse=lambda file: friend_simulator.parse(numbered_lines(file.text())),
+    ),
+    FileFormat(
+        name="transcript",
+        what="a transcript written by hand",
+        origin="file",
+        looks_like=markdown_transcript.looks_like,
+        parse=lambda file: markdown_transcript.parse(numbered_lines(file.text())),
     ),
     FileFormat(
         name="twitter",

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     """Why a row of an export is not a message of a person; the words are shown to people."""
 
     BOT = "bot or webhook"
+    NOBODY = "author unknown"
     DELETED = "deleted user"
     """One author id that stands for many people: nobody can agree for it."""
     SYSTEM = "system notice"
