@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, allows
+from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
 from botconvo.messages import AuthorId, Message
 from botconvo.people import People, Person
 from botconvo.policies import POLICIES
 from botconvo.store import KnownPerson, Store
+from botconvo.transcript.cleaning import PROFILES
 
 __all__ = ["Gathered", "gather"]
 
@@ -35,14 +37,25 @@ class Gathered:
     people: People
     messages: tuple[Message, ...]
     origins: frozenset[str]
+    selected: Selected
+    """What was made of everything that they wrote: ``messages`` are those that were selected."""
 
 
 def gather(
-    store: Store, name: str, now: datetime, *, processor: str = "local", context: bool = True
+    store: Store,
+    name: str,
+    now: datetime,
+    *,
+    processor: str = "local",
+    context: bool = True,
+    redact: bool = True,
+    training: bool = True,
 ) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
 
-    Without ``context`` that is what the person wrote, and nobody else's messages.
+    Without ``context`` that is what the person wrote, and nobody else's messages.  With ``redact``
+    messages with something private in them are left out.  Platforms' rules are about ``training``,
+    and not about looking at what is there.
 
     Raises:
         ConsentError: the person has no live consent, or not for this, or rows come from a
@@ -63,20 +76,23 @@ def gather(
             f"{person.name} has no live consent for {processor!r} work; ask, then: "
             f"{grant_command(person.name, there, processor=processor)}"
         )
-    _check_origin(store, records)
+    if training:
+        _check_origin(store, records)
     people = People(Person(name=known.name, authors=known.authors) for known in store.people())
     messages = tuple(
         _named(_agreed(message, records), people)
         for message in store.messages_of(records)
         if _covered(message, records)
     )
+    selected = select(messages, PROFILES["chat"], redact=redact)
     if not any(message.author.id in person.authors for message in messages):
         raise CorpusError(f"nothing that {person.name} wrote was taken; import their exports again")
     return Gathered(
         person=person,
         record=own,
         people=people,
-        messages=messages,
+        messages=selected.messages,
+        selected=selected,
         origins=store.origins_of(records),
     )
 

@@ -19,10 +19,21 @@ __all__ = ["command"]
     help="Where it goes. Default: NAME.csv in the project.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option(
+    "--redact/--no-redact",
+    default=True,
+    help="Leave out what has an e-mail address, a number, a key or an address in it ('botconvo "
+    "review NAME' shows them). Default: leave out.",
+)
 @acknowledge_options
 @project_option
 def command(
-    name: str, output: Path | None, force: bool, acknowledged: tuple[str, ...], project: Path
+    name: str,
+    output: Path | None,
+    force: bool,
+    redact: bool,
+    acknowledged: tuple[str, ...],
+    project: Path,
 ) -> None:
     """Write what NAME wrote into a CSV of one column, as gpt-2-simple trains on it.
 
@@ -41,7 +52,8 @@ def command(
         for policy in acknowledged:
             store.acknowledge(policy, now)
         path = output or project / f"{safe_name(person.name)}.csv"
-        done = export_csv(store, name, path, now, force=force)
+        done = export_csv(store, name, path, now, force=force, redact=redact)
     wordless = f"; {done.wordless} messages hold no words" if done.wordless else ""
-    click.echo(f"{done.path}: {done.rows} lines of {done.person}{wordless}")
+    private = f"; {done.redacted} are left out as private" if done.redacted else ""
+    click.echo(f"{done.path}: {done.rows} lines of {done.person}{wordless}{private}")
     click.echo("Delete it when you are done: a withdrawn consent does not reach it.")

@@ -69,6 +69,12 @@ _INTERRUPTED = 130
     default=True,
     help="Add the clone to the project's config.toml, if there is one.",
 )
+@click.option(
+    "--redact/--no-redact",
+    default=True,
+    help="Leave out what has an e-mail address, a number, a key or an address in it ('botconvo "
+    "review NAME' shows them). Default: leave out.",
+)
 @acknowledge_options
 @pack_options
 def command(
@@ -79,6 +85,7 @@ def command(
     device: str,
     output: Path | None,
     configure: bool,
+    redact: bool,
     acknowledged: tuple[str, ...],
     pack: bool,
     processor: str,
@@ -91,17 +98,19 @@ def command(
     'botconvo adopt'.
     """
     if pack:
+        if not redact:
+            raise click.UsageError("--pack takes nothing private along; leave out --no-redact.")
         if engine != "transformers":
             raise click.UsageError(f"--pack trains by transformers; leave out --engine {engine}.")
         write(project, name, training_settings(numbers), base, output, processor, acknowledged)
         return
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
-        gathered = _gather(project, name, acknowledged)
+        gathered = _gather(project, name, acknowledged, redact)
         folder = _train_simple(gathered, base, simple, project, output, device)
     else:
         settings = training_settings(numbers)
-        gathered = _gather(project, name, acknowledged)
+        gathered = _gather(project, name, acknowledged, redact)
         folder = _train_ours(gathered, base, settings, project, output, device)
     configure_clone(project, gathered.person.name, folder, write=configure)
 
@@ -194,7 +203,7 @@ def _stopped(steps: int, kept: Path) -> SystemExit:
     return SystemExit(_INTERRUPTED)
 
 
-def _gather(project: Path, name: str, acknowledged: tuple[str, ...]) -> "Gathered":
+def _gather(project: Path, name: str, acknowledged: tuple[str, ...], redact: bool) -> "Gathered":
     from datetime import UTC, datetime
 
     from botconvo.gathering import gather
@@ -203,7 +212,13 @@ def _gather(project: Path, name: str, acknowledged: tuple[str, ...]) -> "Gathere
     with open_store(project) as store:
         for policy in acknowledged:
             store.acknowledge(policy, now)
-        return gather(store, name, now)
+        gathered = gather(store, name, now, redact=redact)
+    if gathered.selected.redacted:
+        _say(
+            f"{len(gathered.selected.redacted)} messages are left out as private; see those of "
+            f'{gathered.person.name} with: botconvo review "{gathered.person.name}"'
+        )
+    return gathered
 
 
 def _open_base(text: str | None, project: Path, weights: "Weights") -> "Base":

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
     EMAIL = "e-mail"
     PHONE = "phone"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a word for people, no password
     CARD = "card"
     IP = "IP address"
     STREET = "street address"
@@ -105,7 +105,7 @@ _STREET = re.compile(
     r"|\b\d{1,4}(?:\sbis|\ster)?,?\s(?:rue|avenue|boulevard|allée|chemin|quai)\s\w[\w' -]+"
     r"|\b(?:calle|avenida|avda\.?|paseo|plaza|carrer|via|viale|corso|piazza|rua|ulica|ul\.)\s"
     r"(?:[\w'.-]+\s){0,3}?[\w'.-]+,?\s(?:n[ºo.]+\s?)?\d{1,4}\b"
-    r"|\b\w{3,}(?:stra(?:ß|ss)e|straat|strasse|gasse|weg|allee|platz|laan|gatan|vägen|ufer|damm)\s"
+    r"|\b[\w-]{3,}(?:stra(?:ß|ss)e|straat|strasse|gasse|weg|allee|platz|laan|gatan|vägen|ufer|damm)\s"
     r"\d{1,4}\s?[a-z]?\b"
     r"|\b\w{2,}str\.?\s?\d{1,4}\s?[a-z]?\b"
     r"|\b(?:p\.?\s?o\.?\s?box)\s\d{1,6}\b",
@@ -124,7 +124,8 @@ def find_private(text: str) -> tuple[Private, ...]:
     """What is private in a text, in order; pieces do not overlap."""
     found = [
         Private(match.start(), match.end(), kind)
-        for kind, pattern in _SHAPES
+        for kind, pattern, hint in _SHAPES
+        if hint.search(text)  # most lines hold nothing of all this, and are told quickly
         for match in pattern.finditer(text)
     ]
     found.extend(_secrets(text))
@@ -135,12 +136,13 @@ def find_private(text: str) -> tuple[Private, ...]:
     return _apart(found)
 
 
+_DIGIT = re.compile(r"\d")
 _SHAPES = (
-    (Kind.EMAIL, _EMAIL),
-    (Kind.TOKEN, _TOKENS),
-    (Kind.STREET, _STREET),
-    (Kind.STREET, _STREET_IN_CAPITALS),
-    (Kind.STREET, _POSTCODE),
+    (Kind.EMAIL, _EMAIL, re.compile(r"@|[\[(]\s?at", re.I)),
+    (Kind.TOKEN, _TOKENS, re.compile(r"[-_.:]")),
+    (Kind.STREET, _STREET, _DIGIT),
+    (Kind.STREET, _STREET_IN_CAPITALS, _DIGIT),
+    (Kind.STREET, _POSTCODE, _DIGIT),
 )
 _RANK = (Kind.EMAIL, Kind.TOKEN, Kind.CARD, Kind.IP, Kind.PHONE, Kind.STREET)
 """Which of two that overlap is meant."""
@@ -181,10 +183,10 @@ def _addresses(text: str) -> Iterator[Private]:
 def _numbers(text: str) -> Iterator[Private]:
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        if digits[0] in "23456" and 13 <= len(digits) and luhn.is_valid(digits):
-            # Ids of Discord are longer than any number that a card of these makers has.
-            if len(digits) in (13, 14, 15, 16, 19) and (len(digits) < 17 or " " in match[0]):
-                yield Private(match.start(), match.end(), Kind.CARD)
+        # Discord's ids have 17 to 19 digits; a card's 19 are written in groups.
+        fits = len(digits) in (13, 14, 15, 16) or (len(digits) == 19 and " " in match[0])
+        if fits and digits[0] in "23456" and luhn.is_valid(digits):
+            yield Private(match.start(), match.end(), Kind.CARD)
     for match in _IBAN.finditer(text):
         if iban.is_valid(match[0]):
             yield Private(match.start(), match.end(), Kind.CARD)
