@@ -29,16 +29,19 @@ class Gathered:
     """What a corpus for ``person`` is built from.
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
-    first; ``people`` gives each the name that stands in transcripts.
+    first, without those that are private or said to machines; ``people`` gives each the name that stands in transcripts.
     """
 
     person: KnownPerson
     record: ConsentRecord
     people: People
-    messages: tuple[Message, ...]
     origins: frozenset[str]
     selected: Selected
-    """What was made of everything that they wrote: ``messages`` are those that were selected."""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What is trained on; ``selected`` knows what of theirs is not."""
+        return self.selected.messages
 
 
 def gather(
@@ -91,7 +94,6 @@ def gather(
         person=person,
         record=own,
         people=people,
-        messages=selected.messages,
         selected=selected,
         origins=store.origins_of(records),
     )

@@ -60,7 +60,7 @@ _CALLED = re.compile(
     r"numero|número|numéro|telefon\w*|anrufen|reach me|hit me up)\b",
     re.I,
 )
-_GROUPED = re.compile(r"\d[\s().-]+\d")
+_GROUPED = re.compile(r"\d[\s()./-]+\d")
 
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){11,18}(?![\w-])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
@@ -196,7 +196,7 @@ def _numbers(text: str) -> Iterator[Private]:
 def _phones(text: str) -> Iterator[Private]:
     asked = _CALLED.search(text) is not None
     seen: set[tuple[int, int]] = set()
-    for region in (None, *_REGIONS):
+    for region in _regions(text, asked=asked):
         for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
             span = (match.start, match.end)
             if span in seen:
@@ -208,6 +208,14 @@ def _phones(text: str) -> Iterator[Private]:
             grouped = _GROUPED.search(match.raw_string) is not None
             if mobile and (region is None or asked or (grouped and (sure or region == "US"))):
                 yield Private(match.start, match.end, Kind.PHONE)
+
+
+def _regions(text: str, *, asked: bool) -> Iterator[str | None]:
+    """Whose ways of writing are tried; None is the international one."""
+    if "+" in text or "\uff0b" in text:
+        yield None
+    if asked or _GROUPED.search(text) is not None:
+        yield from _REGIONS
 
 
 def _apart(found: Iterable[Private]) -> tuple[Private, ...]:
