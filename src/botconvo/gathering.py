@@ -29,7 +29,8 @@ class Gathered:
     """What a corpus for ``person`` is built from.
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
-    first, without those that are private or said to machines; ``people`` gives each the name that stands in transcripts.
+    first, without those that are private or said to machines; ``people`` gives each the name that
+    stands in transcripts.
     """
 
     person: KnownPerson
