@@ -139,7 +139,7 @@ def find_private(text: str) -> tuple[Private, ...]:
 _DIGIT = re.compile(r"\d")
 _SHAPES = (
     (Kind.EMAIL, _EMAIL, re.compile(r"@|[\[(]\s?at", re.I)),
-    (Kind.TOKEN, _TOKENS, re.compile(r"[-_.:]")),
+    (Kind.TOKEN, _TOKENS, re.compile(r"[-_.:]|AKIA|AIza")),
     (Kind.STREET, _STREET, _DIGIT),
     (Kind.STREET, _STREET_IN_CAPITALS, _DIGIT),
     (Kind.STREET, _POSTCODE, _DIGIT),
