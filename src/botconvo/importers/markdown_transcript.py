@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from botconvo.importers.ids import RowIds
 from botconvo.importers.rows import LeftOut, Reason, Row
@@ -88,7 +89,7 @@ class _Talk:
             key = hashlib.sha256(f"{line.name}\0{line.argument}".encode(errors="replace"))
             self._ids = RowIds(ChannelId(f"transcript:{key.hexdigest()[:12]}"))
         picture = line.command in _PICTURES
-        kind = "video" if line.command is Command.VIDEO else "photo"
+        kind: Literal["photo", "video"] = "video" if line.command is Command.VIDEO else "photo"
         # One moment for all: a line that is put in between later leaves the others' ids alone.
         id_ = self._ids.of(author.id, "", f"{line.command or ''}\0{line.argument}")
         before, self.last = (
