@@ -260,10 +260,11 @@ class FakePlatform:
         self._changed.set()
         return message
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         await asyncio.sleep(0)
         if self._refusals:
             raise self._refusals.popleft()
+        text = "\n".join(filter(None, (text, draft)))
         notice = replace(
             self._message(channel, PersonaName(self._name), text),
             author=Author(id=AuthorId(self._name), name=self._name, kind="system"),
@@ -341,6 +342,7 @@ class FakeControls:
         self._changed = asyncio.Event()
         self.steered: list[Steering] = []
         self.queries: list[Query] = []
+        self.owners: set[AuthorId] = set()
         self.answers: dict[type[Query], Answer] = {}
         for channel in channels:
             self.open(channel)
@@ -398,6 +400,9 @@ class FakeControls:
             self._changed.clear()
             await self._changed.wait()
         return self.steered
+
+    def is_owner(self, author: AuthorId) -> bool:
+        return author in self.owners
 
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
         await asyncio.sleep(0)

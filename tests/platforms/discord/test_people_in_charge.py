@@ -21,7 +21,7 @@ from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan, run
+from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.platforms.discord.commands import prepare_with
@@ -46,6 +46,11 @@ ENDLESS = replace(
 )
 ON_ASKING = replace(ENDLESS, endless=False, go_on=0.0, start_alone_s=None)
 """Clones speak only when somebody does."""
+
+
+def as_configured(office: Channel) -> ChannelId:
+    """With the number of a wrong server: the channel's own is enough."""
+    return ChannelId(f"discord:4711/{office.id}")
 
 
 @dataclass
@@ -109,7 +114,7 @@ async def a_party(
 
         rules = [ChannelRules(id=house.general.id)]
         if office is not None:
-            rules.append(ChannelRules(id=office.id))
+            rules.append(ChannelRules(id=office.id, office=as_configured(office)))
         platform = a_platform(
             house,
             *rules,
@@ -129,14 +134,14 @@ async def a_party(
             run_id=f"run{len(store.recent_live(talk_in(house.general), 999))}",
             config=config,
             prepare=lambda: None,
-            reload=lambda: ((), manners("group-chat")),
+            reload=lambda: Settled(members=(), manners=manners("group-chat")),
             supervise=supervise,
             voice=make_voice,
             store=store,
             clock=clock,
             posted=lambda message, post: None,
             charge=charge,
-            approvals=None if office is None else Approvals(talk_in(office)),
+            approvals=Approvals(None if office is None else as_configured(office)),
             approval=None if office is None else timedelta(minutes=5),
         )
         async with asyncio.timeout(60):
@@ -205,6 +210,37 @@ async def test_a_question_is_answered_with_a_link_to_it(tmp_path: Path, house: H
         house.bort.says(house.general, "juno, and you?")
         await party.line()
         assert "who are you?" in party.voice.asked[-1].prompt
+
+
+async def test_who_asks_too_often_is_told_so_alone_and_when_they_may(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house, ON_ASKING, law=Law(asks=1)) as party:
+        await party.until(lambda: house.general.messages)  # told what they are
+        await house.bort.runs(house.general, "/botconvo topic", text="the soup war")
+        await party.line()
+        answers = [
+            await house.bort.runs(house.general, "/botconvo topic", text="more of it"),
+            await house.bort.runs(house.general, "/ask", persona="Marek", text="more of it"),
+        ]
+        for answer in answers:
+            assert answer.ephemeral
+            assert "once in 10 minutes; you may again in" in answer.content
+        assert not [m for m in house.general.messages.values() if "more of it" in m.content]
+
+
+async def test_the_talk_of_a_deleted_channel_ends_and_the_run_goes_on(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house) as party:
+        await party.line()
+        house.discord.delete_channel(house.general)
+        await party.until(lambda: not party.reins.talks, "the end of the talk")
+        assert party.reins.channels() == ()
+        new = house.discord.add_channel(house.kettle, "general", number=house.general.id)
+        await party.until(lambda: party.reins.talks, "a talk in the channel that is there again")
+        house.bort.says(new, "juno?")
+        await party.until(lambda: party.lines(new), "an answer there")
 
 
 async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: House) -> None:
@@ -280,3 +316,17 @@ async def test_where_lines_are_approved_the_approved_words_are_posted(
         assert second.content.endswith(f"\n{party.lines()[0].content}")
         assert party.lines(office) == []
         assert "A person reads every line" in next(iter(house.general.messages.values())).content
+
+
+async def test_votes_that_came_while_the_program_was_away_remove_a_line(
+    tmp_path: Path, house: House
+) -> None:
+    olga = house.discord.add_person("Olga", house.kettle)
+    async with a_party(tmp_path, house) as party:
+        line = await party.line()
+        await party.until(lambda: party.store.recent_live(party.here, 99))
+    olga.reacts(line, "🗑️")
+    house.bort.reacts(line, "🗑️")
+    async with a_party(tmp_path, house, ON_ASKING) as party:
+        await party.until(lambda: line.id not in house.general.messages, "its removal")
+        assert len(party.store.refused_texts()) == 1
