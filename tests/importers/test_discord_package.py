@@ -104,6 +104,18 @@ def test_several_packages_in_one_folder_keep_their_authors_apart(tmp_path: Path)
     assert said(read(tmp_path)) == said(read(OLD)) + said(read(NEW))
 
 
+@pytest.mark.parametrize("folder", ["", "package"])
+def test_an_export_beside_a_package_is_not_passed_over_in_silence(
+    tmp_path: Path, folder: str
+) -> None:
+    shutil.copytree(NEW, tmp_path / folder, dirs_exist_ok=True)
+    shutil.copy(FROM_API[-1], tmp_path / "general.json")
+    found = find_exports(tmp_path)
+    assert [export.format for export in found.exports] == ["discord-package"]
+    assert list(found.others) == ["general.json"]
+    assert "import it by itself" in found.others["general.json"]
+
+
 def test_the_id_knows_the_millisecond_that_the_column_lost(tmp_path: Path) -> None:
     at = datetime(2024, 3, 18, 20, 59, 58, 877000, UTC)
     id_ = round((at - datetime(2015, 1, 1, tzinfo=UTC)).total_seconds() * 1000) << 22

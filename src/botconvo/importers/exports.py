@@ -185,9 +185,11 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
 def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
     names = tree.names()
     for archive in ARCHIVES:
-        if archive.root(names) is not None:
+        root = archive.root(names)
+        if root is not None:
             return Found(
-                exports=(Export(path=path, format=archive.name, author=author, zone=zone),)
+                exports=(Export(path=path, format=archive.name, author=author, zone=zone),),
+                others=_beside(archive, root, tree),
             )
     exports: list[Export] = []
     others: dict[str, str] = {}
@@ -213,6 +215,22 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
     if not exports:
         raise ImportFailed(f"{path} {_nothing_in(others)}")
     return Found(exports=tuple(exports), others=others)
+
+
+def _beside(archive: ArchiveFormat, root: str, tree: Tree) -> dict[str, str]:
+    """Exports that stand beside an archive, and are no part of it."""
+    why = f"stands beside {archive.what} and was not read; import it by itself"
+    outside = [name for name in tree.names() if not name.startswith(root) or "/" not in name]
+    return {name: why for name in outside if _is_export(tree, name)}
+
+
+def _is_export(tree: Tree, name: str) -> bool:
+    try:
+        with tree.open(name) as raw:
+            head = raw.read(_HEAD_BYTES)
+    except (OSError, *DAMAGED):
+        return False
+    return is_zip(head) or not isinstance(_format(head, None), str)
 
 
 def _nothing_in(others: dict[str, str]) -> str:

@@ -126,7 +126,7 @@ def natural(names: Iterable[str]) -> tuple[str, ...]:
 
 def _key(name: str) -> tuple[list[str | int], str]:
     path = PurePosixPath(name)
-    words = _NUMBER.split(str(path.with_suffix("")).casefold())
+    words = _NUMBER.split(name.removesuffix(path.suffix).casefold())
     return [int(word) if at % 2 else word for at, word in enumerate(words)], path.suffix
 
 
