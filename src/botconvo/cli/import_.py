@@ -24,7 +24,9 @@ _MOST_WARNINGS = 5
 @click.argument(
     "exports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="EXPORT..."
 )
-@click.option("--author", metavar="NAME", help="Whose lines a CSV of one column holds.")
+@click.option(
+    "--author", metavar="NAME", help="Whose lines a CSV of one column or a file of tweets holds."
+)
 @click.option(
     "--time-zone",
     "zone",
