@@ -24,13 +24,15 @@ class About:
 
     ``name`` is the file's own, without folders; ``author`` is whose lines it holds where it names
     nobody, ``zone`` whose clock it was written by where its times name none, ``channel`` where it
-    belongs if it does not say so.
+    belongs if it does not say so.  ``without`` is what the owner wants to be left out of tweets:
+    "replies", "mentions", "hashtags".
     """
 
     name: str = ""
     author: str | None = None
     zone: tzinfo = UTC
     channel: ChannelId | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

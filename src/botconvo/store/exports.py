@@ -17,6 +17,7 @@ from botconvo.store.values import (
     attachments_from,
     attachments_text,
     from_micros,
+    same_words,
     storable,
     to_micros,
 )
@@ -39,6 +40,7 @@ class Source:
     author: str | None = None
     zone: str = "UTC"
     channel: ChannelId | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,8 @@ class Exports(Database):
             )
             (row,) = self._rows(
                 "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
-                " imported_at, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " without, imported_at, counts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     str(source.path),
                     source.member,
@@ -126,6 +129,7 @@ class Exports(Database):
                     source.author,
                     source.zone,
                     source.channel,
+                    " ".join(sorted(source.without)),
                     now.isoformat(),
                     json.dumps(adding.counts),
                 ),
@@ -139,8 +143,8 @@ class Exports(Database):
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
         rows = self._rows(
-            "SELECT path, member, sha256, format, origin, author, zone, channel FROM sources"
-            " WHERE ?1 IS NULL OR id IN"
+            "SELECT path, member, sha256, format, origin, author, zone, channel, without"
+            " FROM sources WHERE ?1 IS NULL OR id IN"
             " (SELECT source FROM author_counts"
             " WHERE author_counts.author IN (SELECT value FROM json_each(?1))) ORDER BY id",
             (wanted,),
@@ -155,8 +159,9 @@ class Exports(Database):
                 author=author,
                 zone=zone,
                 channel=channel,
+                without=frozenset(without.split()),
             )
-            for path, member, sha256, format_, origin, author, zone, channel in rows
+            for path, member, sha256, format_, origin, author, zone, channel, without in rows
         )
 
     def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
@@ -271,12 +276,9 @@ class Exports(Database):
         at = to_micros(message.at)
         if self._has_twin(message, at):
             return False
-        changed = self._connection.execute(
+        inserted = self._connection.execute(
             "INSERT INTO messages (id, channel, author, at, text, reply_to, attachments, revision,"
-            " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET text = excluded.text,"
-            " attachments = excluded.attachments, revision = excluded.revision"
-            " WHERE excluded.revision > messages.revision",
+            " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             (
                 message.id,
                 message.channel,
@@ -289,6 +291,7 @@ class Exports(Database):
                 origin,
             ),
         ).rowcount
+        changed = inserted > 0 or self._renew(message, origin)
         # Also for a row that is there already: somebody who reacted may have agreed since.
         self._connection.executemany(
             "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)",
@@ -301,7 +304,38 @@ class Exports(Database):
                 for reaction in message.reactions
             ],
         )
-        return changed > 0
+        return changed
+
+    def _renew(self, message: Message, origin: str) -> bool:
+        """Let a row that is there say what a newer revision, or the person's own file, says.
+
+        What somebody gave of their own words stands: of the same message from an API only what
+        it replies to is added, whichever came first.
+        """
+        ((known, revision),) = self._rows(
+            "SELECT origin, revision FROM messages WHERE id = ?", (message.id,)
+        )
+        own, was_own = origin == "file", known == "file"
+        if message.revision <= revision if own == was_own else was_own:
+            if message.reply_to is not None:
+                self._do(
+                    "UPDATE messages SET reply_to = ? WHERE id = ? AND reply_to IS NULL",
+                    (message.reply_to, message.id),
+                )
+            return False
+        self._do(
+            "UPDATE messages SET text = ?, attachments = ?, revision = ?, origin = ?,"
+            " reply_to = ifnull(?, reply_to) WHERE id = ?",
+            (
+                storable(message.text),
+                attachments_text(message.attachments),
+                message.revision,
+                origin,
+                message.reply_to,
+                message.id,
+            ),
+        )
+        return True
 
     def _has_twin(self, message: Message, at: int) -> bool:
         """Whether the same message is there from an export of another format.
@@ -310,12 +344,14 @@ class Exports(Database):
         """
         made_up = MADE_UP in message.id
         # Few messages share a millisecond; a file in which all do must not make this slow.
-        twins = self._connection.execute(
-            "SELECT id FROM (SELECT id, author, text FROM messages INDEXED BY messages_in_order"
-            " WHERE channel = ? AND at = ? LIMIT 50)"
-            " WHERE author = ? AND text = ? AND (instr(id, ?) > 0) <> ?",
-            (message.channel, at, message.author.id, storable(message.text), MADE_UP, made_up),
+        alike = self._connection.execute(
+            "SELECT id, text FROM (SELECT id, author, text FROM messages"
+            " INDEXED BY messages_in_order WHERE channel = ? AND at = ? LIMIT 50)"
+            " WHERE author = ? AND (instr(id, ?) > 0) <> ?",
+            (message.channel, at, message.author.id, MADE_UP, made_up),
         ).fetchall()
+        text = storable(message.text)
+        twins = [(id_,) for id_, kept in alike if same_words(kept, text)]
         if made_up:
             return bool(twins)
         self._connection.executemany("DELETE FROM messages WHERE id = ?", twins)

@@ -199,7 +199,11 @@ DROP INDEX messages_by_author;
 CREATE INDEX messages_by_author ON messages (author, at);
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS)
+_WITHOUT = """
+ALTER TABLE sources ADD COLUMN without TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)
