@@ -47,7 +47,8 @@ READY_S = 300.0
 """Others may be using the machine."""
 ANSWER_S = 60.0
 SHOWN = 5
-"""Lines of people before a question that its answer must have been shown."""
+"""Messages before a question of which its answer must have been shown all that people wrote: fewer
+than half of the lines of a prompt, which is what it has at least."""
 FEWEST = 0.02
 """Lines of clones for each event: with fewer, nothing was tried."""
 CHANGED = 100
@@ -270,7 +271,7 @@ def _told(outcome: Outcome, message: Message, known: str | None) -> str:
 
 async def _ask(stage: Soak, channel: Channel, product: Product, outcome: Outcome) -> None:
     """What a clone is shown when it is asked: the lines of people that stand above."""
-    above = [m for m in channel.history if not m.by_machine][-SHOWN:]
+    above = [m for m in channel.history[-SHOWN:] if not m.by_machine]
     standing = channel.history
     person, mark = stage.people[0], f"q{channel.id}"
     person.says(channel, f"{CLONES[0]}, what about {mark}?")

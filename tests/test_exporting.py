@@ -16,10 +16,10 @@ from training.full_disk import full_disk
 
 from botconvo.errors import ConsentError, CorpusError, OutputError
 from botconvo.exporting import export_csv
-from botconvo.gathering import DISCORD_POLICY
 from botconvo.granting import Terms, grant, withdraw
 from botconvo.importers.single_column_csv import author_of, parse, print_rows
 from botconvo.messages import Message
+from botconvo.policies import DISCORD
 from botconvo.store import STORE_NAME, Store
 from botconvo.taking import take_exports
 
@@ -108,7 +108,7 @@ def test_discords_rule_is_asked_about_the_persons_own_rows_alone(
     export_csv(store, "zed", tmp_path / "zed.csv", NOON)
     with pytest.raises(ConsentError, match="--acknowledge-discord-policy"):
         export_csv(store, "bort", tmp_path / "bort.csv", NOON)
-    store.acknowledge(DISCORD_POLICY, NOON)
+    store.acknowledge(DISCORD.name, NOON)
     assert export_csv(store, "bort", tmp_path / "bort.csv", NOON).rows
 
 

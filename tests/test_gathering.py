@@ -8,8 +8,9 @@ import pytest
 from builders import NOON, a_message, a_reaction
 
 from botconvo.errors import ConsentError, CorpusError
-from botconvo.gathering import DISCORD_POLICY, gather
+from botconvo.gathering import gather
 from botconvo.granting import Terms, grant, withdraw
+from botconvo.policies import DISCORD
 from botconvo.store import STORE_NAME, Source, Store
 from botconvo.taking import take_exports
 
@@ -44,7 +45,7 @@ def test_rows_from_discord_need_one_acknowledgement(store: Store) -> None:
         gather(store, "bort", NOON)
     assert "rule 21" in str(failed.value)
     assert "\n" not in str(failed.value)
-    store.acknowledge(DISCORD_POLICY, NOON)
+    store.acknowledge(DISCORD.name, NOON)
     assert len(gather(store, "bort", NOON).messages) == 3
 
 

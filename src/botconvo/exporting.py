@@ -22,16 +22,18 @@ _CLEANING = PROFILES["chat"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What came of it.  ``wordless`` messages hold nothing that a row could be made of."""
+    """What came of it.  ``wordless`` messages hold nothing that a row could be made of,
+    ``redacted`` ones something private."""
 
     person: str
     path: Path
     rows: int
     wordless: int
+    redacted: int
 
 
 def export_csv(
-    store: Store, name: str, path: Path, now: datetime, *, force: bool = False
+    store: Store, name: str, path: Path, now: datetime, *, force: bool = False, redact: bool = True
 ) -> Exported:
     """Write everything that ``name`` wrote, channel by channel and oldest first, into ``path``.
 
@@ -43,7 +45,7 @@ def export_csv(
     """
     if not force:
         refuse_existing(path)
-    gathered = gather(store, name, now, context=False)
+    gathered = gather(store, name, now, context=False, redact=redact)
     cleaned = [_CLEANING(message.text) for message in gathered.messages]
     texts = [text for text in cleaned if text]
     if not texts:
@@ -54,4 +56,5 @@ def export_csv(
         path=path,
         rows=len(texts),
         wordless=len(cleaned) - len(texts),
+        redacted=len(gathered.selected.redacted),
     )

@@ -4,21 +4,24 @@ The last gate in front of training: consent is looked at again, because it may h
 rows were taken, and so is the platform's rule.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, allows
+from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
 from botconvo.messages import AuthorId, Message
 from botconvo.people import People, Person
+from botconvo.policies import POLICIES
 from botconvo.store import KnownPerson, Store
-from botconvo.taking import DISCORD_RULE
+from botconvo.transcript.cleaning import PROFILES
 
-__all__ = ["DISCORD_POLICY", "Gathered", "gather"]
+__all__ = ["Gathered", "gather"]
 
-DISCORD_POLICY = "discord-developer-policy-21"
-"""The name under which the store keeps the owner's acknowledgement."""
+_MENTION = re.compile(r"<@!?(?P<user>\d{15,20})>")
+"""As Discord's data package has it; exporters put the name themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,26 +29,41 @@ class Gathered:
     """What a corpus for ``person`` is built from.
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
-    first; ``people`` gives each the name that stands in transcripts.
+    first, without those that are private or said to machines; ``people`` gives each the name that
+    stands in transcripts.
     """
 
     person: KnownPerson
     record: ConsentRecord
     people: People
-    messages: tuple[Message, ...]
     origins: frozenset[str]
+    selected: Selected
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What is trained on; ``selected`` knows what of theirs is not."""
+        return self.selected.messages
 
 
 def gather(
-    store: Store, name: str, now: datetime, *, processor: str = "local", context: bool = True
+    store: Store,
+    name: str,
+    now: datetime,
+    *,
+    processor: str = "local",
+    context: bool = True,
+    redact: bool = True,
+    training: bool = True,
 ) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
 
-    Without ``context`` that is what the person wrote, and nobody else's messages.
+    Without ``context`` that is what the person wrote, and nobody else's messages.  With ``redact``
+    messages with something private in them are left out.  Platforms' rules are about ``training``,
+    and not about looking at what is there.
 
     Raises:
-        ConsentError: the person has no live consent, or not for this, or rows come from Discord's
-            API and the owner has not acknowledged its rule (``store.acknowledge(DISCORD_POLICY)``).
+        ConsentError: the person has no live consent, or not for this, or rows come from a
+            platform's API and the owner has not acknowledged its rule (``policies``).
         CorpusError: nothing of the person was taken.
     """
     person = find_person(store.people(), name)
@@ -62,19 +80,22 @@ def gather(
             f"{person.name} has no live consent for {processor!r} work; ask, then: "
             f"{grant_command(person.name, there, processor=processor)}"
         )
-    _check_origin(store, records)
+    if training:
+        _check_origin(store, records)
+    people = People(Person(name=known.name, authors=known.authors) for known in store.people())
     messages = tuple(
-        _agreed(message, records)
+        _named(_agreed(message, records), people)
         for message in store.messages_of(records)
         if _covered(message, records)
     )
+    selected = select(messages, PROFILES["chat"], redact=redact)
     if not any(message.author.id in person.authors for message in messages):
         raise CorpusError(f"nothing that {person.name} wrote was taken; import their exports again")
     return Gathered(
         person=person,
         record=own,
-        people=People(Person(name=known.name, authors=known.authors) for known in store.people()),
-        messages=messages,
+        people=people,
+        selected=selected,
         origins=store.origins_of(records),
     )
 
@@ -90,12 +111,20 @@ def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message
     return replace(message, reactions=tuple(kept))
 
 
+def _named(message: Message, people: People) -> Message:
+    """With names for the mentions of people whom the project knows, as a live talk has them."""
+
+    def name(mention: re.Match[str]) -> str:
+        known = people.known(AuthorId(f"discord:{mention['user']}"))
+        return mention[0] if known is None else f"@{known}"
+
+    return replace(message, text=_MENTION.sub(name, message.text))
+
+
 def _check_origin(store: Store, records: dict[AuthorId, ConsentRecord]) -> None:
     """An invented character wrote nothing in anybody's Discord, so no rule is broken by it."""
     real = [author for author, record in records.items() if not record.fictional]
-    if "discord-api" not in store.origins_of(real) or store.acknowledged(DISCORD_POLICY):
-        return
-    raise ConsentError(
-        f"{DISCORD_RULE} If you have read this and it is yours to decide, repeat the command with "
-        "--acknowledge-discord-policy"
-    )
+    for origin in sorted(store.origins_of(real)):
+        policy = POLICIES.get(origin)
+        if policy is not None and store.acknowledged(policy.name) is None:
+            raise ConsentError(policy.refusal)

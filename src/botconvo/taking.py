@@ -17,10 +17,10 @@ from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
+from botconvo.policies import POLICIES
 from botconvo.store import Adding, Source, Store
 
 __all__ = [
-    "DISCORD_RULE",
     "Accounting",
     "Progress",
     "Taken",
@@ -29,14 +29,6 @@ __all__ = [
     "take_again",
     "take_exports",
 ]
-
-DISCORD_RULE = (
-    "These rows come from Discord's API. Discord's Developer Policy (rule 21) says: \"Do not use "
-    'message content obtained through the APIs to train machine learning or AI models" unless '
-    "Discord has given express permission. The friendliest source is the data package that each "
-    "person requests from Discord for themselves."
-)
-"""Said whenever something comes from Discord's API."""
 
 NO_CONSENT = "no consent"
 OUTSIDE_CONSENT = "outside the consent"
@@ -111,12 +103,13 @@ def take_exports(
     *,
     author: str | None = None,
     zone: str = "UTC",
+    without: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> tuple[Taken, ...]:
     """Import files, folders and zips, each export in one transaction.
 
     One that cannot be read does not stop the rest.  ``author`` and ``zone`` are explained in
-    ``find_exports``.
+    ``find_exports``, ``without`` in ``importers.reading.About``.
 
     Raises:
         ImportFailed: there is no such file, or not one of them could be read.
@@ -139,7 +132,7 @@ def take_exports(
         except ImportFailed as why:
             failed(path, why)
             continue
-        exports.extend(found.exports)
+        exports.extend(replace(each, without=without) for each in found.exports)
         taken.extend(
             _failed(path, name, f"{path}/{name} is empty", empty=True) for name in found.empty
         )
@@ -148,6 +141,7 @@ def take_exports(
         )
     for export in in_order(exports):
         try:
+            _check_policy(store, export)
             taken.append(_take(store, export, export.digest(), now, progress))
         except ImportFailed as why:
             failed(export.path, why, export.member)
@@ -184,6 +178,7 @@ def take_again(
                 author=source.author,
                 zone=source.zone,
                 channel=source.channel,
+                without=source.without,
             )
             if export.digest() != source.sha256:
                 trouble.append(f"{export.label} was changed since it was imported; import it again")
@@ -198,6 +193,13 @@ def drop_without_consent(store: Store, now: datetime) -> int:
     """Remove the rows of everybody whose record is gone, withdrawn or expired; how many."""
     live = store.live_records(now)
     return store.drop_messages(store.authors_with_messages() - live.keys())
+
+
+def _check_policy(store: Store, export: Export) -> None:
+    policy = POLICIES.get(export.origin)
+    if policy is None or not policy.before_import or store.acknowledged(policy.name) is not None:
+        return
+    raise ImportFailed(f"{export.label} was not read. {policy.refusal}")
 
 
 def _take(
@@ -219,6 +221,7 @@ def _take(
         author=export.author,
         zone=export.zone,
         channel=export.channel,
+        without=export.without,
     )
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)

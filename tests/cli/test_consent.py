@@ -9,7 +9,7 @@ from cli.typing_in import Done, typed
 from tiny_gguf import write_plain_gpt2
 from tiny_model import make_tiny_checkpoint
 
-from botconvo.gathering import DISCORD_POLICY
+from botconvo.policies import DISCORD
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.opening import open_checkpoint
 from model_server.checkpoint.tokens import sha256_of
@@ -43,7 +43,7 @@ def test_the_acknowledgement_is_recorded_and_not_asked_for_again(project: Path) 
     done = consent(project, "grant", "smig", "--adult")
     assert "rule 21" not in done.out
     with Store.open(project / STORE_NAME) as store:
-        assert store.acknowledged(DISCORD_POLICY) is not None
+        assert store.acknowledged(DISCORD.name) is not None
 
 
 def test_an_invented_character_needs_no_acknowledgement(project: Path) -> None:

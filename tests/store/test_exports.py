@@ -87,6 +87,43 @@ def test_json_and_csv_of_one_channel_hold_each_message_once(
     assert store.messages_of([BORT]) == pair[:1]
 
 
+OWN = another("package.zip", format="discord-package", origin="file")
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_what_a_person_gave_themselves_stands_above_the_api(store: Store, own_first: bool) -> None:
+    own = a_message("hi <@7>", id="1")
+    api = a_message("hi @smig", id="1", reply_to="9", revision=3)
+    for message, source in [(own, OWN), (api, FILE)][:: 1 if own_first else -1]:
+        add(store, message, source=source)
+    (kept,) = store.messages_of([BORT])
+    assert (kept.text, kept.reply_to) == ("hi <@7>", api.reply_to)
+    assert store.origins_of([BORT]) == {"file"}
+
+
+def test_a_newer_revision_in_a_persons_own_file_is_taken(store: Store) -> None:
+    add(store, a_message("teh", id="1"), source=OWN)
+    assert add(store, a_message("the", id="1", revision=1), source=OWN) == [True]
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_row_without_an_id_is_known_although_its_mentions_are_names(
+    store: Store, own_first: bool
+) -> None:
+    own = a_message("hi <@7>, all <a:hat:8> well", id="1", minutes=1)
+    api = a_message("hi @Smig Tan, all :hat: well", id="row-1", minutes=1)
+    for message, source in [(own, OWN), (api, FILE)][:: 1 if own_first else -1]:
+        add(store, message, source=source)
+    assert store.messages_of([BORT]) == (own,)
+
+
+@pytest.mark.parametrize("shown", ["hi @Smig", "ho @Smig, all :hat: well", "hi , all"])
+def test_other_words_of_the_same_moment_are_another_message(store: Store, shown: str) -> None:
+    add(store, a_message("hi <@7>, all <a:hat:8> well", id="1", minutes=1), source=OWN)
+    add(store, a_message(shown, id="row-1", minutes=1))
+    assert len(store.messages_of([BORT])) == 2
+
+
 def test_two_messages_of_one_moment_in_one_export_are_two(store: Store) -> None:
     add(store, a_message("ha", id="row-1"), a_message("ha", id="row-2"))
     assert len(store.messages_of([BORT])) == 2

@@ -15,6 +15,7 @@ from training.test_trainer import Watcher, never
 from training.toy import QUICK, toy_messages
 
 from botconvo.consent import ConsentRecord, PersonId, RecordId
+from botconvo.corpus import select
 from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
 from botconvo.people import People
@@ -42,7 +43,7 @@ def gathered(sessions: int = 16) -> Gathered:
             id=RecordId("r-1"), person=PERSON, granted_at=NOW, adult=True, sources=(author,)
         ),
         people=People(),
-        messages=tuple(toy_messages(sessions)),
+        selected=select(toy_messages(sessions), str.strip),
         origins=frozenset({"file"}),
     )
 

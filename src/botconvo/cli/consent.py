@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import DAY, at_midnight, file_progress, open_store, project_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from botconvo.consent import ConsentRecord
     from botconvo.granting import Granted
     from botconvo.messages import ChannelId
+    from botconvo.policies import Policy
 
 __all__ = ["command"]
 
@@ -71,12 +75,7 @@ def command() -> None:
     metavar="PATH",
     help="A clone of them from an earlier system: its folder or GGUF file; may be repeated.",
 )
-@click.option(
-    "--acknowledge-discord-policy",
-    "acknowledged",
-    is_flag=True,
-    help="You have read what Discord's Developer Policy says about training.",
-)
+@acknowledge_options
 @project_option
 def grant(
     name: str,
@@ -92,7 +91,7 @@ def grant(
     channels: tuple[str, ...],
     processors: tuple[str, ...],
     checkpoints: tuple[Path, ...],
-    acknowledged: bool,
+    acknowledged: tuple[str, ...],
     project: Path,
 ) -> None:
     """Record that NAME agreed, and take what they wrote from the imported exports.
@@ -102,9 +101,9 @@ def grant(
     """
     from datetime import UTC
 
-    from botconvo.gathering import DISCORD_POLICY
     from botconvo.granting import Terms, grant
     from botconvo.messages import AuthorId
+    from botconvo.policies import POLICIES
 
     terms = Terms(
         adult=adult,
@@ -130,11 +129,15 @@ def grant(
                 speaker=speaker,
                 progress=progress,
             )
-        if acknowledged:
-            store.acknowledge(DISCORD_POLICY, now)
-        discord = "discord-api" in store.origins_of(done.person.authors)
-        asked = fictional or store.acknowledged(DISCORD_POLICY) is not None
-    _say_granted(done, checkpoints, rule=discord and not asked)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
+        origins = () if fictional else sorted(store.origins_of(done.person.authors))
+        rules = [
+            policy
+            for policy in map(POLICIES.get, origins)
+            if policy is not None and store.acknowledged(policy.name) is None
+        ]
+    _say_granted(done, checkpoints, rules)
 
 
 @command.command("show")
@@ -215,9 +218,7 @@ def _digests(checkpoints: tuple[Path, ...], project: Path) -> tuple[str, ...]:
     return tuple(checkpoint_digest(checkpoint, project) for checkpoint in checkpoints)
 
 
-def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], *, rule: bool) -> None:
-    from botconvo.taking import DISCORD_RULE
-
+def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], rules: "Sequence[Policy]") -> None:
     person = done.person
     click.echo(
         f"Recorded: {person.name} agreed ({', '.join((person.id, *sorted(person.authors)))})."
@@ -228,11 +229,9 @@ def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], *, rule: bool) 
         click.echo(f"{done.taken} of their messages were taken from the imported exports.")
     for sentence in done.trouble:
         click.echo(f"warning: {sentence}", err=True)
-    if rule:
-        click.echo(f"\n{DISCORD_RULE}")
-        click.echo(
-            "If it is yours to decide, add --acknowledge-discord-policy here or when training."
-        )
+    for policy in rules:
+        click.echo(f"\n{policy.rule}")
+        click.echo(f"If it is yours to decide, add {policy.flag} here or when training.")
     if not checkpoints:
         click.echo(f'\nNext: botconvo train "{person.name}"')
         return

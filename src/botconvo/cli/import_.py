@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import file_progress, open_store, project_option
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ _MOST_WARNINGS = 5
 @click.argument(
     "exports", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="EXPORT..."
 )
-@click.option("--author", metavar="NAME", help="Whose lines a CSV of one column holds.")
+@click.option(
+    "--author", metavar="NAME", help="Whose lines a CSV of one column or a file of tweets holds."
+)
 @click.option(
     "--time-zone",
     "zone",
@@ -32,11 +35,24 @@ _MOST_WARNINGS = 5
     help="Whose clock the times are of where an export does not say, such as Europe/Berlin.",
 )
 @click.option(
+    "--without",
+    type=click.Choice(["replies", "mentions", "hashtags"]),
+    multiple=True,
+    help="What to leave out of tweets; may be repeated.",
+)
+@click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the count as JSON too."
 )
+@acknowledge_options
 @project_option
 def command(
-    exports: tuple[Path, ...], author: str | None, zone: str, report: Path | None, project: Path
+    exports: tuple[Path, ...],
+    author: str | None,
+    zone: str,
+    without: tuple[str, ...],
+    report: Path | None,
+    acknowledged: tuple[str, ...],
+    project: Path,
 ) -> None:
     """Read chat exports: files, folders or zips; what they are is told from their content.
 
@@ -45,12 +61,22 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from botconvo.taking import DISCORD_RULE, Accounting, take_exports
+    from botconvo.policies import POLICIES
+    from botconvo.taking import Accounting, take_exports
 
     total = Accounting()
     with open_store(project, create=True) as store, file_progress() as progress:
+        now = datetime.now(UTC)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
         taken = take_exports(
-            store, exports, datetime.now(UTC), author=author, zone=zone, progress=progress
+            store,
+            exports,
+            now,
+            author=author,
+            zone=zone,
+            without=frozenset(without),
+            progress=progress,
         )
         for file in taken:
             if file.failed is None:
@@ -63,8 +89,8 @@ def command(
         if report is not None:
             _write(report, total)
         _say_next(store, taken, total)
-    if any(file.origin == "discord-api" for file in taken):
-        click.echo(f"\n{DISCORD_RULE}")
+    for origin in sorted({file.origin for file in taken} & POLICIES.keys()):
+        click.echo(f"\n{POLICIES[origin].rule}")
 
 
 def _say_file(file: "Taken") -> None:

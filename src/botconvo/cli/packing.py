@@ -41,18 +41,17 @@ def write(
     base: str | None,
     output: Path | None,
     processor: str,
-    acknowledged: bool,
+    acknowledged: tuple[str, ...],
 ) -> None:
     """Write the archive and the notebook beside it, and say what to do with them."""
     from datetime import UTC, datetime
 
-    from botconvo.gathering import DISCORD_POLICY
     from botconvo.packing.writing import write_pack
 
     now = datetime.now(UTC)
     with open_store(project) as store:
-        if acknowledged:
-            store.acknowledge(DISCORD_POLICY, now)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
         packed = write_pack(
             store,
             name,

@@ -7,6 +7,7 @@ import click
 
 from botconvo.cli.configuring import configure as configure_clone
 from botconvo.cli.packing import pack_options, write
+from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import open_store, project_option
 from botconvo.cli.train_options import (
     ENGINES,
@@ -69,11 +70,12 @@ _INTERRUPTED = 130
     help="Add the clone to the project's config.toml, if there is one.",
 )
 @click.option(
-    "--acknowledge-discord-policy",
-    "acknowledged",
-    is_flag=True,
-    help="You have read what Discord's Developer Policy says about training.",
+    "--redact/--no-redact",
+    default=True,
+    help="Leave out what has an e-mail address, a number, a key or an address in it ('botconvo "
+    "review NAME' shows them). Default: leave out.",
 )
+@acknowledge_options
 @pack_options
 def command(
     name: str,
@@ -83,7 +85,8 @@ def command(
     device: str,
     output: Path | None,
     configure: bool,
-    acknowledged: bool,
+    redact: bool,
+    acknowledged: tuple[str, ...],
     pack: bool,
     processor: str,
     **numbers: Any,
@@ -95,17 +98,19 @@ def command(
     'botconvo adopt'.
     """
     if pack:
+        if not redact:
+            raise click.UsageError("--pack takes nothing private along; leave out --no-redact.")
         if engine != "transformers":
             raise click.UsageError(f"--pack trains by transformers; leave out --engine {engine}.")
         write(project, name, training_settings(numbers), base, output, processor, acknowledged)
         return
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
-        gathered = _gather(project, name, acknowledged)
+        gathered = _gather(project, name, acknowledged, redact)
         folder = _train_simple(gathered, base, simple, project, output, device)
     else:
         settings = training_settings(numbers)
-        gathered = _gather(project, name, acknowledged)
+        gathered = _gather(project, name, acknowledged, redact)
         folder = _train_ours(gathered, base, settings, project, output, device)
     configure_clone(project, gathered.person.name, folder, write=configure)
 
@@ -198,16 +203,22 @@ def _stopped(steps: int, kept: Path) -> SystemExit:
     return SystemExit(_INTERRUPTED)
 
 
-def _gather(project: Path, name: str, acknowledged: bool) -> "Gathered":
+def _gather(project: Path, name: str, acknowledged: tuple[str, ...], redact: bool) -> "Gathered":
     from datetime import UTC, datetime
 
-    from botconvo.gathering import DISCORD_POLICY, gather
+    from botconvo.gathering import gather
 
     now = datetime.now(UTC)
     with open_store(project) as store:
-        if acknowledged:
-            store.acknowledge(DISCORD_POLICY, now)
-        return gather(store, name, now)
+        for policy in acknowledged:
+            store.acknowledge(policy, now)
+        gathered = gather(store, name, now, redact=redact)
+    if gathered.selected.redacted:
+        _say(
+            f"{len(gathered.selected.redacted)} messages are left out as private; see those of "
+            f'{gathered.person.name} with: botconvo review "{gathered.person.name}"'
+        )
+    return gathered
 
 
 def _open_base(text: str | None, project: Path, weights: "Weights") -> "Base":

@@ -1,13 +1,21 @@
 """From messages to what one clone is trained on, pure."""
 
 from botconvo.corpus.corpus import MIN_OWN_LINES, Corpus, build_corpus
+from botconvo.corpus.redaction import Kind, Private, find_private
+from botconvo.corpus.selection import Redacted, Selected, select
 from botconvo.corpus.sessions import SILENCE, Session, split_into_sessions
 
 __all__ = [
     "MIN_OWN_LINES",
     "SILENCE",
     "Corpus",
+    "Kind",
+    "Private",
+    "Redacted",
+    "Selected",
     "Session",
     "build_corpus",
+    "find_private",
+    "select",
     "split_into_sessions",
 ]

@@ -5,10 +5,7 @@ The only place that opens exports.  It knows nothing of consent or of the store.
 
 import hashlib
 import io
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,20 +17,17 @@ from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.importers.trees import FolderTree, Tree, ZipTree, is_zip
+from botconvo.importers.trees import DAMAGED, FolderTree, Tree, ZipTree, is_zip
 from botconvo.messages import AuthorId, ChannelId
 
 __all__ = ["Export", "Found", "find_exports"]
 
 _HEAD_BYTES = 1 << 16
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-"""What reading a zip raises where its bytes are damaged."""
 _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that it knows"),
-    (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
-    (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
+    (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
     (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
     (
         re.compile(r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? "),
@@ -65,6 +59,7 @@ class Export:
     zone: str = "UTC"
     channel: ChannelId | None = None
     accounts: Mapping[str, AuthorId] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -97,7 +92,7 @@ class Export:
             yield from self._rows(progress)
         except OSError as error:
             raise _cannot_open(self.path, error) from None
-        except _BROKEN:
+        except DAMAGED:
             yield LeftOut(reason=Reason.TORN, file=self.member or None)
         except ImportFailed as failed:
             raise ImportFailed(f"{self.label}: {failed}") from None
@@ -130,7 +125,7 @@ class Export:
                 return hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
         except OSError as error:
             raise _cannot_open(self.path, error) from None
-        except _BROKEN as broken:
+        except DAMAGED as broken:
             raise ImportFailed(f"{self.label} is damaged ({broken}); copy it again") from None
         except KeyError:
             raise ImportFailed(f"{self.path} holds no {self.member!r} any more") from None
@@ -167,6 +162,7 @@ class Export:
             zone=ZoneInfo(self.zone),
             channel=self.channel,
             accounts=self.accounts,
+            without=self.without,
         )
 
 
@@ -217,9 +213,11 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
 def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
     names = tree.names()
     for archive in ARCHIVES:
-        if archive.root(names) is not None:
+        root = archive.root(names)
+        if root is not None:
             return Found(
-                exports=(Export(path=path, format=archive.name, author=author, zone=zone),)
+                exports=(Export(path=path, format=archive.name, author=author, zone=zone),),
+                others=_beside(archive, root, tree),
             )
     exports: list[Export] = []
     others: dict[str, str] = {}
@@ -238,7 +236,7 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             found = _format(head, author)
         except ImportFailed as failed:
             found = str(failed)
-        except (OSError, *_BROKEN) as error:
+        except (OSError, *DAMAGED) as error:
             found = f"cannot be read: {error}"
         if isinstance(found, str):
             others[name] = found
@@ -249,6 +247,22 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
     if not exports:
         raise ImportFailed(f"{path} {_nothing_in(others, empty)}")
     return Found(exports=tuple(exports), others=others, empty=tuple(empty))
+
+
+def _beside(archive: ArchiveFormat, root: str, tree: Tree) -> dict[str, str]:
+    """Exports that stand beside an archive, and are no part of it."""
+    why = f"stands beside {archive.what} and was not read; import it by itself"
+    outside = [name for name in tree.names() if not name.startswith(root) or "/" not in name]
+    return {name: why for name in outside if _is_export(tree, name)}
+
+
+def _is_export(tree: Tree, name: str) -> bool:
+    try:
+        with tree.open(name) as raw:
+            head = raw.read(_HEAD_BYTES)
+    except (OSError, *DAMAGED):
+        return False
+    return is_zip(head) or not isinstance(_format(head, None), str)
 
 
 def _nothing_in(others: dict[str, str], empty: Sequence[str]) -> str:

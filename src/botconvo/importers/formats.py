@@ -13,10 +13,16 @@ from botconvo.importers import (
     discord_csv,
     discord_html,
     discord_json,
+    discord_package,
     discord_text,
+    friend_simulator,
+    markdown_transcript,
     single_column_csv,
+    slack,
+    ssi_bot,
+    twitter,
 )
-from botconvo.importers.reading import About, Opened
+from botconvo.importers.reading import About, Opened, numbered_lines
 from botconvo.importers.rows import Row
 from botconvo.importers.trees import Tree
 
@@ -103,6 +109,35 @@ FORMATS: tuple[FileFormat, ...] = (
         guesses_channel=lambda about: discord.channel_of(about) is None,
     ),
     FileFormat(
+        name="ssi-bot",
+        what="ssi-bot's training text",
+        origin="file",
+        looks_like=ssi_bot.looks_like,
+        parse=lambda file: ssi_bot.parse(numbered_lines(file.text())),
+    ),
+    FileFormat(
+        name="friend-simulator",
+        what="FriendSimulator's training text",
+        origin="file",
+        looks_like=friend_simulator.looks_like,
+        parse=lambda file: friend_simulator.parse(numbered_lines(file.text())),
+    ),
+    FileFormat(
+        name="transcript",
+        what="a transcript written by hand",
+        origin="file",
+        looks_like=markdown_transcript.looks_like,
+        parse=lambda file: markdown_transcript.parse(numbered_lines(file.text())),
+    ),
+    FileFormat(
+        name="twitter",
+        what="tweets of an archive from X (Twitter)",
+        origin="file",
+        looks_like=twitter.looks_like,
+        parse=lambda file: twitter.parse(file.text(), file.about),
+        names_authors=False,
+    ),
+    FileFormat(
         name="single-column-csv",
         what="CSV of one column",
         origin="file",
@@ -114,4 +149,26 @@ FORMATS: tuple[FileFormat, ...] = (
     ),
 )
 
-ARCHIVES: tuple[ArchiveFormat, ...] = ()
+ARCHIVES: tuple[ArchiveFormat, ...] = (
+    ArchiveFormat(
+        name="discord-package",
+        what="the data package that Discord sends",
+        origin="file",
+        root=discord_package.root,
+        parse=discord_package.parse,
+    ),
+    ArchiveFormat(
+        name="slack-export",
+        what="a workspace's export from Slack",
+        origin="slack-api",
+        root=slack.root,
+        parse=slack.parse,
+    ),
+    ArchiveFormat(
+        name="twitter-archive",
+        what="an archive from X (Twitter)",
+        origin="file",
+        root=twitter.root,
+        parse=twitter.parse_archive,
+    ),
+)

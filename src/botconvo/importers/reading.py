@@ -24,7 +24,8 @@ class About:
 
     ``name`` is the file's own, without folders; ``author`` is whose lines it holds where it names
     nobody, ``zone`` whose clock it was written by where its times name none, ``channel`` where it
-    belongs if it does not say so.
+    belongs if it does not say so.  ``without`` is what the owner wants to be left out of tweets:
+    "replies", "mentions", "hashtags".
     """
 
     name: str = ""
@@ -33,6 +34,7 @@ class About:
     channel: ChannelId | None = None
     accounts: Mapping[str, AuthorId] = field(default_factory=dict)
     """Whose accounts these names are, as far as the store knows."""
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

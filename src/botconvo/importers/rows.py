@@ -15,6 +15,7 @@ class Reason(StrEnum):
     """Why a row of an export is not a message of a person; the words are shown to people."""
 
     BOT = "bot or webhook"
+    NOBODY = "author unknown"
     DELETED = "deleted user"
     """One author id that stands for many people: nobody can agree for it."""
     SYSTEM = "system notice"
@@ -22,6 +23,8 @@ class Reason(StrEnum):
     """Somebody else's words."""
     STICKER = "sticker"
     EMPTY = "no words"
+    UNWANTED = "left out as asked"
+    """What the owner said to leave out (replies among tweets)."""
     MALFORMED = "malformed"
     DATE = "unreadable date"
     TORN = "torn"

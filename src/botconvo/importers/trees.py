@@ -4,17 +4,21 @@ A zip may come from anybody: names that lead out of it, locked files and files t
 reason are refused before a byte of them is read.
 """
 
+import lzma
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
 from botconvo.errors import ImportFailed
 
-__all__ = ["FolderTree", "Tree", "ZipTree", "is_zip", "natural"]
+__all__ = ["DAMAGED", "FolderTree", "Tree", "ZipTree", "is_zip", "natural"]
 
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What reading a zip raises where its bytes are damaged."""
 _GROWS = 200
 """Chats shrink to a tenth in a zip, hardly ever to a fiftieth; a zip bomb to a thousandth."""
 _SMALL_BYTES = 50_000_000
@@ -122,7 +126,7 @@ def natural(names: Iterable[str]) -> tuple[str, ...]:
 
 def _key(name: str) -> tuple[list[str | int], str]:
     path = PurePosixPath(name)
-    words = _NUMBER.split(str(path.with_suffix("")).casefold())
+    words = _NUMBER.split(name.removesuffix(path.suffix).casefold())
     return [int(word) if at % 2 else word for at, word in enumerate(words)], path.suffix
 
 

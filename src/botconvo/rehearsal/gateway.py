@@ -233,14 +233,14 @@ class Gateway:
             self._receive(connection, op, payload)
 
     def _hang_up(self, connection: Connection) -> None:
-        """A bot that says goodbye (1000, 1001) gives its session up."""
+        """A bot that says goodbye (1000, 1001) of its own accord gives its session up."""
         session = connection.session
         if session is None or session.connection is not connection:
             return
         session.connection = None
         self.world.note()
-        code = connection.socket.close_code
-        if code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and not connection.frozen:
+        code, asked = connection.socket.close_code, connection.closing or connection.frozen
+        if code in (WSCloseCode.OK, WSCloseCode.GOING_AWAY) and not asked:
             self.sessions.pop(session.id, None)
         if not any(True for _ in self.connections_of(session.application)):
             self.world.set_presence(session.application.user, "offline", [])

@@ -35,23 +35,16 @@ from botconvo.store.values import (
     attachments_from,
     attachments_text,
     from_micros,
+    same_words,
     storable,
     to_micros,
 )
 
-_UPSERT = """
+_INSERT = """
 INSERT INTO messages
     (id, channel, author, at, text, reply_to, attachments, revision, origin)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET
-        at = iif(excluded.at % 60000000 = 0, at, excluded.at),
-        text = iif(excluded.revision < revision, text, excluded.text),
-        reply_to = coalesce(excluded.reply_to, reply_to),
-        attachments = excluded.attachments,
-        revision = max(revision, excluded.revision)
-    WHERE excluded.revision > revision OR (at % 60000000 = 0 AND excluded.at % 60000000 <> 0)
 """
-"""A later edit takes the place of an earlier one, and the whole time that of its minute."""
 
 __all__ = ["Adding", "Exports", "SeenAuthor", "Source"]
 
@@ -71,6 +64,7 @@ class Source:
     author: str | None = None
     zone: str = "UTC"
     channel: ChannelId | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +161,8 @@ class Exports(Database):
             )
             (row,) = self._rows(
                 "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
-                " imported_at, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " without, imported_at, counts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     str(source.path),
                     source.member,
@@ -177,6 +172,7 @@ class Exports(Database):
                     source.author,
                     source.zone,
                     source.channel,
+                    " ".join(sorted(source.without)),
                     now.isoformat(),
                     json.dumps(adding.counts),
                 ),
@@ -190,8 +186,8 @@ class Exports(Database):
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
         rows = self._rows(
-            "SELECT path, member, sha256, format, origin, author, zone, channel FROM sources"
-            " WHERE ?1 IS NULL OR id IN"
+            "SELECT path, member, sha256, format, origin, author, zone, channel, without"
+            " FROM sources WHERE ?1 IS NULL OR id IN"
             " (SELECT source FROM author_counts"
             " WHERE author_counts.author IN (SELECT value FROM json_each(?1))) ORDER BY id",
             (wanted,),
@@ -206,8 +202,9 @@ class Exports(Database):
                 author=author,
                 zone=zone,
                 channel=channel,
+                without=frozenset(without.split()),
             )
-            for path, member, sha256, format_, origin, author, zone, channel in rows
+            for path, member, sha256, format_, origin, author, zone, channel, without in rows
         )
 
     def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
@@ -345,15 +342,13 @@ class Exports(Database):
             if twin is _Twin.BETTER:
                 taken.append(False)
                 continue
-            row = _row(message, at, adding._origin)
             if before:
                 self._insert(new)
-                changed = self._connection.execute(_UPSERT, row).rowcount > 0
-                taken.append(changed and message.revision > known[message.id])
+                taken.append(self._renew(message, at, adding._origin))
             else:
-                new.append(row)
+                new.append(_row(message, at, adding._origin))
                 taken.append(twin is _Twin.NONE)
-            known[message.id] = max(message.revision, known.get(message.id, 0))
+                known.add(message.id)
             # Also for a row that is there already: somebody who reacted may have agreed since.
             for each in message.reactions:
                 by = each.author.id if each.author else ""
@@ -363,16 +358,51 @@ class Exports(Database):
         return taken
 
     def _insert(self, rows: list[tuple[object, ...]]) -> None:
-        self._connection.executemany(_UPSERT, rows)
+        self._connection.executemany(_INSERT, rows)
         rows.clear()
 
-    def _known(self, ids: Iterable[MessageId]) -> dict[str, int]:
-        """The revisions of those of these messages that are there already."""
+    def _known(self, ids: Iterable[MessageId]) -> set[str]:
+        """Those of these messages that are there already."""
         rows = self._connection.execute(
-            "SELECT id, revision FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
-        return dict(rows)
+        return {id_ for (id_,) in rows}
+
+    def _renew(self, message: Message, at: int, origin: str) -> bool:
+        """Let a row that is there say what a newer revision, or the person's own file, says.
+
+        What somebody gave of their own words stands: of the same message from an API only what
+        it replies to is added, whichever came first.  The whole time takes the place of its minute.
+        """
+        self._do(
+            "UPDATE messages SET at = ?1 WHERE id = ?2 AND at % ?3 = 0 AND ?1 % ?3 <> 0",
+            (at, message.id, LONGEST),
+        )
+        ((known, revision),) = self._rows(
+            "SELECT origin, revision FROM messages WHERE id = ?", (message.id,)
+        )
+        own, was_own = origin == "file", known == "file"
+        if message.revision <= revision if own == was_own else was_own:
+            if message.reply_to is not None:
+                self._do(
+                    "UPDATE messages SET reply_to = ? WHERE id = ? AND reply_to IS NULL",
+                    (message.reply_to, message.id),
+                )
+            return False
+        self._do(
+            "UPDATE messages SET text = ?, attachments = ?, revision = ?, origin = ?,"
+            " reply_to = ifnull(?, reply_to) WHERE id = ?",
+            (
+                storable(message.text),
+                attachments_text(message.attachments),
+                message.revision,
+                origin,
+                message.reply_to,
+                message.id,
+            ),
+        )
+        return True
 
     def _twin(self, message: Message, stamp: Stamp, adding: Adding, *, before: bool) -> "_Twin":
         """Whether the same message is there from an export that tells more, or less.
@@ -416,13 +446,17 @@ class Exports(Database):
             row
             for author in dict.fromkeys(possible_authors(message.author))
             for row in self._rows(
-                "SELECT channel, id, at FROM (SELECT channel, id, at, text FROM messages"
-                " INDEXED BY messages_by_author WHERE author = ? AND at BETWEEN ? AND ? LIMIT 200)"
-                " WHERE text = ? ORDER BY at",
-                (author, stamp.at - LONGEST, stamp.at + LONGEST, storable(message.text)),
+                "SELECT channel, id, at, text FROM messages INDEXED BY messages_by_author"
+                " WHERE author = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 200",
+                (author, stamp.at - LONGEST, stamp.at + LONGEST),
             )
         ]
-        found = ((ChannelId(channel), Stamp(id_, at)) for channel, id_, at in rows)
+        text = storable(message.text)
+        found = (
+            (ChannelId(channel), Stamp(id_, at))
+            for channel, id_, at, kept in rows
+            if same_words(kept, text)
+        )
         return [(channel, other) for channel, other in found if overlap(stamp, other)]
 
     def _reactions(self, authors: str) -> Mapping[str, list[Reaction]]:

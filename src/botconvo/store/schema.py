@@ -199,6 +199,10 @@ DROP INDEX messages_by_author;
 CREATE INDEX messages_by_author ON messages (author, at);
 """
 
+_WITHOUT = """
+ALTER TABLE sources ADD COLUMN without TEXT NOT NULL DEFAULT '';
+"""
+
 _ACCOUNTS = """
 CREATE TABLE accounts (
     name TEXT NOT NULL,
@@ -207,7 +211,7 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _ACCOUNTS)
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

@@ -1,6 +1,7 @@
 """How values stand in columns: times, attachments, reactions and texts."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 from botconvo.messages import Attachment, Author, AuthorId, Reaction
@@ -11,10 +12,13 @@ __all__ = [
     "from_micros",
     "reactions_from",
     "reactions_text",
+    "same_words",
     "storable",
     "to_micros",
 ]
 
+_MARKUP = re.compile(r"<(?:@[!&]?|#|a?:\w+:|t:)[\w:-]+>")
+"""Mentions, custom emoji and times as Discord itself has them; exporters put words in place."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -32,6 +36,22 @@ def from_micros(micros: int) -> datetime:
 def storable(text: str) -> str:
     """The text without lone surrogates, which are no characters and have no UTF-8 form."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts of one moment are one message, although an exporter put names for ids.
+
+    What stands before the first piece of markup and behind the last one must be the same.
+    """
+    if one == other:
+        return True
+    for raw, shown in ((one, other), (other, one)):
+        marks = list(_MARKUP.finditer(raw))
+        if marks:
+            before, behind = raw[: marks[0].start()], raw[marks[-1].end() :]
+            if shown.startswith(before) and shown.endswith(behind):
+                return len(shown) > len(before) + len(behind)
+    return False
 
 
 def attachments_text(attachments: tuple[Attachment, ...]) -> str:

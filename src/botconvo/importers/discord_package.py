@@ -1,0 +1,151 @@
+"""The data package that a person requests from Discord for themselves: what they wrote, all of it.
+
+A folder per channel (``messages/c<channel>/messages.json``, earlier ``messages.csv`` and without
+the ``c``), and the account in ``account/user.json``; newer packages spell the folders with capitals
+or in the person's language, so only the names of the files count.  Ids are Discord's own: packages
+of several friends meet in the same channels, and the same message in another export is known.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, TextIO
+
+from botconvo.errors import ImportFailed
+from botconvo.importers.discord import (
+    attachment,
+    author_id,
+    channel_id,
+    message_id,
+    possible,
+)
+from botconvo.importers.members import list_in, small_json
+from botconvo.importers.reading import About, as_text
+from botconvo.importers.rows import LeftOut, Reason, Row
+from botconvo.importers.trees import DAMAGED, Tree
+from botconvo.messages import Author, ChannelId, Message
+
+__all__ = ["parse", "root"]
+
+_MESSAGES = re.compile(
+    r"(?P<root>(?:.*/)?)[^/]+/c?(?P<channel>\d{15,20})/messages\.(?:json|csv)\Z", re.I
+)
+_ACCOUNT = re.compile(r"(?P<root>(?:.*/)?)[^/]+/user\.json\Z", re.I)
+_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+_SNOWFLAKE = re.compile(r"[0-9]{1,20}\Z")
+_SAME_MOMENT = timedelta(seconds=2)
+"""The column of times has lost its fractions of a second since 2023."""
+
+
+def root(names: Sequence[str]) -> str | None:
+    """The folder of the first package among these files."""
+    return next((found["root"] for found in map(_MESSAGES.match, names) if found), None)
+
+
+def parse(tree: Tree, root: str, about: About) -> Iterator[Row]:
+    """What the person wrote, channel by channel; of every package, if there are several.
+
+    Raises:
+        ImportFailed: a package has no account, so that nobody knows whose it is.
+    """
+    if about.author is not None:
+        raise ImportFailed(f"names its own author; import it without --author {about.author!r}")
+    names = tree.names()
+    accounts = {found["root"]: found[0] for found in map(_ACCOUNT.match, names) if found}
+    files = [found for found in map(_MESSAGES.match, names) if found]
+    for package, found in groupby(files, key=lambda file: file["root"]):
+        author = _author(tree, accounts.get(package), package)
+        for file in found:
+            yield from _rows(tree, file[0], channel_id(file["channel"]), author)
+
+
+def _author(tree: Tree, account: str | None, package: str) -> Author:
+    user = small_json(tree, account) if account is not None else None
+    if not isinstance(user, Mapping) or not _SNOWFLAKE.match(str(user.get("id"))):
+        where = f"{package or 'its top folder '}holds no account/user.json"
+        raise ImportFailed(
+            f"{where} that says whose words these are; name the whole package, and where it has "
+            "none, request it again from Discord with 'Account' ticked"
+        )
+    shown = user.get("global_name") or user.get("username") or user["id"]
+    return Author(id=author_id(str(user["id"])), name=str(shown))
+
+
+def _rows(tree: Tree, name: str, channel: ChannelId, author: Author) -> Iterator[Row]:
+    items = _csv_in(tree, name) if name.lower().endswith(".csv") else list_in(tree, name)
+    for item in items:
+        if isinstance(item, LeftOut):
+            yield item
+        else:
+            line, fields = item
+            yield _row(fields, channel, author, name, line)
+
+
+def _csv_in(tree: Tree, name: str) -> Iterator[tuple[int, Any] | LeftOut]:
+    try:
+        with as_text(tree.open(name)) as text:
+            yield from _table(text, name)
+    except DAMAGED:
+        yield LeftOut(reason=Reason.TORN, file=name)
+
+
+def _table(text: TextIO, name: str) -> Iterator[tuple[int, dict[str, str]] | LeftOut]:
+    rows = csv.reader(text, strict=True)
+    columns: list[str] | None = None
+    while True:
+        line = rows.line_num + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as broken:
+            torn = "unexpected end" in str(broken)
+            reason = Reason.TORN if torn else Reason.MALFORMED
+            yield LeftOut(reason=reason, line=line, file=name)
+            continue
+        if columns is None:
+            columns = row
+        elif row:
+            yield line, dict(zip(columns, row, strict=False))
+
+
+def _row(item: object, channel: ChannelId, author: Author, name: str, line: int) -> Row:
+    # Spellings differ by year: "ID" and "id", "Contents" and "content".
+    fields = (
+        {str(key).casefold(): value for key, value in item.items()}
+        if isinstance(item, Mapping)
+        else {}
+    )
+    number = str(fields.get("id", ""))
+    text = fields.get("contents", fields.get("content", ""))
+    files = "" if fields.get("attachments") is None else fields["attachments"]
+    if not (_SNOWFLAKE.match(number) and isinstance(text, str) and isinstance(files, str | list)):
+        return LeftOut(reason=Reason.MALFORMED, author=author.id, line=line, file=name)
+    at = _time(int(number), str(fields.get("timestamp", "")))
+    if at is None:
+        return LeftOut(reason=Reason.DATE, author=author.id, line=line, file=name)
+    addresses = files.split() if isinstance(files, str) else [str(file) for file in files]
+    if not text.strip() and not addresses:
+        return LeftOut(reason=Reason.EMPTY, author=author.id, line=line, file=name)
+    return Message(
+        id=message_id(channel, number),
+        channel=channel,
+        author=author,
+        text=text,
+        at=at,
+        attachments=tuple(attachment(address) for address in addresses),
+    )
+
+
+def _time(number: int, column: str) -> datetime | None:
+    """By the id, which knows the millisecond, unless the column of times contradicts it."""
+    try:
+        written = datetime.fromisoformat(column)
+        written = written if written.tzinfo is not None else written.replace(tzinfo=UTC)
+        exact = _EPOCH + timedelta(milliseconds=number >> 22)
+        at = exact if abs(exact - written) < _SAME_MOMENT else written
+        return at.astimezone(UTC) if possible(at) else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,45 @@
+"""JSON files within a folder or zip: long lists item by item, small files at once.
+
+Damage to one file costs what stands behind it in that file, and nothing of the others.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from botconvo.importers.json_items import BrokenJsonError, JsonItems
+from botconvo.importers.reading import as_text
+from botconvo.importers.rows import LeftOut, Reason
+from botconvo.importers.trees import DAMAGED, Tree
+
+__all__ = ["list_in", "list_of", "small_json"]
+
+_SMALL_CHARACTERS = 64_000_000
+"""Far more than the list of a workspace's people takes."""
+
+
+def list_in(tree: Tree, name: str) -> Iterator[tuple[int, Any] | LeftOut]:
+    """The items of a file that is one list, each with its line; where it breaks off, ``TORN``."""
+    try:
+        with as_text(tree.open(name)) as text:
+            yield from list_of(text, name)
+    except DAMAGED:
+        yield LeftOut(reason=Reason.TORN, file=name)
+
+
+def list_of(text: TextIO, name: str | None = None) -> Iterator[tuple[int, Any] | LeftOut]:
+    """As ``list_in``, of a text; ``name`` is its file's within an archive."""
+    try:
+        yield from JsonItems(text).items()
+    except BrokenJsonError as broken:
+        yield LeftOut(reason=Reason.TORN, line=broken.line, file=name)
+
+
+def small_json(tree: Tree, name: str) -> Any:
+    """What stands in a file; None where that is not JSON, damaged, or beyond reason."""
+    try:
+        with as_text(tree.open(name)) as text:
+            found = text.read(_SMALL_CHARACTERS + 1)
+        return None if len(found) > _SMALL_CHARACTERS else json.loads(found)
+    except (ValueError, RecursionError, *DAMAGED):
+        return None
