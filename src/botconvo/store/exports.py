@@ -24,6 +24,7 @@ from botconvo.messages import (
 from botconvo.store.database import Database
 from botconvo.store.twins import (
     LONGEST,
+    SECOND,
     Kind,
     Stamp,
     better,
@@ -373,11 +374,12 @@ class Exports(Database):
         """Let a row that is there say what a newer revision, or the person's own file, says.
 
         What somebody gave of their own words stands: of the same message from an API only what
-        it replies to is added, whichever came first.  The whole time takes the place of its minute.
+        it replies to is added, whichever came first.  The whole time takes the place of its
+        minute or second.
         """
         self._do(
             "UPDATE messages SET at = ?1 WHERE id = ?2 AND at % ?3 = 0 AND ?1 % ?3 <> 0",
-            (at, message.id, LONGEST),
+            (at, message.id, SECOND),
         )
         ((known, revision),) = self._rows(
             "SELECT origin, revision FROM messages WHERE id = ?", (message.id,)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from botconvo.messages import MADE_UP, OF_NAME, Author, AuthorId, MessageId
 
-__all__ = ["LONGEST", "Kind", "Stamp", "better", "kind_of", "overlap", "possible_authors"]
+__all__ = ["LONGEST", "SECOND", "Kind", "Stamp", "better", "kind_of", "overlap", "possible_authors"]
 
-_SECOND = 1_000_000
-_MINUTE = 60 * _SECOND
+SECOND = 1_000_000
+_MINUTE = 60 * SECOND
 LONGEST = _MINUTE
 """Microseconds within which twins can lie apart."""
-_MARKS = (("name-", _MINUTE), ("minute-", _MINUTE), ("second-", _SECOND))
+_MARKS = (("name-", _MINUTE), ("minute-", _MINUTE), ("second-", SECOND))
 Kind = int
 """How little a row knows: 0 has an id of its own, 1 the whole time, 2 the second, 3 the minute, 4
 a name only."""
@@ -63,7 +63,7 @@ def _width(stamp: Stamp) -> int:
     for mark, width in _MARKS:
         if f"{MADE_UP}{mark}" in stamp.id:
             return width
-    if kind_of(stamp.id) == 0 and stamp.at % _MINUTE == 0:
-        # HTML has ids but writes no seconds.
-        return _MINUTE
-    return 1
+    if kind_of(stamp.id) != 0 or stamp.at % SECOND:
+        return 1
+    # HTML has ids but may tell no seconds, and a data package no milliseconds.
+    return SECOND if stamp.at % _MINUTE else _MINUTE
