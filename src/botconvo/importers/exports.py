@@ -36,11 +36,6 @@ _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"={20,}\s"), "DiscordChatExporter's plain text: export the channel again as JSON"),
     (re.compile(r"\s*window\.YTD\."), "a Twitter archive, which is not read yet"),
     (re.compile(r"<\|so[sl]"), "ssi-bot training text, which is not read yet"),
-    (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
-    (
-        re.compile(r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? "),
-        "a WhatsApp chat, which is not read yet",
-    ),
     (re.compile(r"\s*\["), "a JSON list, but of no chat that it knows"),
     (re.compile(r"\s*\{"), "JSON, but of no chat that it knows"),
 )
@@ -138,8 +133,15 @@ class Export:
         return FolderTree(self.path) if self.path.is_dir() else ZipTree(self.path)
 
     def _about(self) -> About:
-        name = PurePosixPath(self.member or self.path.name).name
-        return About(name=name, author=self.author, zone=ZoneInfo(self.zone), channel=self.channel)
+        member = PurePosixPath(self.member)
+        within = member.parent.name or self.path.name if self.member else self.path.parent.name
+        return About(
+            name=member.name or self.path.name,
+            within=within,
+            author=self.author,
+            zone=ZoneInfo(self.zone),
+            channel=self.channel,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +231,7 @@ def _format(head: bytes, author: str | None) -> FileFormat | str:
         return "is empty; export the channel again"
     for each in FORMATS:
         if each.names_authors and each.looks_like(text):
-            if author is not None:
+            if author is not None and each.names_owner:
                 return f"names its own authors; import it without --author {author!r}"
             return each
     if discord_csv.older_dialect(text) or "\0" in text:

@@ -3,6 +3,7 @@
 import codecs
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import BinaryIO, TextIO
@@ -22,12 +23,14 @@ _LENIENT = "botconvo-lenient"
 class About:
     """What an export does not say itself.
 
-    ``name`` is the file's own, without folders; ``author`` is whose lines it holds where it names
+    ``name`` is the file's own, without folders, ``within`` that of the folder or zip which it lies
+    in; ``author`` is whose lines it holds where it names
     nobody, ``zone`` whose clock it was written by where its times name none, ``channel`` where it
     belongs if it does not say so.
     """
 
     name: str = ""
+    within: str = ""
     author: str | None = None
     zone: tzinfo = UTC
     channel: ChannelId | None = None
@@ -43,6 +46,16 @@ class Opened:
     def text(self) -> TextIO:
         """As text with its line ends (``newline=""``)."""
         return as_text(self.raw)
+
+    @contextmanager
+    def first_look(self) -> Iterator[TextIO]:
+        """The same, to learn something of the whole file; ``text`` is read after it, not during."""
+        text = as_text(self.raw)
+        try:
+            yield text
+        finally:
+            text.detach().detach()  # or the file would be closed with the text
+            self.raw.seek(0)
 
 
 def as_text(raw: BinaryIO) -> TextIO:
@@ -79,6 +92,13 @@ class Counting(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._bytes = self._raw.seek(offset, whence)
+        return self._bytes
 
     def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
         read = self._raw.readinto(buffer)  # type: ignore[attr-defined]
