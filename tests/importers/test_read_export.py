@@ -112,8 +112,6 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
         ('[{"a": 1}]', "a JSON list"),
         ("window.YTD.tweets.part0 = [", "a Twitter archive"),
         ("<|soss r/x|><|sot|>title", "ssi-bot"),
-        ("[12:01] <nick> hello\n[12:02] <nock> hi\n", "an IRC log"),
-        ("12/31/23, 21:05 - Bort: hello\n", "a WhatsApp chat"),
         ("name,text,more\na,b,c\n", "is no export that BotConvo reads"),
         (b"\x7fELF\0\0\0", "is no text, and no zip"),
     ],

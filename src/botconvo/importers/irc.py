@@ -3,8 +3,8 @@
 ``[04:46] <nick> words``, ``04:46 <@nick> words`` (irssi), ``2024-01-01 04:46:00 nick words`` with
 tabs (WeeChat), ``Jan 01 04:46:00 <nick> words`` (HexChat), with or without seconds and days.
 Where no line says which day it is, the file's name may; else the log begins on a day that stands
-for all (``STAND_IN``).  A clock that goes back begins the next day.  A nick is an author: who changes it is
-somebody else, because nothing proves who uses a nick.  It knows nothing of files.
+for all (``STAND_IN``).  A clock that goes back begins the next day.  A nick is an author: who
+changes it is somebody else, because nothing proves who uses a nick.  It knows nothing of files.
 """
 
 import re
@@ -82,7 +82,7 @@ def day_of(about: About) -> date | None:
 def channel_of(about: About) -> ChannelId:
     """From the file's name without its day, or from the folder's where nothing else is in it."""
     name = _ENDINGS.sub("", _DAY_IN_NAME.sub("", _ENDINGS.sub("", about.name)))
-    name = re.sub(r"\W+\Z", "", name)
+    name = re.sub(r"[\W_]+\Z", "", name)
     return ChannelId(f"irc:{slug(name if re.search(r'[^0-9_]', name) else about.within)}")
 
 

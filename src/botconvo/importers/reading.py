@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from botconvo.messages import ChannelId
 
@@ -54,11 +54,11 @@ class Opened:
         try:
             yield text
         finally:
-            text.detach().detach()  # or the file would be closed with the text
+            cast(io.BufferedReader, text.detach()).detach()  # or the text would close the file
             self.raw.seek(0)
 
 
-def as_text(raw: BinaryIO) -> TextIO:
+def as_text(raw: BinaryIO) -> io.TextIOWrapper:
     """UTF-8 or UTF-16 by its mark; line ends as they are, as ``csv`` wants them.
 
     Bytes that are no UTF-8 are read as Windows-1252: files that two programs wrote in are mixed.
