@@ -13,7 +13,7 @@ from botconvo.messages import AuthorId
 __all__ = ["alike"]
 
 _DISCRIMINATOR = re.compile(r"#\d{4}\Z")
-_COUNTED = re.compile(r"(?<=[^\W\d_]{3})[\d_]+\Z")
+_COUNTED = re.compile(r"(?<=[^\W\d_]{3})\d+\Z")
 """Digits behind a name, as in "bort_42"."""
 _LONG_ENOUGH = 5
 """Letters of a name in which one more, less or other may be a slip; "ann" and "anna" are two."""
@@ -27,8 +27,8 @@ _Names = Mapping[AuthorId, Sequence[str]]
 def alike(names: _Names) -> tuple[tuple[AuthorId, ...], ...]:
     """Groups of two and more, each in the order of ``names``.
 
-    The same name, whatever its case, marks, emoji and digits behind it; across platforms also a
-    name with one letter more, less or other, and a first name that is the only one of its kind.
+    The same name, whatever its case, marks and emoji; across platforms also one with digits
+    behind it, or one letter more, less or other, and a first name that is the only one there.
     """
     groups = _Groups(names)
     keys = {
@@ -47,16 +47,16 @@ def alike(names: _Names) -> tuple[tuple[AuthorId, ...], ...]:
 def _key(name: str) -> str:
     """A name as letters and digits alone, without accents; empty where nothing is left."""
     plain = unicodedata.normalize("NFKD", _DISCRIMINATOR.sub("", name)).casefold()
-    word = "".join(c for c in plain if c.isalnum() or c == "_")
-    word = _COUNTED.sub("", word).replace("_", "")
+    word = "".join(filter(str.isalnum, plain))
     return word if len(word) > 1 else ""
 
 
 def _near(key: str) -> Iterable[str]:
-    """What two keys share that differ by a letter: themselves without one."""
+    """What two keys share that differ by a letter, or by digits: themselves without these."""
+    shorter = _COUNTED.sub("", key)
     if len(key) < _LONG_ENOUGH:
-        return []
-    return {key, *(key[:at] + key[at + 1 :] for at in range(len(key)))}
+        return {key, shorter}
+    return {key, shorter, *(key[:at] + key[at + 1 :] for at in range(len(key)))}
 
 
 def _by(

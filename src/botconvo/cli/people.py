@@ -75,15 +75,19 @@ def _say_languages(people: "Sequence[Listed]") -> None:
             click.echo(f"\n{who} ({language}): {advice}.")
 
 
+def _on_one_platform(group: tuple[str, ...]) -> bool:
+    return len({author.partition(":")[0] for author in group}) == 1
+
+
 def _say_alike(people: "Sequence[Listed]") -> None:
-    """Groups with a taken or busy author first, as ``people`` stand."""
+    """Groups over several platforms first, then as ``people`` stand."""
     by_id = {person.author.id: person for person in people}
     groups = dict.fromkeys(
         tuple(sorted((person.author.id, *person.alike))) for person in people if person.alike
     )
     if not groups:
         return
-    shown = list(groups)[:_MOST_GROUPS]
+    shown = sorted(groups, key=_on_one_platform)[:_MOST_GROUPS]
     click.echo("\nPerhaps the same person, by their names. Join those who are, in config.toml:")
     for group in shown:
         ordered = sorted(group, key=lambda author: -by_id[author].author.messages)
