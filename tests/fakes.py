@@ -260,10 +260,11 @@ class FakePlatform:
         self._changed.set()
         return message
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         await asyncio.sleep(0)
         if self._refusals:
             raise self._refusals.popleft()
+        text = "\n".join(filter(None, (text, draft)))
         notice = replace(
             self._message(channel, PersonaName(self._name), text),
             author=Author(id=AuthorId(self._name), name=self._name, kind="system"),

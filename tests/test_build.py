@@ -20,6 +20,7 @@ from botconvo.build import (
     build_platforms,
     build_refusals,
     checkpoint_digest,
+    take_up,
 )
 from botconvo.config import Settings, load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
@@ -405,6 +406,50 @@ def test_discord_takes_its_tokens_from_the_environment(
 
 
 @pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("", "BOTCONVO_DISCORD_TOKEN_JUNO is missing"),
+        (A, "BOTCONVO_DISCORD_TOKEN_JUNO: another account has the same token"),
+        ("mfa.abc", "BOTCONVO_DISCORD_TOKEN_JUNO: it is a user's token"),
+        (B, None),
+    ],
+)
+def test_a_persona_that_comes_while_a_run_goes_on_needs_a_token(
+    token: str, told: str | None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN_BORT", A)
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN_JUNO", token)
+    begun = load_settings(write_config(tmp_path, ACCOUNTS, persona_table("Bort")))
+    options = RunOptions(config=tmp_path / "config.toml", platforms=("discord",))
+    platforms = build_platforms(begun, options, Reins(), store, lambda: None)
+    both = (persona_table("Bort"), persona_table("Juno"))
+    fresh = load_settings(write_config(tmp_path, ACCOUNTS, *both))
+    if told is None:
+        take_up(platforms, begun, fresh)
+    else:
+        with pytest.raises(ConfigError, match=told):
+            take_up(platforms, begun, fresh)
+
+
+def test_what_is_not_taken_up_of_discords_settings_is_told(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
+    begun = load_settings(write_config(tmp_path, DISCORD, persona_table("Bort")))
+    options = RunOptions(config=tmp_path / "config.toml", platforms=("discord",))
+    platforms = build_platforms(begun, options, Reins(), store, lambda: None)
+    take_up(platforms, begun, begun)
+    assert caplog.text == ""
+    other = DISCORD + "direct_messages = true\n"
+    fresh = load_settings(write_config(tmp_path, other, persona_table("Bort")))
+    take_up(platforms, begun, fresh)
+    assert "[platforms.discord] differs from what this run began with" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("tables", "told"),
     [
         ((), r"config.toml has no \[platforms.discord\] table"),
@@ -415,8 +460,16 @@ def test_discord_takes_its_tokens_from_the_environment(
             "preset 'x' does not exist",
         ),
         (
-            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'),
-            "discord:1/12345 is none of platforms.discord.channels",
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:12345"'),
+            "discord:12345 is no channel of a server; write it as discord:SERVER/CHANNEL",
+        ),
+        (
+            (DISCORD, '[reins]\ncurated = true\napproval_channel = "discord:@me/12345"'),
+            "is no channel of a server",
+        ),
+        (
+            (DISCORD, '[reins]\napproval_channel = "discord:1/1218000000000000001"'),
+            "the only channel is reins.approval_channel",
         ),
     ],
 )
@@ -430,6 +483,14 @@ def test_what_discord_cannot_do_with_is_told(
     monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
     with pytest.raises(ConfigError, match=told):
         names(write_config(tmp_path, *tables), store, "discord")
+
+
+def test_lines_are_approved_in_a_channel_in_which_nobody_talks(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTCONVO_DISCORD_TOKEN", A)
+    curated = '[reins]\ncurated = true\napproval_channel = "discord:1/12345"'
+    assert names(write_config(tmp_path, DISCORD, curated), store) == ["discord"]
 
 
 @pytest.mark.parametrize(

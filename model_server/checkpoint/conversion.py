@@ -47,6 +47,8 @@ Precision = Literal["q8_0", "f16"]
 Progress = Callable[[int, int], None]
 """Takes how much is done, and of how much."""
 _WEIGHTS_NAME = "model.gguf"
+_CONVERSION = {"conversion": "2"}
+"""Goes up when the same files are converted to something else: what older ones made is replaced."""
 _SMALL = 4_000_000
 """Bytes that are hashed at every start; the digest of more is remembered."""
 
@@ -173,6 +175,7 @@ def _convert(wish: Wish, found: Found, digest: str, folder: Path) -> None:
         tokenizer_sha256=made.tokenizer_sha256,
         prompt_format=made.prompt_format,
         source=Source(kind=wish.kind, name=found.name, sha256=digest),
+        versions=_CONVERSION,
     )
     text = manifest.model_dump_json(indent=2) + "\n"
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
@@ -191,9 +194,10 @@ def _whole(place: Path) -> Checkpoint | None:
     if not place.exists():
         return None
     try:
-        return load_checkpoint(place)
+        checkpoint = load_checkpoint(place)
     except CheckpointError:
         return None  # torn: it is written anew
+    return checkpoint if checkpoint.manifest.versions == _CONVERSION else None
 
 
 def digest_of_files(files: Sequence[Path], cache: Path) -> str:

@@ -26,6 +26,8 @@ __all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "sync", "write_c
 
 _LARGE = 200_000_000
 """Bytes; hashing a larger file would cost more than 0.2 s at every start."""
+_FLOATS = (None, 0, 1, 32)
+"""llama.cpp's types of files (``general.file_type``): float32, f16, bf16; None says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Checkpoint:
 
     ``base_path`` are the weights to load, ``adapter_path`` the LoRA adapter on them or None;
     ``digest`` is the SHA-256 of the manifest's bytes, ``end_of_text`` a token id, ``reading`` what
-    has to be done to a prompt.
+    has to be done to a prompt.  ``quantised`` says that the base's matrices are no floats.
     """
 
     manifest: Manifest
@@ -44,6 +46,7 @@ class Checkpoint:
     digest: str
     end_of_text: int
     reading: Reading = AS_IT_IS
+    quantised: bool = False
 
 
 def load_checkpoint(
@@ -82,6 +85,7 @@ def load_checkpoint(
         digest=digest,
         end_of_text=tokens.end_of_text,
         reading=tokens.reading,
+        quantised=base_header.number("general.file_type") not in _FLOATS,
     )
 
 

@@ -70,6 +70,7 @@ __all__ = [
     "build_playing",
     "build_refusals",
     "bundled_base",
+    "take_up",
 ]
 
 _PLAY_PRESET = "friend-simulator"
@@ -254,8 +255,12 @@ def build_plan(
     store: Store,
     http: httpx.AsyncClient,
     posted: Callable[[Message, Post], None],
+    changed: Callable[[Settings], None] = lambda _: None,
 ) -> Plan:
     """All that ``orchestrator.run`` needs.  The phrase pipeline loads on while servers start.
+
+    ``changed`` is called, in a thread, with settings that changed while it runs, and may raise a
+    ConfigError: then they are not taken up.
 
     Raises:
         ConfigError, CheckpointError, ConsentError: see ``build_cast``.
@@ -279,6 +284,7 @@ def build_plan(
             members = build_cast(fresh, store)
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
+        changed(fresh)
         text_filter.allow(fresh.conversation.allowed_words)
         text_filter.forbid(fresh.conversation.bad_words)
         return members, fresh.conversation.manners(options.preset)
@@ -500,6 +506,21 @@ def build_platforms(
     return [
         _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
     ]
+
+
+def take_up(platforms: Sequence[Platform], begun: Settings, fresh: Settings) -> None:
+    """Bring settings that changed to the platforms of a run that began with others.
+
+    Raises:
+        ConfigError: they make no sense there.
+    """
+    for platform in platforms:
+        if platform.name == "discord":
+            from botconvo.build_discord import take_up_discord
+            from botconvo.platforms.discord.platform import DiscordPlatform
+
+            assert isinstance(platform, DiscordPlatform)
+            take_up_discord(platform, begun, fresh)
 
 
 def _check_approvals(settings: Settings, names: Collection[str]) -> None:

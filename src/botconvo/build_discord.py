@@ -4,9 +4,10 @@ Imported only where Discord is asked for: discord.py takes its time to load.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from pydantic import SecretStr
 
@@ -16,21 +17,32 @@ from botconvo.config import (
     Settings,
     token_variable,
 )
-from botconvo.errors import ConfigError
+from botconvo.errors import ConfigError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import Account, Ears, intents, use_addresses
 from botconvo.platforms.discord.checkup import Checked, check_discord
 from botconvo.platforms.discord.commands import Preparation, prepare_with
 from botconvo.platforms.discord.hearing import Parts
+from botconvo.platforms.discord.ids import place_of
+from botconvo.platforms.discord.permissions import token_trouble
 from botconvo.platforms.discord.places import ChannelRules
-from botconvo.platforms.discord.platform import DiscordPlatform
+from botconvo.platforms.discord.platform import DiscordCast, DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.ports import Controls
 from botconvo.store import Store
 
-__all__ = ["TOKEN", "build_discord", "discord_settings", "discord_tokens", "examine_discord"]
+__all__ = [
+    "TOKEN",
+    "build_discord",
+    "discord_settings",
+    "discord_tokens",
+    "examine_discord",
+    "take_up_discord",
+]
+
+logger = logging.getLogger(__name__)
 
 TOKEN = "BOTCONVO_DISCORD_TOKEN"  # noqa: S105  (a name, and no secret)
 _REMEMBERED = 100
@@ -46,21 +58,26 @@ def build_discord(
     """
     discord = discord_settings(settings)
     tokens = discord_tokens(settings, discord)
-    _check_approvals(settings, discord)
+    rules = _all_rules(settings, discord, preset)
     names = [PersonaName(persona.name) for persona in settings.personas]
     commands = prepare_with(controls, owners=settings.reins.law().owners)
     use_addresses(discord.api, discord.gateway)
-    pictures = {
-        PersonaName(persona.name): persona.avatar for persona in settings.personas if persona.avatar
-    }
+    direct = discord.direct_messages
 
     def parts(ears: Ears) -> Parts:
-        accounts = _accounts(ears, tokens, direct=discord.direct_messages, commands=commands)
+        accounts = _accounts(ears, tokens, direct=direct, commands=commands)
         listener = next(iter(accounts.values()))
         if discord.identity == "accounts":
             owned = {name: accounts[token_variable(name)] for name in names}
-            return Parts(listener=listener, owned=owned, speech=AccountsSpeech(owned))
-        webhooks = Webhooks(discord.api, cast("Mapping[PersonaName, Path | str]", pictures))
+            return Parts(
+                listener=listener,
+                owned=owned,
+                speech=AccountsSpeech(owned),
+                another=lambda variable, token: Account(
+                    variable, token, ears, intents(hears=False, direct=direct)
+                ),
+            )
+        webhooks = Webhooks(discord.api, _pictures(settings))
         return Parts(listener=listener, speech=WebhookSpeech(webhooks), webhooks=webhooks)
 
     def remembered(channel: ChannelId) -> Sequence[Message]:
@@ -68,11 +85,40 @@ def build_discord(
 
     return DiscordPlatform(
         parts,
-        rules=[_rules(channel, settings, preset) for channel in discord.channels],
-        direct_messages=discord.direct_messages,
+        rules=rules,
+        direct_messages=direct,
         personas=names,
         remembered=remembered,
     )
+
+
+def take_up_discord(platform: DiscordPlatform, begun: Settings, fresh: Settings) -> None:
+    """Bring the personas and tokens of changed settings to a platform that is open.
+
+    What else is said of Discord counts from the next start on.
+
+    Raises:
+        ConfigError: a token is missing, or cannot be a bot's.
+    """
+    before = discord_settings(begun)
+    if fresh.platforms.discord != before:
+        logger.warning(
+            "[platforms.discord] differs from what this run began with; it counts from the next "
+            "start on"
+        )
+    tokens = discord_tokens(fresh, before)
+    for variable, token in tokens.items():
+        if (trouble := token_trouble(token.get_secret_value())) is not None:
+            raise ConfigError(f"{variable}: {trouble}")
+    names = [PersonaName(persona.name) for persona in fresh.personas]
+    owned = {name: token_variable(name) for name in names} if before.identity == "accounts" else {}
+    platform.take_up(
+        DiscordCast(personas=names, tokens=tokens, owned=owned, pictures=_pictures(fresh))
+    )
+
+
+def _pictures(settings: Settings) -> dict[PersonaName, Path | str]:
+    return {PersonaName(each.name): each.avatar for each in settings.personas if each.avatar}
 
 
 def examine_discord(settings: Settings) -> list[Checked]:
@@ -83,7 +129,7 @@ def examine_discord(settings: Settings) -> list[Checked]:
     """
     discord = settings.platforms.discord or DiscordSettings.model_construct()
     tokens = discord_tokens(settings, discord)
-    rules = [_rules(channel, settings, None) for channel in discord.channels]
+    rules = _all_rules(settings, discord, None)
     use_addresses(discord.api, discord.gateway)
     direct = discord.direct_messages
     return asyncio.run(check_discord(tokens, discord.identity, rules, direct=direct))
@@ -136,16 +182,39 @@ def _missing(variable: str) -> dict[str, SecretStr]:
     )
 
 
-def _check_approvals(settings: Settings, discord: DiscordSettings) -> None:
+def _all_rules(
+    settings: Settings, discord: DiscordSettings, preset: str | None
+) -> list[ChannelRules]:
+    """Those of the channels to talk in and, where lines are approved, of the one for that.
+
+    Raises:
+        ConfigError: nobody could talk anywhere, or a value makes no sense.
+    """
+    office = _office(settings)
+    talking = [_rules(each, settings, preset) for each in discord.channels]
+    if office is None:
+        return talking
+    others = [rules for rules in talking if rules.id != office.id]
+    if talking and not (others or discord.direct_messages):
+        raise ConfigError(
+            "platforms.discord.channels: the only channel is reins.approval_channel, in which "
+            "clones do not talk; add another one"
+        )
+    return [*others, office] if settings.reins.curated else others
+
+
+def _office(settings: Settings) -> ChannelRules | None:
+    """The channel in which lines are approved, if that is on Discord."""
     channel = settings.reins.approval_channel
     if channel is None or not channel.startswith("discord:"):
-        return
-    numbers = [str(each.id) for each in discord.channels]
-    if channel.rpartition("/")[2] not in numbers:
-        raise ConfigError(
-            f"reins.approval_channel: {channel} is none of platforms.discord.channels; add it "
-            "there (clones do not talk in it), and write it as discord:SERVER/CHANNEL"
-        )
+        return None
+    with suppress(PlatformError):
+        if not channel.startswith("discord:@me/"):
+            return ChannelRules(id=place_of(ChannelId(channel)), office=ChannelId(channel))
+    raise ConfigError(
+        f"reins.approval_channel: {channel} is no channel of a server; write it as "
+        "discord:SERVER/CHANNEL, with the numbers that Discord's 'Copy ID' gives"
+    )
 
 
 def _accounts(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from botconvo.build import RunOptions, build_plan, build_platforms
+from botconvo.build import RunOptions, build_plan, build_platforms, take_up
 from botconvo.config import Settings, load_settings
 from botconvo.conversation.orders import Post
 from botconvo.errors import BotConvoError, PlatformError
@@ -97,7 +97,14 @@ async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
     platforms = build_platforms(settings, options, reins, store, stopping.set)
     # Model servers are on loopback: a proxy in the environment must not see their traffic.
     async with httpx.AsyncClient(trust_env=False) as http:
-        plan = build_plan(settings, options, store, http, _print_json if options.json else _quiet)
+        plan = build_plan(
+            settings,
+            options,
+            store,
+            http,
+            _print_json if options.json else _quiet,
+            lambda fresh: take_up(platforms, settings, fresh),
+        )
         if options.seed is None:
             logger.info("seed %d (give it to --seed to hear this again)", plan.seed)
         with stop_on_signals(stopping):

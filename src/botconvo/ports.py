@@ -100,8 +100,10 @@ class Platform(Protocol):
         """
         ...
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         """Say something in the platform's own name, never as a clone.
+
+        ``draft`` are words of a model to be shown below: as harmless as what is posted.
 
         Returns the message (of kind "system"), or None where it is none, as on a terminal.
 

@@ -144,9 +144,18 @@ class _Stage:
             rehearsal.add_channel(self.guild, f"channel-{place + 1}", number=channel.id)
             for place, channel in enumerate(wanted)
         ] or [rehearsal.add_channel(self.guild, "general")]
+        self._add_office(settings)
         self.bots = self._bots(settings, given)
         self.settings = self._pointed_here(settings, given)
         self.seat = _Seat(rehearsal, self.guild, self.channels[0])
+
+    def _add_office(self, settings: Settings) -> None:
+        """The channel in which lines are approved, where that is on Discord."""
+        office = settings.reins.approval_channel or ""
+        number = office.rpartition("/")[2]
+        known = {str(channel.id) for channel in self.channels}
+        if office.startswith("discord:") and number.isdecimal() and number not in known:
+            self.rehearsal.add_channel(self.guild, "approvals", number=int(number))
 
     def _bots(self, settings: Settings, given: DiscordSettings | None) -> dict[str, Application]:
         """By the names of the variables that would hold their tokens."""

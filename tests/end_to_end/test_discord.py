@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -100,6 +101,28 @@ async def test_a_run_that_was_killed_goes_on_where_people_are(tmp_path: Path) ->
         assert f"discord:{general.id}/{missed.id}" in kept, "it was read afterwards"
         assert {f"discord:{general.id}/{number}" for number in posted} <= set(kept)
         assert len(kept) == len(set(kept))
+
+
+async def test_a_token_that_was_reset_is_taken_from_env_while_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with a_server() as (discord, general, carol, bot):
+        config = project(tmp_path, discord, general)
+        secrets = tmp_path / ".env"
+        secrets.write_text(f"BOTCONVO_DISCORD_TOKEN={bot.token}\n", encoding="utf-8")
+        async with running(config) as process:
+            carol.says(general, "hello")
+            await carol.wait_for_reply(general, timeout_s=LONG_S)
+            token = discord.revoke_token(bot)
+            missed = carol.says(general, "while it could not hear")
+            secrets.write_text(f"BOTCONVO_DISCORD_TOKEN={token}\n", encoding="utf-8")
+            reply = await carol.wait_for_reply(general, timeout_s=LONG_S)
+            assert reply.id > missed.id
+            process.send_signal(signal.SIGINT)
+            _, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        assert "BOTCONVO_DISCORD_TOKEN: a new token is taken up" in errors.decode()
+        assert token not in errors.decode()
 
 
 @pytest.mark.parametrize(

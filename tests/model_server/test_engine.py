@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from model_server.engine import (
 )
 from model_server.errors import EngineError
 
+BASE = Path(str(files("botconvo") / "demo" / "base"))
 SETTINGS = EngineSettings(context=128, parallel=3, threads=1)
 
 
@@ -72,6 +74,37 @@ def test_a_cached_prompt_is_not_read_again(engine: LlamaEngine) -> None:
     first = texts(engine, draw)[1]
     second = texts(engine, draw)[1]
     assert second.cached == first.prompt - 1
+
+
+def _likeliest(engine: LlamaEngine, prompt: str) -> dict[str, float]:
+    """The next token's 20 likeliest, with their log-probabilities."""
+    pieces: list[Piece] = []
+
+    def take(piece: Piece) -> bool:
+        pieces.append(piece)
+        return True
+
+    engine.generate(Draw(prompt=prompt, max_tokens=1, temperature=0, logprobs=20), take)
+    return dict(pieces[0].scores[0].top)
+
+
+def test_a_compact_engine_expects_nearly_the_same_in_less_memory() -> None:
+    """On weights that have learned something, and a prompt that is long enough to tell."""
+    prompt = (
+        "".join(f"Milly: number {line} is the one that i said\n" for line in range(25)) + "Bort:"
+    )
+    likeliest = []
+    for compact in (False, True):
+        found = load_checkpoint(BASE)
+        settings = EngineSettings(context=512, parallel=1, compact=compact)
+        engine = LlamaEngine(found.base_path, None, settings, end_of_text=found.end_of_text)
+        likeliest.append(_likeliest(engine, prompt))
+        engine.close()
+    exact, compact_ones = likeliest
+    assert exact != compact_ones, "nothing was compact"
+    shared = exact.keys() & compact_ones.keys()
+    assert len(shared) >= 18
+    assert max(abs(exact[token] - compact_ones[token]) for token in shared) < 0.2
 
 
 def test_what_the_callback_refuses_ends_the_work(engine: LlamaEngine) -> None:

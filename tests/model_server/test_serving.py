@@ -8,15 +8,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
 from served import Serve, Served
-from tiny_model import make_tiny_base, make_tiny_checkpoint, tiny_tokens
+from tiny_model import (
+    make_tiny_base,
+    make_tiny_checkpoint,
+    tiny_architecture,
+    tiny_tokens,
+    tiny_weights,
+)
 
 from model_server.__main__ import parse
 from model_server.checkpoint.folder import load_checkpoint
-from model_server.serving import Options
+from model_server.checkpoint.gguf_files import write_gpt2
+from model_server.checkpoint.manifest import Architecture
+from model_server.checkpoint.opening import open_checkpoint
+from model_server.serving import Options, is_compact
 from model_server.serving import serve as serve_here
 
 PROMPT = "INIT;\nMilly: hello there\nBort:"
@@ -32,6 +42,46 @@ def test_health_names_the_checkpoint_and_needs_no_token(bort: Served, checkpoint
     assert loaded.manifest.prompt_format is not None
     assert health["prompt_format"] == loaded.manifest.prompt_format.digest()
     assert (health["context"], health["parallel"]) == (256, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "width", "heads", "quantised", "compact"),
+    [
+        ("gpt2", 12, 768, 12, True, True),
+        ("gpt2", 48, 1600, 25, True, True),
+        ("gpt2", 12, 768, 12, False, False),  # f16 was asked for
+        ("gpt2", 6, 384, 6, True, False),  # the bundled base
+        ("gpt2", 12, 768, 32, True, False),  # llama.cpp cannot: heads of 24
+        ("mamba", 24, 768, 0, True, False),
+        ("llama", 24, 2048, 32, True, False),
+    ],
+)
+def test_a_large_gpt2_is_kept_compact(
+    name: str, layers: int, width: int, heads: int, quantised: bool, compact: bool
+) -> None:
+    sizes = Architecture(
+        name=name, layers=layers, width=width, heads=heads, vocabulary=50257, context=1024
+    )
+    assert is_compact(sizes, quantised=quantised) is compact
+
+
+@pytest.mark.parametrize("precision", ["q8_0", "f16"])
+def test_a_checkpoint_says_whether_its_weights_are_quantised(
+    tmp_path: Path, precision: Literal["q8_0", "f16"]
+) -> None:
+    tokens = tiny_tokens()
+    architecture = tiny_architecture(tokens)
+    weights = tmp_path / "weights.gguf"
+    write_gpt2(
+        weights,
+        tiny_weights(architecture, tokens),
+        architecture,
+        tokens,
+        quantization=precision,
+        name="tiny",
+    )
+    opened = open_checkpoint(weights, cache=tmp_path / "cache")
+    assert opened.quantised is (precision == "q8_0")
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "x"}])

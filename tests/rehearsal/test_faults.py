@@ -1,6 +1,7 @@
 """What goes wrong, as the unmodified discord.py meets it."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import aiohttp
@@ -260,3 +261,17 @@ async def test_webhooks_are_fifteen_a_channel_and_never_look_like_discord() -> N
                 await channel.create_webhook(name="One more")
             with pytest.raises(discord.HTTPException, match="Username cannot contain"):
                 await hooks[0].send("hi", username="Not Discord")
+
+
+async def test_the_answer_to_a_heartbeat_takes_its_time_as_discords_does() -> None:
+    """discord.py takes one that comes at once for the answer to the heartbeat before."""
+    async with (
+        Rehearsal() as rehearsal,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(rehearsal.gateway_url) as socket,
+    ):
+        assert (await socket.receive_json())["op"] == 10
+        before = time.monotonic()
+        await socket.send_json({"op": 1, "d": None})
+        assert (await socket.receive_json())["op"] == 11
+        assert time.monotonic() - before > 0.05

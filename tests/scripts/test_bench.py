@@ -10,13 +10,19 @@ from pathlib import Path
 
 import bench_conversion
 import bench_endurance
+import bench_gpt2
 import bench_memory
 import bench_serving
 import bench_start
 import bench_training
+import gpt2_sides
 import measuring
 import pytest
+import random_gpt2
+from tiny_gpt2_simple import TENSORFLOW_IS_THERE
 from tiny_model import make_tiny_checkpoint
+
+from model_server.checkpoint.gguf_files import read_gpt2
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
@@ -162,3 +168,77 @@ def test_conversions_are_timed_in_processes_of_their_own(
     assert [row[2] for row in rows] == ["q8_0", "f16"]
     assert all(float(row[3].split()[0]) >= 0 for row in rows)
     assert rows[0][1] == rows[1][1] == "7"
+
+
+# GPT-2 side by side
+
+SMALL = ["--shape", "2x64x2x8300x640", "--repeats", "1", "--threads", "1"]
+"""The vocabulary is that of the bundled base and a little more."""
+SMALL_SHAPE = random_gpt2.SHAPE.model_copy(
+    update={"layers": 2, "width": 64, "heads": 2, "vocabulary": 8300, "context": 640}
+)
+
+
+@pytest.fixture(scope="module")
+def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gpt2")
+
+
+def test_the_vocabulary_is_filled_up_with_what_no_text_holds() -> None:
+    tokens = read_gpt2(measuring.BASE / "model.gguf")[2]
+    filled = random_gpt2.fill_up(tokens, 9000)
+    assert len(set(filled.tokens)) == 9000
+    old = [token for token in tokens.tokens if token != tokens.tokens[tokens.end_of_text]]
+    assert list(filled.tokens[: len(old)]) == old
+    assert filled.tokens[filled.end_of_text] == filled.tokens[-1] == "<|endoftext|>"
+    added = filled.tokens[len(old) : -1]
+    assert all(token.count("Ġ") == 2 for token in added), "one would be found in a text"
+
+
+@linux
+def test_sides_are_compared_on_the_same_jobs(
+    gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = ["--sides", "engine", "our-server", "--last", "6", "--calls", "2", "--personas", "2"]
+    parts = ["--parts", "single", "prompts", "start", "memory", "personas"]
+    bench_gpt2.main([str(gpt2), *SMALL, *sides, *parts])
+    rows = rows_of(capsys.readouterr().out)
+    ours = [row for row in rows if row[0].startswith("our server")]
+    assert len(ours) == 4, "single, prompts, start, memory"
+    speeds = [row for row in ours if len(row) == 6]
+    assert {row[1] for row in speeds} == {"5", "1"}
+    assert all(number(row[3]) > 1 and number(row[5]) > 0 for row in speeds)
+    ready, first = (number(ours[2][place]) for place in (1, 2))
+    assert 0 < ready < first
+    personas, together, private = map(number, rows[-1])
+    assert personas == 2
+    assert 10 < private < together
+
+
+@linux
+def test_what_takes_too_much_memory_is_ended_and_named(
+    gpt2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = ["--sides", "engine", "--calls", "5", "--most-megabytes", "1"]
+    bench_gpt2.main([str(gpt2), *SMALL, *sides, "--parts", "memory"])
+    for row in rows_of(capsys.readouterr().out):
+        assert row[2].startswith("ended at call 1: ")
+
+
+def test_steps_of_training_are_timed_on_both_sides(gpt2: Path) -> None:
+    random_gpt2.make_forms(gpt2, SMALL_SHAPE, with_run=False)
+    for kind in ("plain-lora-fp32", "ours-lora-fp32"):
+        assert all(seconds > 0 for seconds in gpt2_sides.train(kind, gpt2 / "hub", 2))
+
+
+@pytest.mark.skipif(
+    not TENSORFLOW_IS_THERE and not os.environ.get("CI"), reason="TensorFlow is not installed"
+)
+def test_gpt2_simple_begins_afresh_and_is_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = ["--sides", "gpt-2-simple", "transformers-fp32", "our-server", "--last", "6"]
+    bench_gpt2.main([str(tmp_path), *SMALL, *sides, "--parts", "single"])
+    rows = rows_of(capsys.readouterr().out)
+    assert rows[0][:2] == ["gpt-2-simple", "5"]
+    assert all(number(row[4]) > 0 for row in rows[1:])

@@ -134,6 +134,11 @@ def test_no_folder_is_one_line(tmp_path: Path) -> None:
     assert "there is no such folder" in refusal(tmp_path / "nothing", tmp_path)
 
 
+def test_one_file_is_served_and_not_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    assert "a GGUF file can be served but not trained on" in refusal(tmp_path / "a.gguf", tmp_path)
+
+
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     assert "--base FOLDER" in refusal(tmp_path, tmp_path)
     (tmp_path / "hparams.json").write_text("{}", encoding="utf-8")

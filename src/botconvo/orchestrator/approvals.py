@@ -1,6 +1,6 @@
 """The channel in which somebody reads every line before it is posted, and says yes or no.
 
-Whoever can write there may decide: the platform's own permissions are the gate.
+Whoever can react there may decide: the platform's own permissions are the gate.
 """
 
 import logging
@@ -47,7 +47,8 @@ class Approvals:
         """
         if self._platform is None:
             raise PlatformError(f"the approval channel {self.channel} is not there")
-        notice = await self._platform.notify(self.channel, _notice(channel, order))
+        draft = shown_draft(order.post)
+        notice = await self._platform.notify(self.channel, _notice(channel, order), draft)
         if notice is None:
             raise PlatformError(f"the approval channel {self.channel} shows no messages")
         self._waiting[notice.id] = (channel, order.post.id)
@@ -95,5 +96,5 @@ def _notice(channel: ChannelId, order: Submit) -> str:
     where = f"<#{place}>" if place.isdigit() else place
     return (
         f"{order.post.persona} in {where}, until {order.until:%H:%M} UTC. "
-        f"✅ posts it, ❌ drops it, 🗑 drops it for good.\n{shown_draft(order.post)}"
+        f"✅ posts it, ❌ drops it, 🗑 drops it for good."
     )

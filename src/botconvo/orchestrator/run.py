@@ -239,12 +239,14 @@ class _Running:
         )
 
     async def watch_config(self) -> None:
-        """Take up a changed config.toml; a bad one changes nothing."""
-        seen = _stamp(self._plan.config)
+        """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
+        config = self._plan.config
+        secrets = config.with_name(".env")
+        seen = _stamp(config), _stamp(secrets)
         while True:
             await asyncio.sleep(_RELOAD_S)
-            stamp = _stamp(self._plan.config)
-            if stamp == seen or stamp is None:
+            stamp = _stamp(config), _stamp(secrets)
+            if stamp == seen or stamp[0] is None:
                 continue
             seen = stamp
             try:

@@ -185,8 +185,8 @@ class ConsolePlatform:
             case _:
                 assert_never(act)
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
-        self._screen.notice(text)
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
+        self._screen.notice("\n".join(filter(None, (text, draft))))
         return None
 
     async def delete(self, channel: ChannelId, message: MessageId) -> None:

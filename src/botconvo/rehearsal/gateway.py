@@ -37,6 +37,10 @@ ALREADY_AUTHENTICATED, INVALID_SEQ, TIMED_OUT, DISALLOWED_INTENTS = 4005, 4007, 
 _REPLAYED = 10_000
 """Events that a session keeps for RESUME."""
 _CHUNK = 1000
+_AWAY_S = 0.1
+"""How far away Discord is.  discord.py notes when it sent a heartbeat after it did, in a thread of
+its own: it takes an answer that is faster for one to the heartbeat before, and says "Can't keep
+up, … websocket is 41s behind"."""
 
 
 class Session:
@@ -200,9 +204,11 @@ class Gateway:
         finally:
             if not connection.closing:
                 writer.cancel()
-            await asyncio.wait({writer})
-            self._connections.discard(connection)
-            self._hang_up(connection)
+            try:  # aiohttp breaks off here when the client has hung up
+                await asyncio.wait({writer})
+            finally:
+                self._connections.discard(connection)
+                self._hang_up(connection)
         return socket
 
     @staticmethod
@@ -246,7 +252,7 @@ class Gateway:
 
     def _receive(self, connection: Connection, op: int, payload: Any) -> None:
         if op == HEARTBEAT:
-            connection.send(HEARTBEAT_ACK, None)
+            asyncio.get_running_loop().call_later(_AWAY_S, connection.send, HEARTBEAT_ACK, None)
         elif op == IDENTIFY:
             self._identify(connection, payload)
         elif op == RESUME:

@@ -80,6 +80,11 @@ def open_base(
         TrainingError: the folder is neither, or not of a kind that can be trained on.
         CheckpointError: the base is torn, or the disk refuses.
     """
+    if folder.is_file():
+        raise TrainingError(
+            f"base {folder}: is one file, and training reads a folder; a GGUF file can be served "
+            "but not trained on: name the Hugging Face folder that it was made from, or its hub id"
+        )
     if not folder.is_dir():
         raise TrainingError(f"base {folder}: there is no such folder; name one with --base FOLDER")
     if not (folder / MANIFEST_NAME).exists():

@@ -1,5 +1,6 @@
 """Whatever a path holds is opened, and a GGUF file is served."""
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -34,6 +35,17 @@ def test_a_gguf_file_is_taken_as_it_is(tmp_path: Path) -> None:
     assert opened.base_path.samefile(path), "linked, not copied"
     assert opened.folder.name.startswith("bort-v2-")
     assert opened == open_checkpoint(path, cache=tmp_path / "cache")
+
+
+def test_what_an_older_program_converted_is_converted_anew(tmp_path: Path) -> None:
+    path = write_plain_gpt2(tmp_path / "a.gguf")
+    first = open_checkpoint(path, cache=tmp_path / "cache")
+    manifest = first.folder / "manifest.json"
+    now = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(now | {"versions": {}}), encoding="utf-8")
+    again = open_checkpoint(path, cache=tmp_path / "cache")
+    assert again.folder == first.folder
+    assert again.manifest.versions == first.manifest.versions != {}
 
 
 def test_a_relative_path_is_linked_from_where_it_is(

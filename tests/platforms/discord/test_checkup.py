@@ -1,9 +1,10 @@
 """``botconvo doctor --discord`` says what is wrong and where it is mended."""
 
 import pytest
-from platforms.discord.theatre import House, a_house
+from platforms.discord.theatre import House, a_house, talk_in
 from pydantic import SecretStr
 
+from botconvo.messages import ChannelId
 from botconvo.platforms.discord.account import use_addresses
 from botconvo.platforms.discord.checkup import Checked, check_discord
 from botconvo.platforms.discord.permissions import invite_link, token_trouble
@@ -59,6 +60,36 @@ async def test_without_a_channel_it_says_which_there_are() -> None:
             f"#general in The Leaky Kettle has the number {house.general.id}"
         ]
         assert told(found, "wrong") == ["no channel to talk in"]
+
+
+async def test_the_channel_in_which_lines_are_approved_is_looked_at() -> None:
+    async with a_house() as house:
+        office = house.discord.add_channel(house.kettle, "office")
+        general = ChannelRules(id=house.general.id)
+        rules = ChannelRules(id=office.id, office=ChannelId(f"discord:4711/{office.id}"))
+        found = await look(house, general, rules)
+        assert [each.what for each in found[-3:]] == [
+            "#office in The Leaky Kettle: lines are approved there, by whoever can react",
+            "#office in The Leaky Kettle: everybody in the server sees it, so everybody can "
+            "approve lines",
+            "reins.approval_channel: #office is in another server than it says",
+        ]
+        assert found[-1].advice == f'write "discord:{house.kettle.id}/{office.id}"'
+        house.discord.set_overwrite(office, house.kettle, deny=Permission.VIEW_CHANNEL)
+        assert told(await look(house, general, rules), "wrong") == [
+            "#office in The Leaky Kettle: BotConvo may not: View Channel, Send Messages, "
+            "Read Message History"
+        ]
+        allow = Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES
+        allow |= Permission.READ_MESSAGE_HISTORY
+        house.discord.set_overwrite(office, house.bot, allow=allow)
+        right = ChannelRules(id=office.id, office=talk_in(office))
+        assert [each.state for each in await look(house, general, right)] == ["ok"] * 4
+        unseen = ChannelRules(id=4711, office=ChannelId("discord:1/4711"))
+        assert told(await look(house, general, unseen), "wrong") == [
+            "reins.approval_channel: 4711: BotConvo does not see it"
+        ]
+        assert told(await look(house, right), "wrong") == ["no channel to talk in"]
 
 
 async def test_a_bot_that_nobody_invited_gets_its_link() -> None:

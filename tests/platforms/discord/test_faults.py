@@ -1,13 +1,21 @@
 """Whatever goes wrong: nobody's words are lost, nothing is posted twice, and it mends itself."""
 
+import asyncio
+import gc
 import logging
-from collections.abc import Callable
+import warnings
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
+import yarl
+from aiohttp import WSMsgType, web
+from discord.gateway import DiscordWebSocket
 from platforms.discord.theatre import (
     HASTY,
     Theatre,
     a_house,
+    a_platform,
     id_of,
     playing,
 )
@@ -254,6 +262,52 @@ async def test_a_revoked_token_is_told_and_other_things_go_on(
         with pytest.raises(PlatformError):
             await theatre.says("hello?")
     assert house.bot.token not in caplog.text
+
+
+@asynccontextmanager
+async def a_gateway_without_a_word(reached: asyncio.Event) -> AsyncIterator[str]:
+    """It takes connections and never says hello."""
+
+    async def be_silent(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.ping()
+        async for message in socket:
+            if message.type is WSMsgType.PONG:
+                reached.set()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", be_silent)
+    runner = web.AppRunner(app, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"ws://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+async def test_a_connection_that_discord_never_greeted_is_closed_as_well() -> None:
+    reached = asyncio.Event()
+    asyncio.get_running_loop().set_debug(True)  # aiohttp is silent about some of them otherwise
+    async with a_house() as house, a_gateway_without_a_word(reached) as address:
+        platform = a_platform(house)
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            async with platform:
+                await reached.wait()
+            await asyncio.sleep(0)  # the loop lets go of what has ended
+            gc.collect()
+        assert [str(each.message) for each in told] == []
+
+
+async def test_a_run_may_end_while_a_lost_client_is_being_closed() -> None:
+    async with a_house() as house:
+        for number in range(5):
+            async with playing(house) as theatre:
+                house.bort.says(house.general, f"last words {number}")
+                malformed(theatre)
+                await theatre.hears(f"last words {number}")
 
 
 async def test_a_wrong_token_is_told_at_once() -> None:

@@ -11,16 +11,19 @@ from platforms.discord.theatre import (
     MAREK,
     House,
     Theatre,
+    a_cast,
     a_house,
     id_of,
     playing,
     talk_in,
 )
+from pydantic import SecretStr
 
 from botconvo.conversation.events import Heard, Opened
 from botconvo.errors import PlatformError
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.places import ChannelRules
+from botconvo.platforms.discord.platform import DiscordCast
 from botconvo.rehearsal import Application
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -148,6 +151,23 @@ async def test_direct_messages_to_a_persona_are_answered_by_it_alone() -> None:
         assert len(theatre.of(Opened, direct)) == 1
 
 
+async def test_direct_messages_from_while_a_personas_account_was_away_are_read() -> None:
+    async with a_house() as house, cast(house, direct=True) as (theatre, (juno, marek)):
+        direct = house.bort.dm(marek)
+        house.bort.says(direct, "psst")
+        await theatre.hears("psst", direct)
+        house.discord.revoke_token(marek)
+        await theatre.until(lambda: "refuses this token" in str(theatre.hindrance(direct)))
+        assert theatre.hindrance() is None, "the others hear and speak"
+        house.bort.says(direct, "are you there?")
+        theatre.platform.take_up(a_cast({JUNO: juno, MAREK: marek}))
+        await theatre.hears("are you there?", direct)
+        await theatre.is_free(direct)
+        assert theatre.words(direct) == ["psst", "are you there?"]
+        theatre.platform.take_up(a_cast({JUNO: juno}))
+        await theatre.until(lambda: "has left" in str(theatre.hindrance(direct)))
+
+
 async def test_a_persona_without_an_account_says_so() -> None:
     async with a_house() as house, cast(house) as (theatre, _):
         with pytest.raises(PlatformError, match="Tilly has no account on Discord"):
@@ -181,3 +201,64 @@ async def test_two_runs_at_once_hear_each_other_as_clones() -> None:
         assert (heard.message.author.kind, heard.message.author.name) == ("clone", "Juno")
         await asyncio.sleep(0)
         assert one.words() == []
+
+
+async def test_a_token_that_was_reset_is_taken_up_while_it_runs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with a_house() as house, playing(house) as theatre:
+        token = house.discord.revoke_token(house.bot)
+        await theatre.until(lambda: "refuses this token" in str(theatre.hindrance()))
+        house.bort.says(house.general, "meanwhile")
+        fresh = DiscordCast(personas=[JUNO, MAREK], tokens={"TOKEN": SecretStr(token)})
+        theatre.platform.take_up(fresh)
+        await theatre.is_free()
+        await theatre.hears("meanwhile")
+        assert await theatre.says("here again") is not None
+        identified = house.discord.gateway.identifies[house.bot.id]
+        theatre.platform.take_up(fresh)
+        house.bort.says(house.general, "and now?")
+        await theatre.hears("and now?")
+        assert house.discord.gateway.identifies[house.bot.id] == identified, "the same token"
+    assert token not in caplog.text
+
+
+async def test_personas_with_accounts_of_their_own_come_and_go_and_get_new_tokens() -> None:
+    async with a_house() as house, cast(house) as (theatre, (juno, marek)):
+        tilly, name = house.discord.add_bot("Tilly", house.kettle), PersonaName("Tilly")
+        theatre.platform.take_up(a_cast({JUNO: juno, MAREK: marek, name: tilly}))
+        await house.discord.wait_until_connected(tilly)
+        await theatre.says("I am new", by=name)
+        assert house.general.history[-1].author is tilly.user
+
+        house.discord.revoke_token(marek)
+        connections = house.discord.gateway.connections_of
+        await house.discord.wait_for(lambda: not list(connections(marek)))
+        theatre.platform.take_up(a_cast({JUNO: juno, MAREK: marek, name: tilly}))
+        await house.discord.wait_until_connected(marek)
+        await theatre.says("and I am back", by=MAREK, nonce="n-2")
+        assert house.general.history[-1].author is marek.user
+
+        theatre.platform.take_up(a_cast({JUNO: juno, name: tilly}))
+        await house.discord.wait_for(lambda: not list(connections(marek)))
+        with pytest.raises(PlatformError, match="Marek has no account"):
+            await theatre.says("and I?", by=MAREK, nonce="n-3")
+        house.bort.says(house.general, "bye")
+        await theatre.hears("bye")
+        assert theatre.words() == ["bye"], "no echoes"
+
+
+async def test_whose_account_hears_for_all_may_leave_and_it_goes_on_hearing() -> None:
+    async with a_house() as house, cast(house) as (theatre, (juno, marek)):
+        theatre.platform.take_up(a_cast({MAREK: marek}))
+        house.bort.says(house.general, "who is there?")
+        await theatre.hears("who is there?")
+        await theatre.says("I am", by=MAREK)
+        with pytest.raises(PlatformError, match="Juno has no account"):
+            await theatre.says("and I?", by=JUNO, nonce="n-2")
+        theatre.platform.take_up(a_cast({MAREK: marek, JUNO: juno}))
+        house.bort.says(house.general, "welcome")
+        await theatre.hears("welcome")
+        await theatre.says("hello", by=JUNO, nonce="n-3")
+        assert house.general.history[-1].author is juno.user
+        assert house.discord.gateway.identifies[juno.id] == 1

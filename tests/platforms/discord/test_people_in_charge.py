@@ -48,6 +48,11 @@ ON_ASKING = replace(ENDLESS, endless=False, go_on=0.0, start_alone_s=None)
 """Clones speak only when somebody does."""
 
 
+def as_configured(office: Channel) -> ChannelId:
+    """With the number of a wrong server: the channel's own is enough."""
+    return ChannelId(f"discord:4711/{office.id}")
+
+
 @dataclass
 class Party:
     """A run on Discord; ``olga`` moderates."""
@@ -109,7 +114,7 @@ async def a_party(
 
         rules = [ChannelRules(id=house.general.id)]
         if office is not None:
-            rules.append(ChannelRules(id=office.id))
+            rules.append(ChannelRules(id=office.id, office=as_configured(office)))
         platform = a_platform(
             house,
             *rules,
@@ -136,7 +141,7 @@ async def a_party(
             clock=clock,
             posted=lambda message, post: None,
             charge=charge,
-            approvals=None if office is None else Approvals(talk_in(office)),
+            approvals=None if office is None else Approvals(as_configured(office)),
             approval=None if office is None else timedelta(minutes=5),
         )
         async with asyncio.timeout(60):
@@ -280,3 +285,17 @@ async def test_where_lines_are_approved_the_approved_words_are_posted(
         assert second.content.endswith(f"\n{party.lines()[0].content}")
         assert party.lines(office) == []
         assert "A person reads every line" in next(iter(house.general.messages.values())).content
+
+
+async def test_votes_that_came_while_the_program_was_away_remove_a_line(
+    tmp_path: Path, house: House
+) -> None:
+    olga = house.discord.add_person("Olga", house.kettle)
+    async with a_party(tmp_path, house) as party:
+        line = await party.line()
+        await party.until(lambda: party.store.recent_live(party.here, 99))
+    olga.reacts(line, "🗑️")
+    house.bort.reacts(line, "🗑️")
+    async with a_party(tmp_path, house, ON_ASKING) as party:
+        await party.until(lambda: line.id not in house.general.messages, "its removal")
+        assert len(party.store.refused_texts()) == 1

@@ -281,3 +281,17 @@ async def test_a_channel_that_is_not_one_is_refused() -> None:
             await theatre.says("hi", channel=forum)
         with pytest.raises(PlatformError, match="is not an id of Discord"):
             await theatre.reacts("🔥", MessageId("console:main/1"), by=MAREK)
+
+
+async def test_a_draft_below_a_notice_is_as_harmless_as_what_is_posted() -> None:
+    async with a_house() as house, playing(house) as theatre:
+        here = talk_in(house.general)
+        draft = "@everyone **look** discord.gg/abc [me](https://evil.example) " + "🙂" * 2000
+        notice = await theatre.platform.notify(here, "Juno in <#1>:", draft)
+        assert notice is not None
+        (posted,) = house.general.history
+        assert posted.content.startswith("Juno in <#1>:\n@\u200beveryone \\*\\*look")
+        assert "evil" not in posted.content
+        assert "discord.gg" not in posted.content
+        assert not posted.pings_somebody
+        assert len(posted.content.encode("utf-16-le")) // 2 <= 2000

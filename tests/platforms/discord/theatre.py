@@ -18,7 +18,7 @@ from botconvo.platforms.discord.commands import Preparation
 from botconvo.platforms.discord.hearing import Parts
 from botconvo.platforms.discord.ids import channel_id, message_id
 from botconvo.platforms.discord.places import ChannelRules
-from botconvo.platforms.discord.platform import DiscordPlatform
+from botconvo.platforms.discord.platform import DiscordCast, DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
 from botconvo.rehearsal import NO_LIMITS, Application, Channel, Guild, Person, Rehearsal
@@ -30,10 +30,12 @@ __all__ = [
     "QUICK",
     "House",
     "Theatre",
+    "a_cast",
     "a_house",
     "a_platform",
     "playing",
     "talk_in",
+    "token_name",
 ]
 
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
@@ -164,6 +166,20 @@ async def a_house(**options: Any) -> AsyncIterator[House]:
         )
 
 
+def token_name(persona: PersonaName) -> str:
+    """The variable with the token of a persona's own account."""
+    return f"TOKEN_{persona}"
+
+
+def a_cast(owned: Mapping[PersonaName, Application]) -> DiscordCast:
+    """These personas, with the tokens that their bots have now."""
+    return DiscordCast(
+        personas=list(owned),
+        tokens={token_name(name): SecretStr(bot.token) for name, bot in owned.items()},
+        owned={name: token_name(name) for name in owned},
+    )
+
+
 def a_platform(
     house: House,
     *rules: ChannelRules,
@@ -187,11 +203,16 @@ def a_platform(
 
         if owned:
             accounts = {
-                name: account(f"TOKEN_{name}", bot.token, hears=place == 0)
+                name: account(token_name(name), bot.token, hears=place == 0)
                 for place, (name, bot) in enumerate(owned.items())
             }
             first = next(iter(accounts.values()))
-            return Parts(listener=first, owned=accounts, speech=AccountsSpeech(accounts))
+            return Parts(
+                listener=first,
+                owned=accounts,
+                speech=AccountsSpeech(accounts),
+                another=lambda name, secret: account(name, secret.get_secret_value(), hears=False),
+            )
         webhooks = Webhooks(discord.api_base, pictures or {}, patience)
         listener = account("TOKEN", token or house.bot.token, hears=True)
         return Parts(listener=listener, speech=WebhookSpeech(webhooks), webhooks=webhooks)

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
 """What a request to Discord may raise; the last where its client was closed meanwhile."""
 _LOOK_S = 5.0
+_FIRST = asyncio.FIRST_COMPLETED
 _CANCEL_S = 0.5
 _GUILDS_S = 0.5
 """How long after a server the next one is waited for at the start; later ones come in as well."""
@@ -77,6 +78,9 @@ class Ears(Protocol):
     def removed(self, account: "Account", channel: int, messages: Sequence[int]) -> None: ...
     def reacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
     def unreacted(self, account: "Account", what: discord.RawReactionActionEvent) -> None: ...
+    def cleared(self, account: "Account", channel: int, message: int, emoji: str | None) -> None:
+        """Somebody took everybody's emoji off a message; one emoji, or all (None)."""
+
     def typing(self, account: "Account", what: discord.RawTypingEvent) -> None: ...
 
 
@@ -123,7 +127,7 @@ def told(error: BaseException, variable: str) -> str:
 def _refused(variable: str) -> str:
     return (
         f"{variable}: Discord refuses this token: it was reset, or is not a bot's; copy a new one "
-        "from the portal's page 'Bot' ('Reset Token') into .env and start again"
+        "from the portal's page 'Bot' ('Reset Token') into .env; a talk that runs takes it up"
     )
 
 
@@ -140,6 +144,21 @@ class _Client(discord.Client):
         super().__init__(**options)
         self._account = account
         self._ears = account.ears
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._connect_socket = self.http.ws_connect
+        self.http.ws_connect = self._keep_socket  # type: ignore[method-assign]  # see there
+
+    async def _keep_socket(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        """discord.py drops a socket unclosed if it is ended before Discord's first word there."""
+        self._socket = await self._connect_socket(url, compress=compress)
+        return self._socket
+
+    async def close_socket(self) -> None:
+        """To be called when nothing is left that a goodbye could go through."""
+        if self._socket is not None:
+            with suppress(*UNREACHABLE):
+                async with asyncio.timeout(_CANCEL_S):
+                    await self._socket.close()
 
     async def setup_hook(self) -> None:
         await self._account.prepare(self)
@@ -172,6 +191,12 @@ class _Client(discord.Client):
 
     async def on_raw_reaction_remove(self, what: discord.RawReactionActionEvent) -> None:
         self._ears.unreacted(self._account, what)
+
+    async def on_raw_reaction_clear(self, what: discord.RawReactionClearEvent) -> None:
+        self._ears.cleared(self._account, what.channel_id, what.message_id, None)
+
+    async def on_raw_reaction_clear_emoji(self, what: discord.RawReactionClearEmojiEvent) -> None:
+        self._ears.cleared(self._account, what.channel_id, what.message_id, str(what.emoji))
 
     async def on_raw_typing(self, what: discord.RawTypingEvent) -> None:
         self._ears.typing(self._account, what)
@@ -213,6 +238,8 @@ class Account:
         self._backoff = Backoff(first_s=first_s, most_s=most_s, rng=Random())
         self._client = self._make()
         self._logged_in = False
+        self._renewed = asyncio.Event()
+        self._id = 0
         self._down_since: float | None = time.monotonic()
         self._up_since: float | None = None
 
@@ -227,7 +254,9 @@ class Account:
     @property
     def id(self) -> int:
         """The number of its user; 0 before the first login."""
-        return self._client.user.id if self._client.user else 0
+        if self._client.user is not None:  # as it is not with a client that has just been made
+            self._id = self._client.user.id
+        return self._id
 
     async def open(self) -> None:
         """Log in for the first time; what only the owner can mend is told now.
@@ -267,11 +296,28 @@ class Account:
                 await self._close()
             if self._up_s() > self._backoff.most_s:  # else a bad event a second would not end
                 self._backoff.reset()
-            pause_s = self._backoff.next_s()
-            logger.warning("%s; trying again in %.0f s", reason, pause_s)
-            self.is_down(reason)
-            await asyncio.sleep(pause_s)
+            await self._pause(reason)
             self._client, self._logged_in = self._make(), False
+
+    def renew(self, token: SecretStr) -> None:
+        """Go on with another token; nothing happens where it is the same."""
+        if token != self._token:
+            logger.info("%s: a new token is taken up", self.variable)
+            self._token = token
+            self._renewed.set()
+
+    async def _pause(self, reason: str) -> None:
+        """Wait longer and longer, but not with a new token."""
+        if self._renewed.is_set():
+            self._backoff.reset()
+            self.is_down("a new token is taken up")
+            return
+        pause_s = self._backoff.next_s()
+        logger.warning("%s; trying again in %.0f s", reason, pause_s)
+        self.is_down(reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._renewed.wait()
 
     async def close(self) -> None:
         """Log out; ``stay`` has ended before."""
@@ -296,35 +342,46 @@ class Account:
 
     async def _log_in(self) -> None:
         if not self._logged_in:
+            self._renewed.clear()
             async with asyncio.timeout(self.patience.request_s):
                 await self._client.login(self._token.get_secret_value())
             self._logged_in = True
 
     async def _listen(self) -> None:
-        """Until the client ends, or has not come back for too long."""
+        """Until the client ends, has not come back for too long, or there is a new token."""
         self._down_since, self._up_since = time.monotonic(), None
         connecting = asyncio.create_task(self._client.connect())
+        renewed = asyncio.create_task(self._wait_for_a_token())
+        look_s = min(_LOOK_S, self.patience.lost_s)
         try:
-            while not connecting.done():
-                await asyncio.wait({connecting}, timeout=min(_LOOK_S, self.patience.lost_s))
+            while not (connecting.done() or renewed.done()):
+                await asyncio.wait({connecting, renewed}, timeout=look_s, return_when=_FIRST)
                 if self._down_since and time.monotonic() - self._down_since > self.patience.lost_s:
                     return
-            connecting.result()
+            if connecting.done():
+                connecting.result()
         finally:
+            renewed.cancel()
             await self._end(connecting)
 
-    async def _end(self, connecting: asyncio.Task[None]) -> None:
-        while not connecting.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
-            connecting.cancel()
-            await asyncio.wait({connecting}, timeout=_CANCEL_S)
-        if not connecting.cancelled():
-            connecting.exception()  # told already, or of no interest any more
+    async def _wait_for_a_token(self) -> None:
+        await self._renewed.wait()
+
+    async def _end(self, work: asyncio.Task[None]) -> None:
+        while not work.done():  # asyncio.wait_for of Python 3.11 may swallow a cancellation
+            work.cancel()
+            await asyncio.wait({work}, timeout=_CANCEL_S)
+        if not work.cancelled():
+            work.exception()  # told already, or of no interest any more
 
     async def _close(self) -> None:
-        with suppress(*UNREACHABLE):
-            async with asyncio.timeout(_LOOK_S):
-                await self._client.close()
+        _stop_waiting_for_servers(self._client)
+        # A task of its own: discord.py keeps the first try, and one that is broken off for good.
+        closing = asyncio.create_task(self._client.close())
+        await asyncio.wait({closing}, timeout=_LOOK_S)
+        await self._end(closing)
         await self._client.http.close()  # which a goodbye that is not answered leaves open
+        await self._client.close_socket()
         _stop_heartbeats(self._client)
 
     def _make(self) -> _Client:
@@ -338,6 +395,13 @@ class Account:
             guild_ready_timeout=_GUILDS_S,
             max_ratelimit_timeout=60.0,
         )
+
+
+def _stop_waiting_for_servers(client: discord.Client) -> None:
+    """Else discord.py reports a client as ready that is closed by then, and fails with it."""
+    waiting = client._connection._ready_task
+    if waiting is not None:
+        waiting.cancel()
 
 
 def _stop_heartbeats(client: discord.Client) -> None:

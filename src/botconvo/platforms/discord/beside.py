@@ -14,10 +14,12 @@ class Beside:
         self._broken = broken
         self.failure: BaseException | None = None
 
-    def start(self, work: Coroutine[None, None, None]) -> None:
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Begin with it; whoever wants it to end earlier cancels the task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def stop(self) -> None:
         tasks = tuple(self._tasks)

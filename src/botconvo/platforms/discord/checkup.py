@@ -11,7 +11,9 @@ from typing import Literal
 import discord
 from pydantic import SecretStr
 
+from botconvo.messages import ChannelId
 from botconvo.platforms.discord.account import UNREACHABLE, intents, told
+from botconvo.platforms.discord.ids import channel_id
 from botconvo.platforms.discord.permissions import (
     Identity,
     invite_link,
@@ -111,8 +113,11 @@ async def _look(
         what = f"{user.name} is in no server"
         return [*found, Checked(state="wrong", what=what, advice=f"open {link}")]
     for each in rules:
-        found += _channel(client, each, identity, hears=hears)
-    if not rules and not direct:
+        if each.office is None:
+            found += _channel(client, each, identity, hears=hears)
+        elif hears:
+            found += _approval(client, each, each.office)
+    if not direct and all(each.office is not None for each in rules):
         found += _choice(client)
     return found
 
@@ -137,11 +142,7 @@ def _channel(
     assert client.user is not None
     name, channel = client.user.name, client.get_channel(rules.id)
     if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-        yield Checked(
-            state="wrong",
-            what=f"channel {rules.id}: {name} does not see it",
-            advice="check the number; invite the bot to that server; let it view the channel",
-        )
+        yield _unseen(f"channel {rules.id}", name)
         return
     where = f"#{channel.name} in {channel.guild.name}"
     thread = isinstance(channel, discord.Thread)
@@ -150,11 +151,7 @@ def _channel(
     if identity == "accounts" and hears:  # each persona sends with its own
         names = tuple(each for each in names if not each.startswith("send"))
     if missing := lacking(granted, names):
-        yield Checked(
-            state="wrong",
-            what=f"{where}: {name} may not: {', '.join(missing)}",
-            advice="edit the channel, 'Permissions', and allow it for the bot's role",
-        )
+        yield _forbidden(where, name, missing)
     elif missing := lacking(granted, wished(identity)):
         yield Checked(
             state="note",
@@ -170,6 +167,52 @@ def _channel(
                 what=f"channel {rules.id}: listens_to: {name} does not see {source}",
                 advice="check the number, or take it out",
             )
+
+
+def _approval(client: discord.Client, rules: ChannelRules, office: ChannelId) -> Iterator[Checked]:
+    """The channel in which lines are approved: the bot shows them, whoever can react decides."""
+    assert client.user is not None
+    name, channel = client.user.name, client.get_channel(rules.id)
+    key = f"reins.approval_channel: {rules.id}"
+    if not isinstance(channel, discord.abc.Messageable) or isinstance(
+        channel, discord.abc.PrivateChannel
+    ):
+        yield _unseen(key, name)
+        return
+    where = f"#{channel.name} in {channel.guild.name}"
+    names = needed(thread=isinstance(channel, discord.Thread))
+    if missing := lacking(channel.permissions_for(channel.guild.me), names):
+        yield _forbidden(where, name, missing)
+        return
+    yield Checked(state="ok", what=f"{where}: lines are approved there, by whoever can react")
+    if channel.permissions_for(channel.guild.default_role).view_channel:
+        yield Checked(
+            state="note",
+            what=f"{where}: everybody in the server sees it, so everybody can approve lines",
+            advice="hide it from @everyone, and let in whoever is to decide (and the bot)",
+        )
+    if office != (right := channel_id(channel.guild.id, channel.id)):
+        yield Checked(
+            state="note",
+            what=f"reins.approval_channel: #{channel.name} is in another server than it says",
+            advice=f'write "{right}"',
+        )
+
+
+def _unseen(what: str, name: str) -> Checked:
+    return Checked(
+        state="wrong",
+        what=f"{what}: {name} does not see it",
+        advice="check the number; invite the bot to that server; let it view the channel",
+    )
+
+
+def _forbidden(where: str, name: str, missing: Sequence[str]) -> Checked:
+    return Checked(
+        state="wrong",
+        what=f"{where}: {name} may not: {', '.join(missing)}",
+        advice="edit the channel, 'Permissions', and allow it for the bot's role",
+    )
 
 
 def _choice(client: discord.Client) -> Iterator[Checked]:

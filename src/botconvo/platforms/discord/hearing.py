@@ -7,11 +7,12 @@ messages if they are allowed.  What hinders a channel is told as ``Hindered`` wh
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
+from pydantic import SecretStr
 
 from botconvo.conversation.events import (
     Edited,
@@ -19,11 +20,13 @@ from botconvo.conversation.events import (
     Heard,
     Hindered,
     Opened,
+    OrderId,
     Reacted,
     Removed,
     TypingSeen,
     Unreacted,
 )
+from botconvo.conversation.reins import wish, word_on_draft
 from botconvo.errors import PlatformError
 from botconvo.messages import Author, ChannelId, Message, MessageId, clone_author
 from botconvo.personas import PersonaName
@@ -38,7 +41,7 @@ from botconvo.platforms.discord.ids import (
 )
 from botconvo.platforms.discord.permissions import lacking, needed
 from botconvo.platforms.discord.places import ChannelRules, Place
-from botconvo.platforms.discord.reading import Reader, differences, person
+from botconvo.platforms.discord.reading import Reader, changed_emoji, differences, person
 from botconvo.platforms.discord.speech import Speech
 from botconvo.platforms.discord.webhooks import Webhooks
 
@@ -60,12 +63,17 @@ _CHANGEABLE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """``listener`` hears the servers; ``owned`` are personas' own accounts."""
+    """``listener`` hears the servers; ``owned`` are personas' own accounts.
+
+    Personas come and go while a platform is open: ``owned`` changes then, and ``another`` makes an
+    account, from the name of a variable and the token in it.
+    """
 
     listener: Account
     speech: Speech
-    owned: Mapping[PersonaName, Account] = field(default_factory=dict)
+    owned: dict[PersonaName, Account] = field(default_factory=dict)
     webhooks: Webhooks | None = None
+    another: Callable[[str, SecretStr], Account] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,7 @@ class Recent:
     messages: Sequence[Message]
     there: frozenset[MessageId]
     since: int
+    reactions: Mapping[MessageId, Sequence[discord.Reaction]]
 
 
 class Hearing:
@@ -112,7 +121,7 @@ class Hearing:
         self._direct_accounts: dict[int, Account] = {}
         self._missed: set[int] = set()
         self._unseen: set[int] = set()
-        self._trouble: str | None = "the connection to Discord is not there yet"
+        self._troubles = {self._listener: "the connection to Discord is not there yet"}
         self._survey_soon: asyncio.TimerHandle | None = None
         self._reading = asyncio.Semaphore(_CATCHING)
 
@@ -146,7 +155,7 @@ class Hearing:
     @property
     def trouble(self) -> str | None:
         """Why Discord is not there at present."""
-        return self._trouble
+        return self._troubles.get(self._listener)
 
     def take_up_missed(self) -> None:
         """Read what a flood has washed away; to be called when there is room again."""
@@ -161,31 +170,40 @@ class Hearing:
     # ---- what accounts hear (``Ears``) ---------------------------------------------------
 
     def connected(self, account: Account) -> None:
-        if account is not self._listener:
-            return
-        if self._webhooks is not None:
-            self._webhooks.forget_all()
-        self._trouble = None
-        self._unseen.clear()
-        known = tuple(self._places.values())
-        self._survey()
-        self._say_where()
+        self._troubles.pop(account, None)
+        known = self._heard_with(account)
+        if account is self._listener:
+            if self._webhooks is not None:
+                self._webhooks.forget_all()
+            self._unseen.clear()
+            self._survey()
+            self._say_where()
         self._tell_hindrances()
+        quiet = [place for place in known if not self._may_have_missed(place)]
         for place in known:
-            if self._may_have_missed(place):
-                self._catch_up(place)
-            else:
+            if place in quiet:
                 self._go_on(place)
+            else:
+                self._catch_up(place)
+        if quiet:
+            self._beside.start(self._look_back(quiet))
+
+    def _heard_with(self, account: Account) -> Sequence[Place]:
+        return [p for p in self._places.values() if self.account_of(p.number) is account]
 
     def _say_where(self) -> None:
         user = self._listener.client.user
-        rooms = [self._listener.client.get_channel(number) for number in self._rules]
+        talking = [rules.id for rules in self._rules.values() if rules.office is None]
+        rooms = [self._listener.client.get_channel(number) for number in talking]
         names = [f"#{room.name}" for room in rooms if isinstance(room, discord.abc.GuildChannel)]
         shown = ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
         logger.info("%s is on Discord: %s", user.name if user else "?", shown or "no channel yet")
 
     def _may_have_missed(self, place: Place) -> bool:
-        """Not where nothing was said for long and nothing since: there may be very many."""
+        """Not where nothing was said for long and nothing since: there may be very many.
+
+        What became of their messages is read as well, but nobody waits for it.
+        """
         channel = self._listener.client.get_channel(place.number)
         last: int | None = getattr(channel, "last_message_id", None)
         newest = max(place.newest, place.start)
@@ -193,22 +211,26 @@ class Hearing:
         return bool(place.waiting) or last is None or last > newest or not quiet
 
     def resumed(self, account: Account) -> None:
-        if account is self._listener:
-            self._trouble = None
-            for place in self._places.values():
-                self._go_on(place)  # Discord has told again what was missed
-            self._tell_hindrances()
+        self._troubles.pop(account, None)
+        for place in self._heard_with(account):
+            self._go_on(place)  # Discord has told again what was missed
+        self._tell_hindrances()
 
     def _go_on(self, place: Place) -> None:
         if not place.is_reading:
             place.catch_up((), datetime.now(UTC))
 
     def lost(self, account: Account, reason: str) -> None:
-        if account is self._listener:
-            self._trouble = reason
-            for place in self._places.values():
-                place.hold()
-            self._tell_hindrances()
+        self._troubles[account] = reason
+        for place in self._heard_with(account):
+            place.hold()
+        self._tell_hindrances()
+
+    def dismissed(self, account: Account) -> None:
+        """It is ours no longer; what it heard stays, and nothing more comes."""
+        for place in self._heard_with(account):
+            self.hinder(place, "whose account this was has left")
+        self._troubles.pop(account, None)
 
     def changed(self, account: Account) -> None:
         if account is self._listener and self._survey_soon is None:
@@ -233,7 +255,7 @@ class Hearing:
 
     def _open_at(self, message: discord.Message) -> None:
         """Words may come before anybody has looked at what a new session sees."""
-        if self._trouble is None and self._survey_soon is None:
+        if self.trouble is None and self._survey_soon is None:
             return
         self._survey()
         if (place := self._places.get(message.channel.id)) is not None:
@@ -269,6 +291,15 @@ class Hearing:
             event = Unreacted(message=message, emoji=str(what.emoji), author=self._who(what))
             self._hear(place, event)
 
+    def cleared(self, account: Account, channel: int, message: int, emoji: str | None) -> None:
+        if (place := self._heard_by(account, channel)) is None:
+            return
+        known = place.known.get(about := message_id(channel, message))
+        for reaction in () if known is None else known.reactions:
+            if reaction.author is not None and emoji in (None, reaction.emoji):
+                event = Unreacted(message=about, emoji=reaction.emoji, author=reaction.author)
+                self._hear(place, event)
+
     def typing(self, account: Account, what: discord.RawTypingEvent) -> None:
         place = self._heard_by(account, what.channel_id)
         ours = {account.id for account in self.accounts()}
@@ -298,6 +329,7 @@ class Hearing:
         server = None if message.guild is None else message.guild.id
         reader = Reader(
             application=self._listener.client.application_id or 0,
+            clerk=self._listener.id if place.rules.office is not None else 0,
             account=self._listener.id if self._listener.id not in self.owners() else 0,
             webhooks=self._webhooks.known if self._webhooks else frozenset(),
             personas=self.personas,
@@ -353,7 +385,8 @@ class Hearing:
             if channel.parent is None:
                 return "the thread's channel cannot be seen"
         names = needed(thread=thread)
-        if not self._speech.quotes:  # others speak; this account only has to read
+        is_office = (rules := self._rules.get(channel.id)) is not None and rules.office is not None
+        if not (self._speech.quotes or is_office):  # others speak; this account only reads
             names = tuple(name for name in names if not name.startswith("send"))
         missing = lacking(channel.permissions_for(channel.guild.me), names)
         if not missing:
@@ -362,7 +395,7 @@ class Hearing:
         return f"{who.name if who else 'the bot'} may not: {', '.join(missing)}"
 
     def _miss(self, number: int) -> None:
-        if self._trouble is not None:
+        if self.trouble is not None:
             return  # it may be there
         if (place := self._places.get(number)) is not None:
             self.hinder(place, "the channel was deleted, or the bot may not see it any more")
@@ -380,7 +413,7 @@ class Hearing:
         place = self._places.get(channel.id)
         if place is not None and place.talk is not None:
             return place
-        talk = channel_id(channel.guild.id, channel.id)
+        talk = rules.office or channel_id(channel.guild.id, channel.id)
         last = getattr(channel, "last_message_id", None) or 0
         if place is None:
             place = self._begin(channel.id, talk, rules, last)
@@ -432,9 +465,30 @@ class Hearing:
         place.hold()
         if place.is_reading:
             place.again = True
+        elif not self._may_read(place):
+            place.release()  # ``hinder`` comes back here once it may
         else:
             place.is_reading = True
             self._beside.start(self._read_back(place))
+
+    def _may_read(self, place: Place) -> bool:
+        if self.is_direct(place):
+            return self.account_of(place.number) in self.accounts()
+        channel = self._listener.client.get_channel(place.number)
+        if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return False
+        if isinstance(channel, discord.Thread) and channel.parent is None:
+            return False
+        granted = channel.permissions_for(channel.guild.me)
+        return granted.view_channel and granted.read_message_history
+
+    async def _look_back(self, places: Sequence[Place]) -> None:
+        """Read what became of what was said there, in one channel after the other."""
+        for place in places:
+            if not place.is_reading and place.known and self._may_read(place):
+                place.hold()
+                place.is_reading = True
+                await self._read_back(place)
 
     async def _read_back(self, place: Place) -> None:
         for pause_s in self._patience.read_tries_s:
@@ -459,6 +513,8 @@ class Hearing:
 
     async def _differences(self, place: Place) -> list[Event]:
         found = await self.recent(place, until=place.gap or 0)
+        if place.known and not found.there:
+            await self._make_sure(next(reversed(place.known)), place)
         news = differences(
             place.revisions(),
             found.messages,
@@ -466,7 +522,50 @@ class Hearing:
             since=found.since,
             start=place.start,
         )
-        return list(news)
+        return [*news, *[event async for event in self._asked_for(place, found)]]
+
+    async def _make_sure(self, message: MessageId, place: Place) -> None:
+        """A channel seems empty: Discord shows it so to whoever may not read its history, too.
+
+        Raises:
+            discord.Forbidden: that is why.
+        """
+        client, number = self.account_of(place.number).client, message_numbers(message)[1]
+        try:
+            async with asyncio.timeout(self._patience.request_s):
+                await client.get_partial_messageable(place.number).fetch_message(number)
+        except discord.NotFound:
+            return
+
+    async def _asked_for(self, place: Place, found: Recent) -> AsyncIterator[Event]:
+        """What people asked for with an emoji on a line: Discord tells only how many did.
+
+        As many as before are taken for the same ones.
+        """
+        asks = _is_word if place.rules.office is not None else _is_wish
+        lines = [each for each in found.messages if each.author.kind in ("clone", "system")]
+        for line in lines:
+            known = place.known.get(line.id)
+            if known is None and message_numbers(line.id)[1] <= place.start:
+                continue  # from before anybody listened
+            before = () if known is None else known.reactions
+            given = {str(each.emoji): each for each in found.reactions.get(line.id, ())}
+            for emoji in filter(asks, {r.emoji for r in before}.union(given)):
+                authors = [r.author for r in before if r.emoji == emoji and r.author is not None]
+                there = await self._who_gave(given.get(emoji), authors)
+                for event in changed_emoji(line.id, emoji, _people(authors), _people(there)):
+                    yield event
+
+    async def _who_gave(
+        self, reaction: discord.Reaction | None, known: Sequence[Author]
+    ) -> Sequence[Author]:
+        if reaction is None:
+            return ()
+        if reaction.count == len(known):
+            return known
+        async with asyncio.timeout(self._patience.request_s):
+            users = [user async for user in reaction.users(limit=min(reaction.count, _PAGE))]
+        return [person(user) for user in users]
 
     async def recent(self, place: Place, *, until: int, limit: int = _PAGE) -> Recent:
         """What stands in a place, back to ``until``."""
@@ -489,6 +588,11 @@ class Hearing:
             messages=[message for message in read if message is not None],
             there=frozenset(message_id(each.channel.id, each.id) for each in raw),
             since=since,
+            reactions={
+                message_id(each.channel.id, each.id): each.reactions
+                for each in raw
+                if each.reactions
+            },
         )
 
     async def _later(self, seconds: float, do: Callable[[], None]) -> None:
@@ -505,6 +609,8 @@ class Hearing:
     def hinder(self, place: Place, reason: str | None) -> None:
         was, place.hindrance = place.hindrance, reason
         self._tell(place)
+        if place.rules.office is not None and reason not in (None, was):
+            logger.warning("channel %d: nobody can approve lines there: %s", place.number, reason)
         if reason is None and was is not None:
             self._catch_up(place)
 
@@ -513,7 +619,7 @@ class Hearing:
             self._tell(place)
 
     def _tell(self, place: Place) -> None:
-        reason = self._trouble or place.hindrance
+        reason = self._troubles.get(self.account_of(place.number)) or place.hindrance
         if place.talk is not None and reason != place.told:
             place.told = reason
             self._emit(place.talk, Hindered(reason=reason))
@@ -526,3 +632,15 @@ class Hearing:
             place.hear(event)
         else:
             self._missed.add(place.number)
+
+
+def _is_wish(emoji: str) -> bool:
+    return wish(emoji) is not None
+
+
+def _is_word(emoji: str) -> bool:
+    return word_on_draft(emoji, OrderId("")) is not None
+
+
+def _people(authors: Sequence[Author]) -> Sequence[Author]:
+    return [author for author in authors if author.kind == "person"]

@@ -9,9 +9,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from botconvo.conversation.events import Edited, Event, Heard, Overheard, Removed
+from botconvo.conversation.events import (
+    Edited,
+    Event,
+    Heard,
+    Overheard,
+    Reacted,
+    Removed,
+    Unreacted,
+)
 from botconvo.conversation.manners import Manners
-from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.conversation.reins import without_reaction
+from botconvo.messages import Author, ChannelId, Message, MessageId, Reaction
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.ids import message_numbers
 
@@ -32,6 +41,8 @@ class ChannelRules:
     listens_to: frozenset[int] = frozenset()
     threads: bool = False
     manners: Manners | None = None
+    office: ChannelId | None = None
+    """Here people approve lines, and nobody talks; it is known by this id."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,10 +110,23 @@ class Place:
 
     def remember(self, message: Message) -> None:
         """It is known; hearing of it again is no news."""
-        self.known[message.id] = message
+        self.known.setdefault(message.id, message)
         self.newest = max(self.newest, message_numbers(message.id)[1])
         while len(self.known) > _KNOWN:
             self.known.popitem(last=False)
+
+    def react(self, about: MessageId, emoji: str, author: Author) -> bool:
+        """Note an emoji on a known message; False where it is no news."""
+        message = self.known.get(about)
+        if message is None:
+            return True
+        if any(
+            (r.emoji, r.author and r.author.id) == (emoji, author.id) for r in message.reactions
+        ):
+            return False
+        reaction = Reaction(emoji=emoji, author=author)
+        self.known[about] = replace(message, reactions=(*message.reactions, reaction))
+        return True
 
     def revisions(self) -> dict[MessageId, int]:
         return {message.id: message.revision for message in self.known.values()}
@@ -119,8 +143,16 @@ class Place:
                 known = self.known.get(message.id)
                 if known is not None and known.revision >= message.revision:
                     return
-                if known is not None:
+                if known is not None:  # Discord tells of words and of emoji apart
+                    message = replace(message, reactions=known.reactions)
                     self.known[message.id] = message
+                    event = Edited(message=message)
+            case Reacted(message=about, emoji=emoji, author=author):
+                if not self.react(about, emoji, author):
+                    return
+            case Unreacted(message=about, emoji=emoji, author=author):
+                if (known := self.known.get(about)) is not None:
+                    self.known[about] = without_reaction(known, emoji, author)
             case Removed(message=gone):
                 self.known.pop(gone, None)
             case _:

@@ -1,18 +1,22 @@
 """Discord as a platform: events of its channels in, acts of personas out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import discord
+from pydantic import SecretStr
 
 from botconvo.conversation.events import Event
 from botconvo.conversation.orders import Act
 from botconvo.errors import PlatformError
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.account import UNREACHABLE, Ears, Patience
+from botconvo.platforms.discord.account import UNREACHABLE, Account, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
 from botconvo.platforms.discord.hearing import Hearing, Parts
 from botconvo.platforms.discord.places import ChannelRules
@@ -20,7 +24,23 @@ from botconvo.platforms.discord.posting import Posting
 from botconvo.platforms.discord.text import LIMIT
 from botconvo.ports import Limits
 
-__all__ = ["DiscordPlatform"]
+__all__ = ["DiscordCast", "DiscordPlatform"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscordCast:
+    """Who talks, as a change of the settings has it.
+
+    ``tokens`` stand by the names of their variables, ``owned`` are the variables of personas with
+    accounts of their own, ``pictures`` are files or https addresses.
+    """
+
+    personas: Collection[PersonaName]
+    tokens: Mapping[str, SecretStr]
+    owned: Mapping[PersonaName, str] = field(default_factory=dict)
+    pictures: Mapping[PersonaName, Path | str] = field(default_factory=dict)
 
 
 class DiscordPlatform:
@@ -50,6 +70,9 @@ class DiscordPlatform:
             patience=patience,
         )
         self._posting = Posting(self._hearing, patience)
+        self._staying: dict[Account, asyncio.Task[None]] = {}
+        self._leaving: set[Account] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def name(self) -> str:
@@ -63,7 +86,8 @@ class DiscordPlatform:
             await self._close()
             raise
         for account in self._hearing.accounts():
-            self._beside.start(account.stay())
+            self._staying[account] = self._beside.start(account.stay())
+        self._loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(
@@ -72,16 +96,65 @@ class DiscordPlatform:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._loop = None
         self._hearing.close()
         await self._beside.stop()
         await self._close()
         self._inbox.put_nowait(None)
 
     async def _close(self) -> None:
-        for account in self._hearing.accounts():
+        for account in (*self._hearing.accounts(), *self._leaving):
             await account.close()
         if self._hearing.parts.webhooks is not None:
             await self._hearing.parts.webhooks.close()
+
+    def take_up(self, cast: DiscordCast) -> None:
+        """Go on with these personas and tokens; may be called from any thread.
+
+        An account whose token has changed connects anew, a persona's new account connects, and
+        that of somebody who has left is logged out.
+        """
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._change, cast)
+
+    def _change(self, cast: DiscordCast) -> None:
+        if self._loop is None:  # it was closed meanwhile
+            return
+        parts = self._hearing.parts
+        self._hearing.personas.update(cast.personas)
+        if parts.webhooks is not None:
+            parts.webhooks.change_pictures(cast.pictures)
+        for account in self._hearing.accounts():
+            if account.variable in cast.tokens:
+                account.renew(cast.tokens[account.variable])
+        for persona in parts.owned.keys() - cast.owned.keys():
+            self._dismiss(parts.owned.pop(persona))
+        for persona in cast.owned.keys() - parts.owned.keys():
+            variable = cast.owned[persona]
+            parts.owned[persona] = self._engage(variable, cast.tokens[variable])
+
+    def _dismiss(self, account: Account) -> None:
+        if account is self._hearing.parts.listener:
+            logger.info("%s: its account stays, because it hears for all", account.variable)
+            return
+        self._hearing.dismissed(account)
+        self._leaving.add(account)
+        self._beside.start(self._log_out(account, self._staying.pop(account)))
+
+    async def _log_out(self, account: Account, staying: asyncio.Task[None]) -> None:
+        staying.cancel()
+        await asyncio.wait({staying})
+        await account.close()
+        self._leaving.discard(account)
+
+    def _engage(self, variable: str, token: SecretStr) -> Account:
+        parts = self._hearing.parts
+        if parts.listener.variable == variable:
+            return parts.listener
+        assert parts.another is not None
+        account = parts.another(variable, token)
+        self._staying[account] = self._beside.start(account.stay())
+        return account
 
     async def events(self) -> AsyncIterator[tuple[ChannelId, Event]]:
         """What happens, until the platform is closed."""
@@ -123,9 +196,9 @@ class DiscordPlatform:
         """See ``Platform.post``."""
         return await self._posting.post(channel, persona, act, nonce)
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         """See ``Posting.notify``."""
-        return await self._posting.notify(channel, text)
+        return await self._posting.notify(channel, text, draft)
 
     async def delete(self, channel: ChannelId, message: MessageId) -> None:
         """See ``Posting.delete``."""

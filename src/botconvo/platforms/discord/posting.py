@@ -18,7 +18,7 @@ from botconvo.platforms.discord.ids import author_id, jump_link, message_id, mes
 from botconvo.platforms.discord.outcome import Forbidden, Uncertain, refusal
 from botconvo.platforms.discord.places import Flight, Place
 from botconvo.platforms.discord.speech import There, Words, send
-from botconvo.platforms.discord.text import LIMIT, fitted, named, plain, quote, units
+from botconvo.platforms.discord.text import LIMIT, cut, fitted, named, plain, quote, units
 from botconvo.platforms.discord.webhooks import Parent
 
 __all__ = ["Posting"]
@@ -67,16 +67,21 @@ class Posting:
             self._hearing.forbidden(place, str(error))
             raise
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
         """Say something as the bot itself; None where nobody can tell whether it is out.
+
+        ``draft``: a model's words to show below, as they would be posted.
 
         Raises:
             PlatformError: it was not said.
         """
         place = self._hearing.talking(channel)
         account = self._there(place).account
+        text = cut(text, LIMIT)
+        if draft:
+            text += "\n" + fitted(draft, LIMIT - units(text) - 1, self._emojis(place))
         try:
-            number = await send(account, place.number, text[:LIMIT], uuid4().hex)
+            number = await send(account, place.number, text, uuid4().hex)
         except Uncertain:
             return None
         user = account.client.user
@@ -124,6 +129,8 @@ class Posting:
             failure = refusal(error, f"{persona}'s reaction")
             if isinstance(failure, PlatformError):  # once more would change nothing
                 raise failure from None
+        if (where := self._hearing.place(channel)) is not None:
+            where.react(act.message, act.emoji, clone_author(persona))
 
     async def _say(
         self, place: Place, persona: PersonaName, say: Say, nonce: str

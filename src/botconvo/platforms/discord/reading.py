@@ -10,14 +10,14 @@ from typing import Literal
 
 import discord
 
-from botconvo.conversation.events import Edited, Event, Heard, Removed
+from botconvo.conversation.events import Edited, Event, Heard, Reacted, Removed, Unreacted
 from botconvo.messages import Attachment, Author, ChannelId, Message, MessageId, clone_author
 from botconvo.people import speaker_name
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.ids import author_id, message_id, message_numbers
 from botconvo.platforms.discord.text import plain, unnamed, unquoted
 
-__all__ = ["Reader", "differences", "person", "revision_of"]
+__all__ = ["Reader", "changed_emoji", "differences", "person", "revision_of"]
 
 _WORDS = (
     discord.MessageType.default,
@@ -32,10 +32,14 @@ _MAX_CHARACTERS = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Knows whose accounts are ours: the application's webhooks, and accounts of personas."""
+    """Knows whose accounts are ours: the application's webhooks, and accounts of personas.
+
+    ``clerk`` is the account whose own words count, as nobody's: the notices of an office.
+    """
 
     application: int
     account: int
+    clerk: int
     webhooks: Collection[int]
     personas: Collection[PersonaName]
     accounts: Mapping[int, PersonaName]
@@ -67,6 +71,8 @@ class Reader:
 
     def _author(self, raw: discord.Message) -> Author | None:
         """Who wrote it; None for our own account."""
+        if self.clerk and raw.author.id == self.clerk:
+            return Author(id=author_id(raw.author.id), name=raw.author.name, kind="system")
         if (persona := self.accounts.get(raw.author.id)) is not None:
             return clone_author(persona)
         if raw.webhook_id is not None and raw.webhook_id == raw.author.id:
@@ -127,6 +133,22 @@ def differences(
             yield Heard(message=each)
         elif revision is not None and revision < each.revision:
             yield Edited(message=each)
+
+
+def changed_emoji(
+    message: MessageId, emoji: str, known: Sequence[Author], there: Sequence[Author]
+) -> Iterator[Event]:
+    """Who put an emoji on a message while nobody listened, and who took it back.
+
+    ``known`` are those of whom that was known, ``there`` those of whom it is true.
+    """
+    before, now = {author.id for author in known}, {author.id for author in there}
+    for author in known:
+        if author.id not in now:
+            yield Unreacted(message=message, emoji=emoji, author=author)
+    for author in there:
+        if author.id not in before:
+            yield Reacted(message=message, emoji=emoji, author=author)
 
 
 def _reply_of(raw: discord.Message) -> MessageId | None:

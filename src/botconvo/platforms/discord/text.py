@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["LIMIT", "fitted", "harmless", "named", "plain", "quote", "unnamed", "unquoted"]
+__all__ = ["LIMIT", "cut", "fitted", "harmless", "named", "plain", "quote", "unnamed", "unquoted"]
 
 LIMIT = 2000
 """What Discord takes in one message of a bot."""
@@ -60,7 +60,7 @@ def fitted(text: str, limit: int = LIMIT, emojis: Mapping[str, str] | None = Non
     """The same, cut where a sentence, a word or at least a character ends; may be empty."""
     shown, room = harmless(text, emojis), limit
     while units(shown) > limit:
-        text = _cut(text, room)
+        text = cut(text, room)
         shown, room = harmless(text, emojis), room * 4 // 5
     return shown
 
@@ -69,7 +69,7 @@ def quote(name: str, text: str, link: str) -> str:
     """The line above a reply, where Discord lets nobody reply: who said what, and where."""
     said = " ".join(harmless(text).split())
     if units(said) > _EXCERPT:
-        said = harmless(_cut(plain(said), _EXCERPT))
+        said = harmless(cut(plain(said), _EXCERPT))
     words = f"**{harmless(name)}**: {said}" if said else f"**{harmless(name)}**"
     return f"> {words} {link}\n"
 
@@ -112,7 +112,7 @@ def _guarded(mark: str) -> str:
     return f"{mark}\\" if mark.isdigit() else f"\\{mark}"
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
     """The longest beginning of at most ``limit`` units that ends well."""
     if units(text) <= limit:
         return text

@@ -75,6 +75,10 @@ class Webhooks:
         if self._http is not None:
             await self._http.close()
 
+    def change_pictures(self, pictures: Mapping[PersonaName, Path | str]) -> None:
+        """Carry these from the next post on."""
+        self._pictures = dict(pictures)
+
     @property
     def known(self) -> frozenset[int]:
         """The numbers of those that were used."""

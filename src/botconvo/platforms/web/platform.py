@@ -198,8 +198,8 @@ class WebPlatform:
         self._taken.add(folded_name(persona))
         return None if isinstance(act, React) else self._mint.posted(persona, act, nonce)
 
-    async def notify(self, channel: ChannelId, text: str) -> Message | None:
-        return self._mint.notice(text)
+    async def notify(self, channel: ChannelId, text: str, draft: str = "") -> Message | None:
+        return self._mint.notice("\n".join(filter(None, (text, draft))))
 
     async def delete(self, channel: ChannelId, message: MessageId) -> None:
         """Nothing to do: the page sees it through ``Controls.watch``."""
