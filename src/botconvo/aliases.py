@@ -84,7 +84,7 @@ def _first_names(names: _Names) -> Iterable[list[AuthorId]]:
                 alone[words[0]].append(author)
     platforms = {platform for platform, _ in first}
     for word, authors in alone.items():
-        for author in authors[:_MOST_AT_ONE_NAME]:
+        for author in authors if len(authors) <= _MOST_AT_ONE_NAME else ():
             for platform in platforms - {_platform(author)}:
                 others = first.get((platform, word), set())
                 if len(others) == 1 and len(first[_platform(author), word]) == 1:
