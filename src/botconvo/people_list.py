@@ -64,7 +64,9 @@ def list_people(store: Store, now: datetime, people: People | None = None) -> tu
     joined = People() if people is None else people
     names = {person.id: person.name for person in store.people()}
     known = {
-        author.id: joined.known(author.id) or names.get(author.person or "") for author in authors
+        author.id: joined.known(author.id)
+        or (None if author.person is None else names.get(author.person))
+        for author in authors
     }
     alike_to = _alike(authors, known)
     return tuple(

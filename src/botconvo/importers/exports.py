@@ -6,6 +6,7 @@ The only place that opens exports.  It knows nothing of consent or of the store.
 import hashlib
 import io
 import lzma
+import mimetypes
 import re
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ _HEAD_BYTES = 1 << 16
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What reading a zip raises where its bytes are damaged."""
 _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
+_NO_TEXT = "is no text, and no zip either"
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML: export the channel again as JSON"),
@@ -205,6 +207,8 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             found = str(failed)
         except (OSError, *_BROKEN) as error:
             found = f"cannot be read: {error}"
+        if found == _NO_TEXT and _is_media(name):
+            continue
         if isinstance(found, str):
             others[name] = found
         else:
@@ -216,10 +220,16 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
     return Found(exports=tuple(exports), others=others)
 
 
+def _is_media(name: str) -> bool:
+    """Whether a file is a picture and the like, which exports of chats bring along."""
+    kind = mimetypes.guess_type(name, strict=False)[0] or ""
+    return kind.startswith(("image/", "video/", "audio/"))
+
+
 def _nothing_in(others: dict[str, str]) -> str:
     """The end of a sentence that begins with the folder's or zip's name."""
     if not others:
-        return "holds no files; name the export files, or the folder that they are in"
+        return "holds no files (pictures and the like do not count); name the export files, or the folder that they are in"
     name, why = next(iter(others.items()))
     return f"holds no export that can be read among its files ({len(others)}); {name} {why}"
 
@@ -256,7 +266,7 @@ def _text_of(head: bytes) -> str:
 def _what_else(head: str) -> str:
     """The end of a sentence that begins with the file's name."""
     if "\0" in head:
-        return "is no text, and no zip either"
+        return _NO_TEXT
     if discord_csv.older_dialect(head):
         return (
             "is a DiscordChatExporter CSV with semicolons (2.15 or older, or saved again by a "
