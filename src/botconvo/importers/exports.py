@@ -229,7 +229,7 @@ def _is_media(name: str) -> bool:
 def _nothing_in(others: dict[str, str]) -> str:
     """The end of a sentence that begins with the folder's or zip's name."""
     if not others:
-        return "holds no files (pictures and the like do not count); name the export files, or the folder that they are in"
+        return "holds no files but media; name the export files, or the folder that they are in"
     name, why = next(iter(others.items()))
     return f"holds no export that can be read among its files ({len(others)}); {name} {why}"
 
