@@ -80,6 +80,8 @@ class _Facts(BaseModel):
     name: str | None = None
     type: str = ""
     id: _Whole | None = None
+    alone: bool = False
+    """Whether the export is of this chat only."""
 
 
 @dataclass(slots=True)
@@ -111,6 +113,8 @@ def owner_of(stream: TextIO) -> str | None:
     try:
         for facts, items in _chats(export):
             if facts.id is None or facts.type not in (_OWNER, "saved_messages", _OF_TWO):
+                if facts.alone:
+                    return None
                 continue
             if facts.type != _OF_TWO:
                 return f"user{facts.id}"
@@ -169,7 +173,7 @@ def _chats(export: JsonItems) -> Iterator[tuple[_Facts, _Items]]:
             if type(owner) is int and 0 < owner < 2**63:
                 yield _Facts(id=owner, type=_OWNER), iter(())
         elif key == "messages" and following == "[":
-            yield from _with_messages(found, export)
+            yield from _with_messages({**found, "alone": True}, export)
         elif key in _FACTS:
             found[key] = export.value()
 
