@@ -19,9 +19,11 @@ import re
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -90,11 +92,11 @@ def gpt2_simple(folder: Path, threads: int) -> Say:
 def transformers(folder: Path, threads: int, *, precision: str) -> Say:
     """transformers' ``generate``; prompts of one length make one batch."""
     import torch
-    from transformers import AutoModelForCausalLM, GPT2TokenizerFast
 
-    tokenizer = GPT2TokenizerFast.from_pretrained(folder)
+    library: Any = import_module("transformers")
+    tokenizer = library.GPT2TokenizerFast.from_pretrained(folder)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    model = library.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     model.eval()
 
     def say(job: Job) -> int:
@@ -207,7 +209,10 @@ def train_plain(folder: Path, steps: int, *, method: str, precision: str) -> lis
         lora = LoraConfig(
             r=16, lora_alpha=32, target_modules="all-linear", fan_in_fan_out=True, lora_dropout=0.05
         )
-        model = get_peft_model(model, lora)
+        with warnings.catch_warnings():
+            # peft asks transformers for an attribute by its old name.
+            warnings.simplefilter("ignore", FutureWarning)
+            model = get_peft_model(model, lora)
     model.train()
     trained = [each for each in model.parameters() if each.requires_grad]
     length = min(LENGTH, model.config.n_positions)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from botconvo.build import bundled_base
-from botconvo.corpus import Corpus, build_corpus
+from botconvo.corpus import Corpus, Session, build_corpus
 from botconvo.gathering import gather
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.bases import build_tokenizer
@@ -29,6 +29,7 @@ from botconvo.training.examples import Window, pack, windows_of
 from botconvo.training.network import Network, choose_device, make_gpt2
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.cleaning import PROFILES
+from botconvo.transcript.grammar import Command, Line
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_files import Array, read_gpt2
 from model_server.checkpoint.tokens import Tokens
@@ -102,10 +103,19 @@ def unseen(corpora: Sequence[Corpus]) -> list[Corpus]:
     ]
 
 
+def words_of(session: Session) -> tuple[Line, ...]:
+    """A session without the silence that ends it: nobody says that."""
+    return tuple(
+        line
+        for place, line in enumerate(session.lines)
+        if place == 0 or line.command is not Command.INIT
+    )
+
+
 def rows_of(corpus: Corpus, form: PromptFormat, tokens: Tokens) -> tuple[tuple[Window, ...], ...]:
     tokenizer = build_tokenizer(tokens)
     windows = windows_of(
-        (session.lines for session in corpus.held_out),
+        (words_of(session) for session in corpus.held_out),
         form,
         lambda text: tokenizer.encode(text).ids,
         block=SETTINGS.block,

@@ -342,6 +342,7 @@ class FakeControls:
         self._changed = asyncio.Event()
         self.steered: list[Steering] = []
         self.queries: list[Query] = []
+        self.owners: set[AuthorId] = set()
         self.answers: dict[type[Query], Answer] = {}
         for channel in channels:
             self.open(channel)
@@ -399,6 +400,9 @@ class FakeControls:
             self._changed.clear()
             await self._changed.wait()
         return self.steered
+
+    def is_owner(self, author: AuthorId) -> bool:
+        return author in self.owners
 
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
         await asyncio.sleep(0)

@@ -311,7 +311,7 @@ def test_a_preset_of_the_command_line_goes_above_the_files(
 ) -> None:
     plan = a_plan(store, write_config(tmp_path, bort(made)), preset="classic")
     assert (plan.manners.speakers, plan.manners.samples) == ("uniform", 2)
-    assert plan.reload()[1] == plan.manners, "also after a reload"
+    assert plan.reload().manners == plan.manners, "also after a reload"
 
 
 def test_a_pipeline_that_is_not_there_is_told_before_anybody_speaks(
@@ -326,7 +326,7 @@ def test_a_pipeline_that_is_not_there_is_told_before_anybody_speaks(
 
 
 def reloaded(plan: Plan) -> list[CastMember]:
-    return list(plan.reload()[0])
+    return list(plan.reload().members)
 
 
 def test_a_reload_reads_the_file_anew(made: Path, store: Store, tmp_path: Path) -> None:
@@ -334,6 +334,24 @@ def test_a_reload_reads_the_file_anew(made: Path, store: Store, tmp_path: Path) 
     assert reloaded(plan) == list(plan.members)
     write_config(tmp_path, bort(made), juno(made))
     assert [member.persona.name for member in reloaded(plan)] == ["Bort", "Juno"]
+
+
+def test_a_reload_reads_the_reins_and_refuses_those_that_nobody_could_hold(
+    made: Path, store: Store, tmp_path: Path
+) -> None:
+    plan = a_plan(store, write_config(tmp_path, bort(made)), platforms=("console",))
+    assert plan.approvals.channel is None
+    reins = '[reins]\nkill_word = "enough"\nowners = ["console:you"]\ncurated = true\n'
+    write_config(tmp_path, bort(made), reins)
+    fresh = plan.reload()
+    assert (fresh.law.kill_word, fresh.law.owners) == (
+        "enough",
+        frozenset({AuthorId("console:you")}),
+    )
+    assert (fresh.law.curated, fresh.approval) == (True, timedelta(hours=1))
+    write_config(tmp_path, bort(made), reins + 'approval_channel = "discord:1/2"\n')
+    with pytest.raises(ConfigError, match="lines are approved on discord, which is not among"):
+        plan.reload()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ environment; nothing above it makes a part.
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.playing import Playing
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan
+from botconvo.orchestrator.run import Plan, Settled
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
@@ -278,8 +278,11 @@ def build_plan(
     refusals = build_refusals(text_filter, store)
     clock = options.rehearsed.clock if options.rehearsed else RealClock()
 
-    def reload() -> tuple[tuple[CastMember, ...], Manners]:
+    def reload() -> Settled:
         fresh = load_settings(options.config)
+        # The platforms stay as they are until the next start.
+        _check_approvals(settings.model_copy(update={"reins": fresh.reins}), options)
+        _check_office(settings.reins.approval_channel, fresh.reins.approval_channel)
         try:
             members = build_cast(fresh, store)
         except ModelServerError as error:
@@ -287,7 +290,13 @@ def build_plan(
         changed(fresh)
         text_filter.allow(fresh.conversation.allowed_words)
         text_filter.forbid(fresh.conversation.bad_words)
-        return members, fresh.conversation.manners(options.preset)
+        return Settled(
+            members=members,
+            manners=fresh.conversation.manners(options.preset),
+            law=fresh.reins.law(),
+            approval_channel=_approval_channel(fresh),
+            approval=fresh.reins.approval,
+        )
 
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
         client = ModelClient(member.persona.name, http, address, token)
@@ -317,7 +326,7 @@ def build_plan(
         clock=clock,
         posted=posted,
         charge=Charge(store, clock, law=settings.reins.law(), people=people, refusals=refusals),
-        approvals=_approvals(settings),
+        approvals=Approvals(_approval_channel(settings)),
         approval=settings.reins.approval,
     )
 
@@ -476,11 +485,9 @@ def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:
     return Refusals(text_filter, ((each.number, each.text) for each in store.refused_texts()))
 
 
-def _approvals(settings: Settings) -> Approvals | None:
+def _approval_channel(settings: Settings) -> ChannelId | None:
     channel = settings.reins.approval_channel
-    if not settings.reins.curated or channel is None:
-        return None
-    return Approvals(ChannelId(channel))
+    return None if channel is None or not settings.reins.curated else ChannelId(channel)
 
 
 def build_platforms(
@@ -495,14 +502,13 @@ def build_platforms(
     Raises:
         ConfigError: a platform does not exist, or lacks what it needs.
     """
-    configured = [name for name in _PLATFORMS if getattr(settings.platforms, name, None)]
-    names = options.platforms or tuple(configured) or ("web",)
+    names = _platform_names(settings, options)
     unknown = [name for name in names if name not in _PLATFORMS]
     if unknown:
         raise ConfigError(
             f"platform {unknown[0]!r} does not exist; take one of {', '.join(_PLATFORMS)}"
         )
-    _check_approvals(settings, names)
+    _check_approvals(settings, options)
     return [
         _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
     ]
@@ -523,11 +529,17 @@ def take_up(platforms: Sequence[Platform], begun: Settings, fresh: Settings) -> 
             take_up_discord(platform, begun, fresh)
 
 
-def _check_approvals(settings: Settings, names: Collection[str]) -> None:
+def _platform_names(settings: Settings, options: RunOptions) -> tuple[str, ...]:
+    configured = [name for name in _PLATFORMS if getattr(settings.platforms, name, None)]
+    return options.platforms or tuple(configured) or ("web",)
+
+
+def _check_approvals(settings: Settings, options: RunOptions) -> None:
     """
     Raises:
         ConfigError: lines would wait for approval where nobody can give it.
     """
+    names = _platform_names(settings, options)
     if not settings.reins.curated:
         return
     channel = settings.reins.approval_channel
@@ -536,6 +548,18 @@ def _check_approvals(settings: Settings, names: Collection[str]) -> None:
         raise ConfigError(
             f"reins.curated: lines are approved on {' or '.join(places)}, which is not among the "
             f"platforms of this run ({', '.join(names)}); add it, or set reins.approval_channel"
+        )
+
+
+def _check_office(begun: str | None, fresh: str | None) -> None:
+    """
+    Raises:
+        ConfigError: lines would be shown where nobody looks.
+    """
+    if fresh not in (begun, None) and fresh.startswith("discord:"):
+        raise ConfigError(
+            f"reins.approval_channel: {fresh} is not the one that this run began with; stop the "
+            "run and start it again"
         )
 
 

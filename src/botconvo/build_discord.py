@@ -60,7 +60,7 @@ def build_discord(
     tokens = discord_tokens(settings, discord)
     rules = _all_rules(settings, discord, preset)
     names = [PersonaName(persona.name) for persona in settings.personas]
-    commands = prepare_with(controls, owners=settings.reins.law().owners)
+    commands = prepare_with(controls)
     use_addresses(discord.api, discord.gateway)
     direct = discord.direct_messages
 
@@ -200,7 +200,7 @@ def _all_rules(
             "platforms.discord.channels: the only channel is reins.approval_channel, in which "
             "clones do not talk; add another one"
         )
-    return [*others, office] if settings.reins.curated else others
+    return [*others, office]
 
 
 def _office(settings: Settings) -> ChannelRules | None:

@@ -163,6 +163,9 @@ class ReinsSettings(_Table):
     """Where lines are shown and approved by an emoji; without it, on the page alone."""
     approval_minutes: Annotated[float, Field(gt=0, le=10_000)] = 60.0
     """Then a line that nobody has approved is dropped."""
+    asks: Annotated[int, Field(ge=0)] = 6
+    """How often a person may set a topic or ask a clone in ``asks_minutes``; 0: without end."""
+    asks_minutes: Annotated[float, Field(gt=0, le=10_000)] = 10.0
 
     def law(self) -> Law:
         return Law(
@@ -170,6 +173,8 @@ class ReinsSettings(_Table):
             delete_votes=self.delete_votes,
             owners=frozenset(AuthorId(owner) for owner in self.owners),
             curated=self.curated,
+            asks=self.asks,
+            asks_within=timedelta(minutes=self.asks_minutes),
         )
 
     @property

@@ -15,7 +15,7 @@ from botconvo.conversation.events import Event, OrderId, Ruling, Steer
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
-from botconvo.messages import ChannelId, Message, MessageId
+from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Info",
     "Limits",
     "Lines",
+    "MayAsk",
     "PersonaState",
     "PhraseExtractor",
     "Platform",
@@ -81,7 +82,8 @@ class Platform(Protocol):
     ) -> None: ...
     def limits(self, channel: ChannelId) -> Limits: ...
     def events(self) -> AsyncIterator[tuple[ChannelId, Event]]:
-        """Every channel begins with ``Opened``; the end of the iterator ends the run."""
+        """Every channel begins with ``Opened``, and is over with ``Closed`` if it goes for good;
+        the end of the iterator ends the run."""
         ...
 
     async def show_typing(self, channel: ChannelId, persona: PersonaName) -> None: ...
@@ -225,7 +227,14 @@ class Removed:
     everywhere: bool = False
 
 
-Query = Who | Why | Status | Info | Help | Recent | Lines | Removed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MayAsk:
+    """May this person set a topic or ask a clone now?  Where not, the answer is an error."""
+
+    author: AuthorId
+
+
+Query = Who | Why | Status | Info | Help | Recent | Lines | Removed | MayAsk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +255,10 @@ class Controls(Protocol):
     """
 
     def channels(self) -> Sequence[ChannelId]: ...
+    def is_owner(self, author: AuthorId) -> bool:
+        """Whether somebody may do everything, wherever they are."""
+        ...
+
     async def steer(self, channel: ChannelId, steer: Steer | Ruling, by: str) -> str:
         """Do it and say what was done, in one sentence.  ``by`` is the name of whoever asks.
 
@@ -257,7 +270,7 @@ class Controls(Protocol):
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
         """
         Raises:
-            PlatformError: there is no such channel, message or persona.
+            PlatformError: there is no such channel, message or persona, or it may not be.
         """
         ...
 

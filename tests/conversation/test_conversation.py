@@ -10,7 +10,18 @@ from conversation.driving import CHANNEL, JUNO, MAREK, TILLY, Play, said
 from botconvo.conversation import events as ev
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import PRESETS, Manners, manners
-from botconvo.conversation.orders import Ask, Cancel, Post, PromptSource, React, Say, Type, Wait
+from botconvo.conversation.orders import (
+    Ask,
+    Cancel,
+    Post,
+    PromptSource,
+    React,
+    Say,
+    Submit,
+    Type,
+    Wait,
+    Withdraw,
+)
 from botconvo.transcript.grammar import Command, parse_line
 
 GROUP = PRESETS["group-chat"].unattended()
@@ -384,6 +395,45 @@ def test_while_the_channel_is_hindered_nothing_is_ordered_and_then_it_goes_on() 
     assert play.next() == Wait()
     play.talk.receive(ev.Hindered(reason=None))
     assert len(play.posts_made(4)) >= 4
+
+
+def test_a_talk_whose_channel_is_closed_drops_its_draft_and_orders_nothing_more() -> None:
+    play = Play()
+    ask = play.until(Ask)
+    play.talk.receive(ev.Closed())
+    assert play.next() == Cancel(ask=ask.id)
+    assert play.next() == Wait()
+    play.person_says("Juno?")
+    play.now += timedelta(days=2)
+    assert play.next() == Wait()
+
+
+def test_a_line_that_is_being_typed_when_approval_begins_waits_for_it() -> None:
+    play = Play()
+    play.until(Type)
+    play.talk.set_approval(timedelta(hours=1))
+    submitted = play.until(Submit)
+    assert play.posts == []
+    play.talk.receive(ev.Steered(steer=ev.Approve(order=submitted.post.id)))
+    assert play.until(Post).act == submitted.post.act
+
+
+@pytest.mark.parametrize(("approval", "moved"), [(None, False), (timedelta(hours=1), True)])
+def test_a_line_that_waits_is_withdrawn_when_nobody_would_hear_of_it(
+    approval: timedelta | None, moved: bool
+) -> None:
+    play = Play(approval=timedelta(hours=1))
+    submitted = play.until(Submit)
+    play.talk.set_approval(approval, moved=moved)
+    assert play.until(Withdraw).post == submitted.post.id
+    assert play.until(Submit).post if moved else play.until(Post)
+
+
+def test_a_line_that_waits_goes_on_waiting_where_only_the_time_changes() -> None:
+    play = Play(approval=timedelta(hours=1))
+    play.until(Submit)
+    play.talk.set_approval(timedelta(hours=2))
+    assert isinstance(play.next(), Wait)
 
 
 def test_what_was_said_while_nobody_listened_is_known_and_hurries_nobody() -> None:

@@ -599,10 +599,24 @@ def test_the_models_own_probabilities_choose_the_speaker() -> None:
     for seed in range(300):
         play = a_talk(*EAGER, seed=seed, speakers="scored")
         play.person_says("who did that?")
-        score(play, Juno=0.1, Marek=0.3)
+        score(play, Juno=0.1, Marek=0.3, Tilly=0.0)
         chosen[play.until(Ask).persona] += 1
     assert chosen["Tilly"] == 0
     assert 0.17 < chosen["Juno"] / 300 < 0.33
+
+
+def test_whose_model_cannot_tell_is_not_silenced_by_those_whose_can() -> None:
+    chosen: Counter[str] = Counter()
+    for seed in range(300):
+        play = a_talk(*EAGER, seed=seed, speakers="scored")
+        play.person_says("who did that?")
+        score(play, Juno=0.1, Marek=0.3)
+        chosen[play.until(Ask).persona] += 1
+    assert 0.25 < chosen["Tilly"] / 300 < 0.42  # 0.2 of 0.6
+    play = a_talk(*EAGER, speakers="lurk", lurk_from=0.2)
+    play.person_says("who did that?")
+    score(play, Juno=0.1)
+    assert goes_on(play, 24) == []
 
 
 def test_whoever_lurks_speaks_only_if_its_model_is_sure() -> None:

@@ -1,11 +1,11 @@
 """What people do to a talk: the kill word, votes, and every pull at the reins."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from builders import a_message, a_reaction, an_author
-from conversation.driving import CHANNEL, JUNO, MAREK, TILLY, Play, said
+from conversation.driving import CHANNEL, JUNO, MAREK, START, TILLY, Play, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +18,7 @@ from botconvo.conversation.reins import (
     introduction,
     is_kill_word,
     is_voted_out,
+    next_ask,
     wish,
     word_on_draft,
 )
@@ -115,6 +116,43 @@ def test_a_channel_is_told_what_is_true_there() -> None:
     assert "/ignoreme" not in alone
     assert "silent" not in alone
     assert len(told) < 2000
+
+
+@pytest.mark.parametrize(
+    ("invented", "origins"),
+    [
+        ((), "Juno, Marek and Tilly are clones of people who agreed to it."),
+        (("Tilly",), "Juno and Marek are clones of people who agreed to it; Tilly is an invented"),
+        (("Juno", "Tilly"), "Marek is the clone of a person who agreed to it; Juno and Tilly are"),
+        (("Juno", "Marek", "Tilly"), "Juno, Marek and Tilly are invented characters."),
+    ],
+)
+def test_a_channel_is_told_who_is_invented(invented: tuple[str, ...], origins: str) -> None:
+    names = ["Juno", "Marek", "Tilly"]
+    assert origins in introduction(names, Law(), commands=True, invented=invented)
+
+
+MINUTES = st.lists(st.integers(0, 120), max_size=20).map(sorted)
+
+
+@given(MINUTES, st.integers(1, 4), st.integers(1, 60))
+def test_nobody_asks_more_often_than_the_law_says(at: list[int], asks: int, within: int) -> None:
+    law = Law(asks=asks, asks_within=timedelta(minutes=within))
+    times = [START + timedelta(minutes=minute) for minute in at]
+    asked: list[datetime] = []
+    for now in times:
+        until = next_ask(asked, now, law)
+        if until is None:
+            asked.append(now)
+            continue
+        assert now < until <= now + law.asks_within
+        assert next_ask(asked, until, law) is None, "then they may"
+    for first, last in zip(asked, asked[asks:], strict=False):
+        assert last - first >= law.asks_within
+
+
+def test_a_law_without_a_limit_lets_everybody_ask() -> None:
+    assert next_ask([START] * 1000, START, Law(asks=0)) is None
 
 
 # ---- silence -----------------------------------------------------------------------------------

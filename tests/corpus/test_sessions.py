@@ -23,7 +23,7 @@ def test_a_silence_ends_a_session_and_the_next_begins_anew() -> None:
         *a_conversation(("smig", "three"), ("bort", "four"), start=61),
     )
     assert [session.text for session in found] == [
-        "bort: INIT;\nbort: one\nsmig: two",
+        "bort: INIT;\nbort: one\nsmig: two\nsmig: INIT;",
         "smig: INIT;\nsmig: three\nbort: four",
     ]
 
@@ -70,7 +70,9 @@ def test_no_line_is_lost_and_every_session_begins_once(said: list[tuple[str, int
     ]
     found = sessions(*messages)
     begins = [[line.command is Command.INIT for line in session.lines] for session in found]
-    assert all(begin[0] and not any(begin[1:]) for begin in begins)
+    assert all(begin[0] and not any(begin[1:-1]) for begin in begins)
+    ends = [session.lines[-1] for session in found[:-1]]
+    assert ends == [session.lines[0] for session in found[1:]]
     words = [line.argument for session in found for line in session.lines if line.says]
     assert sorted(words) == sorted(message.text for message in messages)
     starts = [session.started for session in found]

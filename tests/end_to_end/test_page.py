@@ -393,6 +393,40 @@ async def test_the_pages_of_lines_show_what_was_kept_and_removed(page: Page) -> 
     await page.until(lambda: not page.one("#lines").is_displayed())
 
 
+async def test_the_keyboard_keeps_its_place_when_lines_are_undone(page: Page) -> None:
+    some_lines(page)
+    (first,) = page.controls.answers[Lines].noted
+    lines = [replace(first, text=text, message=MessageId(text)) for text in ("a", "b", "c")]
+
+    def keep(*kept: NotedLine) -> None:
+        page.controls.answers[Lines] = Answer(text="", noted=kept)
+
+    def focus() -> str:
+        script = "const at = document.activeElement; return at.ariaLabel || at.textContent"
+        return str(page.js(script))
+
+    def press(key: str) -> Callable[[], None]:
+        return lambda: page.driver.switch_to.active_element.send_keys(key)
+
+    keep(*lines)
+    await page.run(page.one("#open-lines").click)
+    await page.until(lambda: len(page.all("#lines .noted button")) == 3)
+    await page.run(lambda: page.js("document.querySelectorAll('.noted button')[1].focus()"))
+    keep(lines[0], lines[2])
+    await page.run(press(Keys.ENTER))
+    await page.until(lambda: focus() == "Keep it no longer: c")
+    keep(lines[0])
+    await page.run(press(Keys.ENTER))
+    await page.until(lambda: focus() == "Keep it no longer: a")
+    keep()
+    await page.run(press(Keys.ENTER))
+    await page.until(lambda: focus() == "Favourites")
+    await page.run(press(Keys.ARROW_RIGHT))
+    await page.until(lambda: focus().startswith("Saved"))
+    dropped = [Drop(message=MessageId(text)) for text in ("b", "c", "a")]
+    assert await page.steered(3) == dropped
+
+
 async def test_why_shows_the_whole_trace(page: Page) -> None:
     page.controls.show(
         CHANNEL,

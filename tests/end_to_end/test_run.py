@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from processes import PROC, children_of, is_alive, needs_proc, until
 from projects import checkpoints_of, make_project, persona_table, write_config
 from training.full_disk import full_disk
 
+from botconvo.consent import ConsentRecord, PersonId, RecordId, granted
 from botconvo.messages import ChannelId
 from botconvo.store import STORE_NAME, Store
 
@@ -230,6 +231,50 @@ def test_a_bad_edit_changes_nothing_a_newcomer_joins_and_a_second_ctrl_c_ends_at
         assert run.end(signal.SIGINT) == 130
         assert "Traceback" not in run.errors()
         assert until(lambda: not any(map(is_alive, everybody.values())))
+
+
+def consented(project: Path, *names: str) -> None:
+    """Let the checkpoints of a project be clones of people who agreed."""
+    with Store.open(project / STORE_NAME) as store:
+        for letter, name in zip("ab", names, strict=False):
+            person = PersonId(f"p-{letter * 10}")
+            manifest = project / "checkpoints" / name.lower() / "manifest.json"
+            facts = json.loads(manifest.read_text(encoding="utf-8"))
+            facts["consent"] |= {"person": person, "fictional": False}
+            manifest.write_text(json.dumps(facts), encoding="utf-8")
+            store.keep_person(person, name, [])
+            record = ConsentRecord(
+                id=RecordId(f"r-{letter}"), person=person, granted_at=datetime.now(UTC), adult=True
+            )
+            store.append_ledger(granted(store.ledger(), record, salt="salt"))
+
+
+@needs_proc
+def test_a_consent_withdrawn_in_another_process_ends_its_clone_in_a_running_talk(
+    tmp_path: Path,
+) -> None:
+    config = make_project(tmp_path, "Bort", "Juno")
+    consented(tmp_path, "Bort", "Juno")
+    with talking(config, "--preset", "group-chat") as run:
+        run.hear_of("Bort", "Juno")
+        servers = run.servers()
+        withdraw = ["consent", "withdraw", "Bort", "--project", str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, "-m", "botconvo", *withdraw], capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert until(lambda: not is_alive(servers["bort"]))
+        assert "Bort has left: the consent for this clone was withdrawn" in run.errors()
+        gone = datetime.now(UTC)
+        later: list[str] = []
+        while len(later) < 3:
+            message = run.hear()
+            if datetime.fromisoformat(message["time"]) > gone:
+                later.append(message["persona"])
+        assert set(later) == {"Juno"}
+        assert run.servers()["juno"] == servers["juno"], "nobody else was restarted"
+        assert run.end(signal.SIGINT) == 0
+        assert "Traceback" not in run.errors()
 
 
 # What a person has to mend

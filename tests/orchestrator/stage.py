@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fakes import FakeClock, FakeExtractor, FakePlatform
 
-from botconvo.consent import PersonId
+from botconvo.consent import ConsentRecord, PersonId, RecordId, granted
 from botconvo.conversation.conversation import Conversation
 from botconvo.conversation.events import Opened
 from botconvo.conversation.manners import Manners, manners
@@ -118,6 +118,22 @@ def a_member(
         person=None if person is None else PersonId(person),
         prompt_format=PromptFormat(speaker=name),
     )
+
+
+def consents(
+    store: Store, person: str, *, fictional: bool = False, expires: datetime | None = None
+) -> None:
+    """Let a person agree to everything at the fakes' noon, or invent one."""
+    record = ConsentRecord(
+        id=RecordId(f"r-{person}-{len(store.ledger())}"),
+        person=PersonId(person),
+        granted_at=FakeClock().now(),
+        adult=not fictional,
+        fictional=fictional,
+        expires_at=expires,
+    )
+    with store.transaction():
+        store.append_ledger(granted(store.ledger(), record, salt="salt"))
 
 
 def heard(

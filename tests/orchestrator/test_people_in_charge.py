@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from orchestrator.stage import (
     Stage,
     a_member,
     a_stage,
+    consents,
     heard,
 )
 
@@ -32,6 +34,7 @@ from botconvo.ports import (
     Info,
     Limits,
     Lines,
+    MayAsk,
     Recent,
     Removed,
     Shown,
@@ -315,6 +318,61 @@ async def test_a_channel_of_people_is_told_once_before_anybody_speaks(store: Sto
     ) as stage:
         await stage.platform.until(lambda: stage.platform.notices)
         assert "A person reads every line" in stage.platform.notices[0].text
+
+
+async def test_a_channel_is_told_who_is_the_clone_of_somebody(store: Store) -> None:
+    consents(store, "p-aaaaaaaaaa", fictional=False)
+    consents(store, "p-bbbbbbbbbb", fictional=True)
+    members = (a_member(JUNO, person="p-aaaaaaaaaa"), a_member(MAREK, person="p-bbbbbbbbbb"))
+    async with a_stage(store, Babbler(), *members, platform=among_people()) as stage:
+        await stage.platform.until(lambda: stage.platform.notices)
+        told = stage.platform.notices[0].text
+        assert "Juno is the clone of a person who agreed to it; Marek is an invented" in told
+
+
+async def test_a_person_sets_topics_and_asks_only_so_often_and_an_owner_always(
+    store: Store,
+) -> None:
+    clock = FakeClock()
+    law = Law(asks=2, asks_within=timedelta(minutes=10), owners=frozenset({BEN.id}))
+    charge = Charge(store, clock, law=law)
+    platform = among_people(clock)
+
+    def asks(number: int, name: str) -> ev.AskPersona:
+        message = heard("and you?", id=f"ask/{name}/{number}", name=name)
+        return ev.AskPersona(persona=JUNO, message=message)
+
+    async with a_stage(
+        store, Babbler(), *BOTH, clock=clock, platform=platform, charge=charge
+    ) as stage:
+        await let_post(stage, 1)
+        topic = heard("the soup war", id="topic/1")
+        await stage.talk.steer(ev.SetTopic(message=topic), "Ann")
+        await stage.talk.steer(asks(1, "Ann"), "Ann")
+        with pytest.raises(PlatformError, match="2 times in 10 minutes; you may again in 10 min"):
+            await stage.talk.steer(asks(2, "Ann"), "Ann")
+        with pytest.raises(PlatformError, match="you may again in"):
+            stage.talk.query(MayAsk(author=ANN.id))
+        for number in range(5):
+            await stage.talk.steer(asks(number, "Ben"), "Ben")
+        await clock.advance(timedelta(minutes=10))
+        assert stage.talk.query(MayAsk(author=ANN.id))
+        await stage.talk.steer(asks(3, "Ann"), "Ann")
+
+
+async def test_the_owners_page_asks_in_a_channel_of_people_without_a_limit(store: Store) -> None:
+    clock = FakeClock()
+    charge = Charge(store, clock, law=Law(asks=1))
+    platform = among_people(clock)
+    async with a_stage(
+        store, Babbler(), *BOTH, clock=clock, platform=platform, charge=charge
+    ) as stage:
+        await let_post(stage, 1)
+        for number in range(3):
+            asked = heard("and you?", id=f"ask/{number}")
+            author = Author(id=AuthorId("web:general/person/ann"), name="Ann")
+            message = replace(asked, author=author)
+            await stage.talk.steer(ev.AskPersona(persona=JUNO, message=message), "Ann")
 
 
 async def test_nobody_speaks_before_the_channel_could_be_told(store: Store) -> None:

@@ -18,30 +18,43 @@ from orchestrator.stage import (
     Everything,
     FakeSupervisor,
     a_member,
+    consents,
     heard,
 )
 
-from botconvo.conversation.events import Heard, Heed, Ignore, Pause, Reacted, SetSpeed
+from botconvo.consent import PersonId, withdrawn
+from botconvo.conversation.events import (
+    Closed,
+    Heard,
+    Heed,
+    Ignore,
+    Opened,
+    Pause,
+    Reacted,
+    SetSpeed,
+)
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post, Say
+from botconvo.conversation.reins import Law
 from botconvo.errors import BotConvoError, ConfigError, PlatformError, StoreError
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan, run
+from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
-from botconvo.ports import Limits, ShownState, Who
+from botconvo.ports import Help, Limits, ShownState, Who
 from botconvo.store import LIVE_KEPT, STORE_NAME, Store
 from botconvo.voices import CloneVoice, Voice
 
 QUICK = replace(SLOW, gap_s=(0.0, 0.0), answer_s=(0.0, 0.0))
 TILLY = PersonaName("Tilly")
-Reload = Callable[[], tuple[tuple[CastMember, ...], Manners]]
+Reload = Callable[[], Settled]
 
 
 @pytest.fixture
@@ -76,7 +89,7 @@ class Running:
         raise AssertionError("watching never ends")
 
 
-def no_reload() -> tuple[tuple[CastMember, ...], Manners]:
+def no_reload() -> Settled:
     raise AssertionError("nobody changed config.toml")
 
 
@@ -132,7 +145,7 @@ async def a_run(
         clock=clock,
         posted=keep,
         charge=charge or Charge(store, clock),
-        approvals=approvals,
+        approvals=approvals or Approvals(None),
         approval=approval,
     )
     async with asyncio.timeout(20):
@@ -190,6 +203,114 @@ async def test_a_platform_that_closes_ends_the_run(store: Store) -> None:
         running.platform.close()
         await running.task
     assert ended(running) is None
+
+
+async def test_a_channel_that_is_closed_has_no_talk_until_it_comes_back(store: Store) -> None:
+    other = ChannelId("fake:other")
+    platform = FakePlatform(CHANNEL, other)
+    async with a_run(store, platform=platform, keep_history=True) as running:
+
+        def said() -> list[MessageId]:
+            lines = [each.message for each in platform.posted if each.channel == CHANNEL]
+            return [line.id for line in lines if line is not None]
+
+        await platform.until(lambda: len(said()) > 1)
+        first, old = said()[0], running.reins.find(CHANNEL)
+        watching = running.reins.watch(CHANNEL)
+        await anext(watching)
+        platform.happens(Closed(), CHANNEL)
+        async for _ in watching:
+            pass  # whoever watches is let go
+        assert running.reins.channels() == (other,)
+        with pytest.raises(PlatformError, match="there is no channel"):
+            await running.reins.query(CHANNEL, Who(), "Ann")
+        until_then = len(said())
+        platform.happens(Opened(), CHANNEL)
+        await platform.until(lambda: len(said()) > until_then)
+        new = running.reins.find(CHANNEL)
+        assert new is not None
+        assert new is not old
+        assert first in [message.id for message in new.conversation.messages]
+    assert ended(running) is None
+
+
+async def test_a_draft_of_a_channel_that_is_closed_is_never_posted(store: Store) -> None:
+    async with a_run(store) as running:
+        running.voice.hold()
+        await running.has_talk()
+        talk = running.reins.talks[0]
+        while not running.voice.asked:
+            await asyncio.sleep(0)
+        running.platform.happens(Closed(), CHANNEL)
+        async for _ in talk.watch():
+            pass
+        running.voice.let_go()
+        running.platform.happens(Opened(), CHANNEL)
+        postings = await running.platform.has_posted(3)
+        texts = [each.act.text for each in postings if isinstance(each.act, Say)]
+        assert not [text for text in texts if text.startswith("word1 ")]
+
+
+PERSON = PersonId("p-aaaaaaaaaa")
+
+
+def withdraw(store: Store) -> None:
+    """As ``botconvo consent withdraw`` does: through a connection of its own."""
+    with Store.open(store.path) as other, other.transaction():
+        other.append_ledger(withdrawn(other.ledger(), PERSON, FakeClock().now()))
+
+
+async def test_whoever_takes_their_consent_back_leaves_with_their_server_and_draft(
+    store: Store,
+) -> None:
+    consents(store, PERSON)
+    async with a_run(store, a_member(JUNO, person=PERSON), a_member(MAREK)) as running:
+        await running.platform.has_posted(2)
+        running.voice.hold()
+        withdraw(store)
+        state = await running.state(lambda state: JUNO not in dict(state.personas))
+        assert dict(state.personas) == {MAREK: "ready"}
+        assert state.note is not None
+        assert "Juno has left: the consent for this clone was withdrawn" in state.note
+        await running.supervisors["Juno"].ended.wait()
+        said = len(running.platform.posted)
+        running.voice.let_go()
+        await running.platform.has_posted(said + 4)
+        assert {each.persona for each in running.platform.posted[said:]} == {MAREK}
+        consents(store, PERSON)
+        with Store.open(store.path) as other:  # any other process that writes
+            other.acknowledge("a rule", FakeClock().now())
+        await running.state(lambda state: JUNO in dict(state.personas) and state.note is None)
+
+
+async def test_a_consent_that_ends_by_itself_lets_its_clone_leave(store: Store) -> None:
+    consents(store, PERSON, expires=FakeClock().now() + timedelta(minutes=10))
+    async with a_run(store, a_member(JUNO, person=PERSON), a_member(MAREK)) as running:
+        state = await running.state(lambda state: JUNO not in dict(state.personas))
+        assert state.note is not None
+        assert "has expired" in state.note
+
+
+async def test_a_consent_is_looked_at_when_it_ends_and_not_before(store: Store) -> None:
+    clock = FakeClock()
+    consents(store, PERSON, expires=clock.now() + timedelta(minutes=10))
+    permits, member = Permits(store, clock), a_member(JUNO, person=PERSON)
+    changed = asyncio.create_task(permits.changed([member]))
+    assert await clock.somebody_waits() == clock.now() + timedelta(minutes=10)
+    assert permits.refusal(member) is None
+    await clock.advance(timedelta(minutes=10))
+    await asyncio.wait_for(changed, 10)
+    assert permits.refusal(member) is not None
+
+
+async def test_a_run_in_which_nobody_agrees_any_more_goes_on_in_silence(store: Store) -> None:
+    consents(store, PERSON)
+    async with a_run(store, a_member(JUNO, person=PERSON)) as running:
+        await running.platform.has_posted(1)
+        withdraw(store)
+        state = await running.state(lambda state: state.personas == ())
+        assert "Juno has left" in str(state.note)
+        assert not running.task.done()
 
 
 async def test_a_run_that_can_never_be_ends_with_the_reason(store: Store) -> None:
@@ -316,12 +437,12 @@ async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
     )
     read: list[bool] = []
 
-    def reload() -> tuple[tuple[CastMember, ...], Manners]:
+    def reload() -> Settled:
         answer = next(answers)
         read.append(True)
         if isinstance(answer, BotConvoError):
             raise answer
-        return answer, QUICK
+        return Settled(members=answer, manners=QUICK)
 
     async with a_run(store, manners=SLOW, reload=reload) as running:
         await running.platform.has_posted(1)
@@ -340,6 +461,49 @@ async def test_a_changed_config_is_taken_up_and_a_bad_one_keeps_the_old_cast(
 
 
 OFFICE = ChannelId("fake:office")
+AMONG_PEOPLE = Limits(characters=2000, reactions=True, replies=True, people=True)
+
+
+async def test_changed_reins_count_in_a_running_talk(store: Store) -> None:
+    law = Law(kill_word="enough", owners=frozenset({AuthorId("fake:Ann")}))
+
+    def reload() -> Settled:
+        members = (a_member(JUNO), a_member(MAREK))
+        return Settled(members=members, manners=QUICK, law=law)
+
+    async with a_run(store, manners=SLOW, reload=reload) as running:
+        await running.platform.has_posted(1)
+        assert not running.reins.is_owner(AuthorId("fake:Ann"))
+        running.config.write_text("[reins]", encoding="utf-8")
+        while not running.reins.is_owner(AuthorId("fake:Ann")):
+            await running.platform.has_posted(len(running.platform.posted) + 1)
+        running.platform.happens(Heard(message=heard("bots stop", id="old")))
+        running.platform.happens(Heard(message=heard("Enough!", id="new")))
+        await running.state(lambda state: state.paused)
+        told = await running.reins.query(CHANNEL, Help(), "Ann")
+        assert '"enough" silences all bots here' in told.text
+
+
+async def test_a_talk_is_curated_from_when_the_config_says_so_and_says_it(store: Store) -> None:
+    curated = Settled(
+        members=(a_member(JUNO), a_member(MAREK)),
+        manners=QUICK,
+        law=Law(curated=True),
+        approval_channel=OFFICE,
+        approval=timedelta(days=1000),
+    )
+    platform = FakePlatform(CHANNEL, OFFICE, limits=AMONG_PEOPLE)
+    endless = replace(QUICK, turn_limit=None, daily_messages=None, quiet_hours=())
+    async with a_run(store, platform=platform, manners=endless, reload=lambda: curated) as running:
+        await platform.until(lambda: {each.channel for each in platform.posted} >= {OFFICE})
+        running.config.write_text("[reins]", encoding="utf-8")
+        await platform.until(lambda: [each for each in platform.notices if "✅" in each.text])
+        notice = next(each for each in platform.notices if "✅" in each.text)
+        assert notice.channel == OFFICE
+        assert running.reins.channels() == (CHANNEL,), "nobody talks where lines are approved"
+        await platform.until(
+            lambda: [each for each in platform.notices if "A person reads every line" in each.text]
+        )
 
 
 async def test_lines_are_approved_in_a_channel_in_which_nobody_talks(store: Store) -> None:

@@ -62,18 +62,27 @@ def session_of(messages: Sequence[Message]) -> Session:
 
 
 def windows(
-    *sessions: Sequence[Line], block: int = 4000, overlap: int = 0, context_weight: float = 0.0
+    *sessions: Sequence[Line],
+    block: int = 4000,
+    overlap: int = 0,
+    context_weight: float = 0.0,
+    head_weight: float = 0.0,
 ) -> tuple[Window, ...]:
     return windows_of(
-        sessions, FORM, encode, block=block, overlap=overlap, context_weight=context_weight
+        sessions,
+        FORM,
+        encode,
+        block=block,
+        overlap=overlap,
+        context_weight=context_weight,
+        head_weight=head_weight,
     )
 
 
-def learned(window: Window) -> str:
-    """The text under the highest weight."""
-    return decode(
-        [token for token, weight in zip(window.tokens, window.weights, strict=True) if weight == 1]
-    )
+def learned(window: Window, weight: float = 1.0) -> str:
+    """The text under a weight."""
+    pairs = zip(window.tokens, window.weights, strict=True)
+    return decode([token for token, its_weight in pairs if its_weight == weight])
 
 
 async def live_prompt(messages: Sequence[Message]) -> str:
@@ -116,8 +125,33 @@ def test_the_speakers_words_and_acts_are_learned_and_nothing_else() -> None:
 
 def test_the_others_words_count_as_much_as_asked_but_names_and_beginnings_never() -> None:
     (window,) = windows(session_of(TALK).lines, context_weight=0.25)
-    pairs = zip(window.tokens, window.weights, strict=True)
-    assert decode([token for token, weight in pairs if weight == 0.25]) == " anyone up?\n look 🥔\n"
+    assert learned(window, 0.25) == " anyone up?\n look 🥔\n"
+
+
+def test_everybodys_name_is_learned_but_not_from_nothing() -> None:
+    (window,) = windows(session_of(TALK).lines, head_weight=0.25)
+    assert learned(window, 0.25) == "Fishvilla:Bort:Fishvilla:Fishvilla:Bort:Bort:"
+    assert learned(window) == " \\REACT: no line\n REACT: 💀;\n REPLY: it's a potato\\\\o/;\n"
+
+
+def test_heads_of_lines_that_are_repeated_as_context_are_not_learned_again() -> None:
+    lines = [Line(name="Bort", argument=letter * 8) for letter in "abcdef"]
+    first, second, third = windows(lines, block=45, overlap=16, head_weight=0.25)
+    assert [learned(window, 0.25) for window in (first, second, third)] == [
+        "Bort:" * 2,  # the first head of all follows nothing
+        "Bort:" * 2,
+        "Bort:",
+    ]
+
+
+def test_a_silence_behind_a_talk_is_learned_as_its_end_by_whoever_ends_it() -> None:
+    later = [a_message("morning", author="Bort", minutes=600, id="5")]
+    first, second = split_into_sessions([*TALK, *later], People(), clean_chat)
+    (window,) = windows(first.lines)
+    assert decode(window.tokens).endswith("o/;\nBort: INIT;\n")
+    assert learned(window).endswith("o/;\n INIT;\n")
+    (window,) = windows(second.lines)
+    assert learned(window) == " morning\n"  # a beginning is given
 
 
 def test_a_session_begins_with_init() -> None:
@@ -164,8 +198,8 @@ def test_every_own_line_is_a_target_exactly_once(
     del found[""]
     own = [
         print_line(line).removeprefix("Bort:")
-        for line in lines
-        if line.name == "Bort" and line.command is not Command.INIT
+        for place, line in enumerate(lines)
+        if line.name == "Bort" and (place > 0 or line.command is not Command.INIT)
     ]
     assert found == Counter(own)
 

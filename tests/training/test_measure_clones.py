@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from builders import NOON
-from measure_clones import Cell, markdown, merged, unseen
+from measure_clones import Cell, markdown, merged, unseen, words_of
 from tiny_model import tiny_deltas, tiny_weights
 from training.toy import QUICK, TINY, TOKENS
 
 from botconvo.corpus import Corpus, Session
 from botconvo.training.examples import Window
 from botconvo.training.network import Network, make_gpt2
-from botconvo.transcript.grammar import Line
+from botconvo.transcript.grammar import Command, Line
 from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import plan_gpt2
 
@@ -46,6 +46,12 @@ def test_only_what_came_after_every_clones_training_is_measured() -> None:
     one = Corpus(speaker="Bort", train=(session(1),), held_out=(session(2), session(4)))
     other = Corpus(speaker="Al", train=(session(3),), held_out=(session(3), session(5)))
     assert [corpus.held_out for corpus in unseen([one, other])] == [(session(4),), (session(5),)]
+
+
+def test_the_silence_behind_a_talk_is_nobodys_words() -> None:
+    begin, said = Line(name="Bort", command=Command.INIT), Line(name="Bort", argument="hi")
+    ended = Session(lines=(begin, said, begin), started=NOON)
+    assert words_of(ended) == (begin, said)
 
 
 def test_the_lowest_loss_of_a_row_stands_out() -> None:

@@ -81,6 +81,13 @@ _NUMBERS = (
         f"[{_OURS.context_weight:g}]",
     ),
     _Number(
+        option="--head-weight",
+        name="head_weight",
+        type=float,
+        help="How much counts who speaks next, against 1 for own words; 0 does not teach it. "
+        f"[{_OURS.head_weight:g}]",
+    ),
+    _Number(
         option="--rank",
         name="rank",
         type=int,

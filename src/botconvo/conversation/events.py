@@ -18,6 +18,7 @@ __all__ = [
     "Approve",
     "AskPersona",
     "Candidate",
+    "Closed",
     "Delete",
     "Drop",
     "Edited",
@@ -116,6 +117,11 @@ class Hindered:
     """Why the channel cannot be talked in at present; None: it can again."""
 
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """The channel is gone for good: this talk is over, and nothing of it happens any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +369,7 @@ Event = (
     | Unreacted
     | TypingSeen
     | Hindered
+    | Closed
     | Steered
     | PersonasChanged
     | Answered

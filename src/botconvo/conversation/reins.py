@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from botconvo.conversation.events import Approve, OrderId, Reject, Steer
@@ -18,6 +19,7 @@ __all__ = [
     "is_kill_word",
     "is_voted_out",
     "is_wish",
+    "next_ask",
     "wish",
     "without_reaction",
     "without_wishes",
@@ -46,6 +48,10 @@ class Law:
     owners: frozenset[AuthorId] = frozenset()
     curated: bool = False
     """Whether a person reads every line before it is posted."""
+    asks: int = 6
+    """How often a person may set a topic or ask a clone within ``asks_within``; owners, without
+    end.  0: everybody may."""
+    asks_within: timedelta = timedelta(minutes=10)
 
 
 def is_kill_word(text: str, kill_word: str) -> bool:
@@ -105,6 +111,14 @@ def decides_alone(author: Author, persona: str, law: Law, people: People) -> boo
     return author.id in law.owners or people.known(author.id) == persona
 
 
+def next_ask(asked: Sequence[datetime], now: datetime, law: Law) -> datetime | None:
+    """When somebody may ask again who has asked at these times, oldest first; None: now."""
+    lately = [at for at in asked if at > now - law.asks_within]
+    if not law.asks or len(lately) < law.asks:
+        return None
+    return lately[-law.asks] + law.asks_within
+
+
 def word_on_draft(emoji: str, order: OrderId) -> Steer | None:
     """What an emoji on a line that waits says about it."""
     sign = _plain(emoji)
@@ -115,16 +129,18 @@ def word_on_draft(emoji: str, order: OrderId) -> Steer | None:
     return Reject(order=order, for_good=True) if wish(emoji) == "delete" else None
 
 
-def introduction(names: Sequence[str], law: Law, *, commands: bool) -> str:
+def introduction(
+    names: Sequence[str], law: Law, *, commands: bool, invented: Collection[str] = ()
+) -> str:
     """What a channel is told before the first clone speaks in it.
 
-    ``commands`` says whether there are slash commands; ``names`` are those of the clones.
+    ``commands`` says whether there are slash commands; ``names`` are those of the clones, and
+    ``invented`` those that are nobody's clone.
     """
-    *others, last = names
-    who = f"{', '.join(others)} and {last} are bots" if others else f"{last} is a bot"
     words = [
-        f"{who}: a language model writes what they say, in the manner of people who agreed to be"
-        " cloned, or of invented ones. Nobody really said it.",
+        f"{_listed(names, 'is a bot', 'are bots')}: a language model writes what they say, and"
+        " nobody really said it.",
+        _origins(names, invented),
         "A person reads every line before it is posted."
         if law.curated
         else "Nobody reads the lines before they are posted.",
@@ -138,6 +154,24 @@ def introduction(names: Sequence[str], law: Law, *, commands: bool) -> str:
         )
     words.append("🗑 on a line asks for its removal, ⭐ keeps it.")
     return " ".join(words)
+
+
+def _origins(names: Sequence[str], invented: Collection[str]) -> str:
+    """Who is a real person's clone, and who is nobody's."""
+    real = [name for name in names if name not in invented]
+    made_up = [name for name in names if name in invented]
+    told = []
+    if real:
+        one, many = "is the clone of a person", "are clones of people"
+        told.append(f"{_listed(real, one, many)} who agreed to it")
+    if made_up:
+        told.append(_listed(made_up, "is an invented character", "are invented characters"))
+    return f"{'; '.join(told)}."
+
+
+def _listed(names: Sequence[str], one: str, many: str) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last} {many}" if others else f"{last} {one}"
 
 
 def _folded(text: str) -> str:

@@ -65,14 +65,20 @@ def by_urge(
 ) -> Turn | None:
     """A free turn by the models' own word; ``urges`` are probabilities, one of each model.
 
-    Whoever's model could not tell has none here.  None when nobody wants the turn.
+    Whoever's model could not tell has none here: it never lurks into a talk, and else it counts as
+    the others do on average, so that one clone that has learned who speaks does not silence those
+    that have not.  None when nobody wants the turn.
     """
-    least = manners.lurk_from if manners.speakers == "lurk" else 0.0
-    weights = [urges.get(persona.name, 0.0) for persona in personas]
+    lurks = manners.speakers == "lurk"
+    usual = 0.0 if lurks or not urges else sum(urges.values()) / len(urges)
+    weights = [urges.get(persona.name, usual) for persona in personas]
+    least = manners.lurk_from if lurks else 0.0
     weights = [weight if weight >= least else 0.0 for weight in weights]
     if sum(weights) <= 0.0:
         return None
     persona = rng.choices(personas, weights)[0]
+    if persona.name not in urges:
+        return Turn(persona=persona, reason="a free turn; its model could not tell whose it is")
     return Turn(persona=persona, reason=f"its model gives it {urges[persona.name]:.0%} of the turn")
 
 

@@ -1,7 +1,8 @@
 """Splits what was said in channels into sessions: stretches of talk without a long silence.
 
 A session begins exactly where the transcript says ``name: INIT;``, so that a clone meets the same
-beginnings in training and in a live talk.
+beginnings in training and in a live talk.  It ends with the ``INIT`` of the next one: that nobody
+says anything for a long time is what a clone can learn of the end of a talk.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,10 @@ SILENCE = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Lines of one channel without a long silence; the first is an ``INIT``."""
+    """Lines of one channel without a long silence; the first is an ``INIT``.
+
+    So is the last, where a later session of the channel follows: whoever begins that one.
+    """
 
     lines: tuple[Line, ...]
     started: datetime
@@ -66,5 +70,5 @@ def split_into_sessions(
 def _cut(spoken: Sequence[SpokenLine]) -> Iterator[Session]:
     begins = [place for place, line in enumerate(spoken) if line.line.command is Command.INIT]
     for begin, end in zip(begins, [*begins[1:], len(spoken)], strict=True):
-        part = spoken[begin:end]
+        part = spoken[begin : end + 1]
         yield Session(lines=tuple(line.line for line in part), started=part[0].at)

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from botconvo.conversation.events import Event, OrderId, Reacted, Steer
 from botconvo.conversation.orders import Post, React, Submit
@@ -25,17 +26,30 @@ _EARLY = 64
 SteerFor = Callable[[ChannelId, Steer, str], Awaitable[str]]
 
 
-class Approvals:
-    """Shows lines in ``channel`` and hands on what people say about them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """A line that was shown by ``platform`` in ``office``, to be said in ``channel``."""
 
-    def __init__(self, channel: ChannelId) -> None:
+    platform: Platform
+    office: ChannelId
+    channel: ChannelId
+    order: OrderId
+
+
+class Approvals:
+    """Shows lines in ``channel`` and hands on what people say about them.
+
+    None: nowhere; whoever sees the page decides there.
+    """
+
+    def __init__(self, channel: ChannelId | None) -> None:
         self.channel = channel
         self._platform: Platform | None = None
         self._steer: SteerFor | None = None
-        self._waiting: dict[MessageId, tuple[ChannelId, OrderId]] = {}
+        self._waiting: dict[MessageId, _Waiting] = {}
         self._early: OrderedDict[MessageId, Reacted] = OrderedDict()
 
-    def attach(self, platform: Platform, steer: SteerFor) -> None:
+    def attach(self, platform: Platform | None, steer: SteerFor) -> None:
         """Where the lines are shown, and whom to tell."""
         self._platform, self._steer = platform, steer
 
@@ -45,25 +59,28 @@ class Approvals:
         Raises:
             PlatformError: nobody can see it.
         """
-        if self._platform is None:
+        if self._platform is None or self.channel is None:
             raise PlatformError(f"the approval channel {self.channel} is not there")
+        waiting = _Waiting(
+            platform=self._platform, office=self.channel, channel=channel, order=order.post.id
+        )
         draft = shown_draft(order.post)
         notice = await self._platform.notify(self.channel, _notice(channel, order), draft)
         if notice is None:
             raise PlatformError(f"the approval channel {self.channel} shows no messages")
-        self._waiting[notice.id] = (channel, order.post.id)
+        self._waiting[notice.id] = waiting
         early = self._early.pop(notice.id, None)
         if early is not None:
             await self.hear(early)
 
     async def withdraw(self, order: OrderId) -> None:
         """A line waits no longer: its notice goes."""
-        notice = next((each for each, (_, post) in self._waiting.items() if post == order), None)
-        if notice is None or self._platform is None:
+        notice = next((each for each, line in self._waiting.items() if line.order == order), None)
+        if notice is None:
             return
-        del self._waiting[notice]
+        line = self._waiting.pop(notice)
         with suppress(PlatformError):  # then it stays and does nothing
-            await self._platform.delete(self.channel, notice)
+            await line.platform.delete(line.office, notice)
 
     async def hear(self, event: Event) -> None:
         """Take up what happened in the channel."""
@@ -75,13 +92,12 @@ class Approvals:
             if len(self._early) > _EARLY:
                 self._early.popitem(last=False)
             return
-        channel, order = waiting
-        word = word_on_draft(event.emoji, order)
+        word = word_on_draft(event.emoji, waiting.order)
         if word is None or self._steer is None:
             return
         del self._waiting[event.message]
         try:
-            await self._steer(channel, word, event.author.name)
+            await self._steer(waiting.channel, word, event.author.name)
         except PlatformError as error:
             logger.warning("%s", error)
 

@@ -3,8 +3,11 @@
 It knows no conversation and no platform.
 """
 
+import math
+from datetime import datetime, timedelta
+
 from botconvo.conversation.noted import RefusedText
-from botconvo.conversation.reins import Law
+from botconvo.conversation.reins import Law, next_ask
 from botconvo.errors import PlatformError
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.people import People
@@ -18,7 +21,8 @@ __all__ = ["Charge"]
 class Charge:
     """Who is ignored, which lines were noted, what is never said again.
 
-    ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).
+    ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).  The
+    ``law`` may be replaced while the talks go on.
     """
 
     def __init__(
@@ -33,6 +37,10 @@ class Charge:
         self.law, self.people = law or Law(), people or People()
         self._store, self._clock, self._refusals = store, clock, refusals
         self._ignored = store.ignored_authors()
+        self._asked: dict[AuthorId, tuple[datetime, ...]] = {}
+
+    def is_owner(self, author: AuthorId) -> bool:
+        return author in self.law.owners
 
     def is_ignored(self, author: AuthorId) -> bool:
         return author in self._ignored
@@ -45,6 +53,28 @@ class Charge:
     def heed(self, author: AuthorId) -> None:
         self._ignored -= {author}
         self._store.heed_author(author)
+
+    def check_asking(self, author: AuthorId) -> None:
+        """Whether somebody may set a topic or ask a clone now, wherever they are.
+
+        Raises:
+            PlatformError: they have done so too often; it says when they may again.
+        """
+        now, law = self._clock.now(), self.law
+        until = None if self.is_owner(author) else next_ask(self._asked.get(author, ()), now, law)
+        if until is not None:
+            raise PlatformError(
+                f"you may ask {'once' if law.asks == 1 else f'{law.asks} times'} in "
+                f"{_span(law.asks_within)}; you may again in {_span(until - now)}"
+            )
+
+    def note_ask(self, author: AuthorId) -> None:
+        """Somebody has asked."""
+        now = self._clock.now()
+        since = now - self.law.asks_within
+        asked = {who: [at for at in times if at > since] for who, times in self._asked.items()}
+        self._asked = {who: tuple(times) for who, times in asked.items() if times}
+        self._asked[author] = (*self._asked.get(author, ()), now)
 
     def refuse(self, text: str, channel: ChannelId, persona: str, by: str) -> RefusedText:
         """Let a text, and what is nearly the same, never be said again in this project."""
@@ -71,3 +101,12 @@ class Charge:
     def star(self, message: Message, by: str) -> bool:
         """Put a line among the favourites; False where it is one already."""
         return self._store.note_line(message, "favourite", by, self._clock.now())
+
+
+def _span(time: timedelta) -> str:
+    """A span in words, rounded up."""
+    seconds = math.ceil(time.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = math.ceil(seconds / 60)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

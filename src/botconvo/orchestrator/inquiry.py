@@ -19,6 +19,7 @@ from botconvo.ports import (
     Info,
     Limits,
     Lines,
+    MayAsk,
     Query,
     Recent,
     Removed,
@@ -79,6 +80,8 @@ class Inquiry:
                 texts = self.store.refused_texts()
                 here = tuple(each for each in texts if everywhere or each.channel == self.channel)
                 return Answer(text=answers.removed_text(here), refused=here)
+            case MayAsk():
+                return Answer(text="you may ask")
             case _:
                 assert_never(query)
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from botconvo.conversation.events import Heed, Ignore, Ruling, Steer
 from botconvo.errors import PlatformError
-from botconvo.messages import ChannelId
+from botconvo.messages import AuthorId, ChannelId
+from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.talk import Talk
 from botconvo.ports import Answer, Query, Shown
 
@@ -19,9 +20,23 @@ class Reins:
 
     def __init__(self) -> None:
         self._talks: dict[ChannelId, Talk] = {}
+        self._charge: Charge | None = None
+
+    def obey(self, charge: Charge) -> None:
+        """Who may do what in this run."""
+        self._charge = charge
+
+    def is_owner(self, author: AuthorId) -> bool:
+        """See ``Controls``."""
+        return self._charge is not None and self._charge.is_owner(author)
 
     def add(self, talk: Talk) -> None:
         self._talks[talk.channel] = talk
+
+    def remove(self, talk: Talk) -> None:
+        """Its channel is gone; another talk of the same channel stays."""
+        if self._talks.get(talk.channel) is talk:
+            del self._talks[talk.channel]
 
     def find(self, channel: ChannelId) -> Talk | None:
         return self._talks.get(channel)

@@ -6,6 +6,7 @@
      ├─ a pump for every platform                (its events, one talk for every channel)
      ├─ the herald                               (tells talks and watchers who is ready)
      ├─ the porter                               (tells platforms who is away)
+     ├─ the watch on the consents                (whoever takes theirs back leaves)
      └─ the watch on config.toml                 (reload)
 
 It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
@@ -17,21 +18,23 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
+from botconvo.conversation.events import Closed
 from botconvo.conversation.lifespan import presences
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
-from botconvo.conversation.reins import is_kill_word
+from botconvo.conversation.reins import Law, is_kill_word
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import ChannelId, Message
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk, company, fitting
@@ -49,11 +52,22 @@ _RELOAD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What config.toml says that can change while a run goes on; see ``Plan`` and ``Approvals``."""
+
+    members: tuple[CastMember, ...]
+    manners: Manners
+    law: Law = field(default_factory=Law)
+    approval_channel: ChannelId | None = None
+    approval: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that a run needs, made by ``build``.
 
     ``prepare`` comes back when what loads in the background is there, or raises a BotConvoError;
-    ``reload`` reads config.toml anew and gives the cast and manners, or raises a BotConvoError.
+    ``reload`` reads config.toml anew, or raises a BotConvoError.
     """
 
     members: tuple[CastMember, ...]
@@ -68,7 +82,7 @@ class Plan:
     """Tells this run's posts from those of earlier runs."""
     config: Path
     prepare: Callable[[], object]
-    reload: Callable[[], tuple[tuple[CastMember, ...], Manners]]
+    reload: Callable[[], Settled]
     supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor]
     voice: VoiceMaker
     store: Store
@@ -76,8 +90,8 @@ class Plan:
     posted: Callable[[Message, Post], None]
     """Called for every message that a clone posted."""
     charge: Charge
-    approvals: Approvals | None = None
-    """Where somebody approves every line; None: on the page, or nobody does."""
+    approvals: Approvals = field(default_factory=lambda: Approvals(None))
+    """Where somebody approves every line."""
     approval: timedelta | None = None
     """How long a line waits for that (None: it does not wait)."""
 
@@ -91,18 +105,19 @@ async def run(
         BotConvoError: a model server cannot be started, or a platform cannot be opened.
     """
     await asyncio.to_thread(plan.store.purge_live, plan.clock.now())
+    reins.obey(plan.charge)
     async with AsyncExitStack() as stack:
         for platform in platforms:
             await stack.enter_async_context(platform)
         async with asyncio.TaskGroup() as tasks:
-            running = _Running(plan, reins, stopping, tasks)
-            running.cast.play(plan.members)
-            _attach(plan.approvals, platforms, reins)
+            running = _Running(plan, platforms, reins, stopping, tasks)
+            running.begin()
             speaking = [
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
-                tasks.create_task(running.tell_who_is_away(platforms)),
+                tasks.create_task(running.watch_consents()),
+                tasks.create_task(running.tell_who_is_away()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
             await stopping.wait()
@@ -113,42 +128,65 @@ async def run(
         raise running.failure
 
 
-def _attach(approvals: Approvals | None, platforms: Sequence[Platform], reins: Reins) -> None:
-    if approvals is None:
-        return
-    prefix = approvals.channel.partition(":")[0]
-    for platform in platforms:
-        if platform.name == prefix:
-            approvals.attach(platform, reins.steer)
-
-
 class _Running:
     """The tasks of one run and what they share."""
 
     def __init__(
-        self, plan: Plan, reins: Reins, stopping: asyncio.Event, tasks: asyncio.TaskGroup
+        self,
+        plan: Plan,
+        platforms: Sequence[Platform],
+        reins: Reins,
+        stopping: asyncio.Event,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         self._plan, self._reins, self._stopping, self._tasks = plan, reins, stopping, tasks
-        self._manners = plan.manners
+        self._platforms = platforms
+        self._manners, self._approval = plan.manners, plan.approval
+        self._offices: set[ChannelId] = set()
+        """Where lines are, or were, approved: nobody talks there."""
+        self._permits = Permits(plan.store, plan.clock)
+        self._members = plan.members
+        self._refusals: tuple[str, ...] = ()
         self._posted = 0
         self._rested = asyncio.Event()
-        self.talking: list[asyncio.Task[None]] = []
+        self.talking: set[asyncio.Task[None]] = set()
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
 
+    def begin(self) -> None:
+        """Start the model servers."""
+        self._play(self._plan.members)
+        self._attach_approvals()
+
+    def _attach_approvals(self) -> None:
+        approvals = self._plan.approvals
+        if approvals.channel is not None:
+            self._offices.add(approvals.channel)
+        prefix = (approvals.channel or "").partition(":")[0]
+        there = next((each for each in self._platforms if each.name == prefix), None)
+        approvals.attach(there, self._reins.steer)
+
     async def pump(self, platform: Platform) -> None:
         """Bring a platform's events to the talks of its channels."""
-        approvals = self._plan.approvals
         async for channel, event in platform.events():
-            if approvals is not None and channel == approvals.channel:
-                await approvals.hear(event)
+            if channel in self._offices:
+                await self._plan.approvals.hear(event)
                 continue
             talk = self._reins.find(channel)
+            if isinstance(event, Closed):
+                await self._close(talk)
+                continue
             if talk is None:
                 talk = self._open(channel, platform)
             await talk.put(event)
         logger.info("%s has closed", platform.name)
         self._stopping.set()
+
+    async def _close(self, talk: Talk | None) -> None:
+        if talk is not None:
+            self._reins.remove(talk)  # at once: the channel may come back before the talk has ended
+            await talk.put(Closed())
+            self._rested.set()
 
     def _open(self, channel: ChannelId, platform: Platform) -> Talk:
         plan = self._plan
@@ -162,7 +200,7 @@ class _Running:
             people=plan.people,
             kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
             saved=Saved(asleep=plan.store.away(channel) if plan.keep_history else {}),
-            approval=plan.approval,
+            approval=self._approval,
         )
         talk = Talk(
             channel,
@@ -178,7 +216,9 @@ class _Running:
             plan.approvals,
         )
         self._reins.add(talk)
-        self.talking.append(self._tasks.create_task(talk.run()))
+        talking = self._tasks.create_task(talk.run())
+        self.talking.add(talking)
+        talking.add_done_callback(self.talking.discard)
         talk.set_state(self._state())
         return talk
 
@@ -212,13 +252,13 @@ class _Running:
                 logged = failures
                 logger.error("%s", "; ".join(failures) or "whoever had failed runs again")
 
-    async def tell_who_is_away(self, platforms: Sequence[Platform]) -> None:
+    async def tell_who_is_away(self) -> None:
         """Show on each platform who is away from all of its channels in which there is a talk."""
         told: dict[tuple[str, PersonaName], bool] = {}
         while True:
             await self._rested.wait()
             self._rested.clear()
-            for platform in platforms:
+            for platform in self._platforms:
                 talks = [t.conversation for t in self._reins.talks if t.platform is platform]
                 now = self._plan.clock.now()
                 away = presences((t.personas, t.asleep) for t in talks if t.is_alive(now))
@@ -230,13 +270,33 @@ class _Running:
                             await platform.show_presence(persona, away=is_away)
 
     def _state(self) -> ShownState:
+        notes = [*self._refusals, self.cast.note()]
         return ShownState(
             paused=False,
             speed=1.0,
             temperature=None,
             personas=self.cast.states(),
-            note=self.cast.note(),
+            note="; ".join(note for note in notes if note) or None,
         )
+
+    def _play(self, members: Sequence[CastMember]) -> None:
+        """Let those of these play whose people agree to it."""
+        self._members = tuple(members)
+        found = {member.persona.name: self._permits.refusal(member) for member in members}
+        refusals = tuple(refusal for refusal in found.values() if refusal is not None)
+        for refusal in refusals:
+            if refusal not in self._refusals:
+                logger.warning("%s", refusal)
+        self._refusals = refusals
+        self.cast.play([each for each in members if found[each.persona.name] is None])
+
+    async def watch_consents(self) -> None:
+        """Let whoever takes their consent back leave, and come back if they agree again."""
+        while True:
+            await self._permits.changed(self._members)
+            found = {self._permits.refusal(member) for member in self._members} - {None}
+            if found != set(self._refusals):
+                self._play(self._members)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
@@ -250,14 +310,28 @@ class _Running:
                 continue
             seen = stamp
             try:
-                members, self._manners = await asyncio.to_thread(self._plan.reload)
+                settled = await asyncio.to_thread(self._plan.reload)
             except BotConvoError as error:
                 logger.error("config.toml was not taken up: %s", error)
                 continue
-            logger.info("config.toml changed: %s", ", ".join(m.persona.name for m in members))
-            self.cast.play(members)
-            for talk in self._reins.talks:
+            names = ", ".join(member.persona.name for member in settled.members)
+            logger.info("config.toml changed: %s", names)
+            await self._take_up(settled)
+
+    async def _take_up(self, settled: Settled) -> None:
+        plan = self._plan
+        self._play(settled.members)
+        self._manners, self._approval = settled.manners, settled.approval
+        plan.charge.law = settled.law
+        moved = plan.approvals.channel != settled.approval_channel
+        plan.approvals.channel = settled.approval_channel
+        self._attach_approvals()
+        for talk in self._reins.talks:
+            if talk.channel in self._offices:
+                await self._close(talk)
+            else:
                 talk.set_manners(self._manners)
+                await talk.set_approval(self._approval, moved=moved)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -9,8 +9,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import assert_never
 
+from botconvo.consent import PersonId, live_record
 from botconvo.conversation import events as ev
 from botconvo.conversation.acts import as_remembered
 from botconvo.conversation.conversation import Conversation
@@ -53,6 +55,7 @@ from botconvo.ports import (
     Answer,
     Clock,
     Limits,
+    MayAsk,
     Platform,
     Query,
     Shown,
@@ -120,10 +123,11 @@ class Talk:
         self._asleep = dict(conversation.asleep)
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(_INBOX)
         self._work: dict[OrderId, asyncio.Task[None]] = {}
-        self._watchers: set[asyncio.Queue[Shown]] = set()
+        self._watchers: set[asyncio.Queue[Shown | None]] = set()
         self._traces: dict[MessageId, Trace] = {}
         self._state = ShownState(paused=False, speed=1.0, temperature=None, personas=())
         self._hindrance: str | None = None
+        self._is_closed = False
         self._messages = {message.id: message for message in conversation.messages}
         self._charge = charge or Charge(store, clock)
         self._upkeep = Upkeep(
@@ -159,10 +163,16 @@ class Talk:
         """Take new numbers from the next turn on."""
         self.conversation.set_manners(fitting(manners, self.platform.limits(self.channel)))
 
+    async def set_approval(self, approval: timedelta | None, *, moved: bool) -> None:
+        """See ``Conversation.set_approval``; the channel is told where that is news to it."""
+        self.conversation.set_approval(approval, moved=moved)
+        self._show_state()
+        await self.put(ev.Opened())
+
     # ---- the loop ------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled, or until its channel is closed."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 wait = self._obey(tasks)
@@ -170,13 +180,43 @@ class Talk:
                 event = await self._next_event(wait)
                 if event is None:
                     continue
+                if isinstance(event, ev.Closed):
+                    self._close(tasks)
+                    return
                 if self._upkeep.begins_to_introduce(event):
                     here = self.platform.limits(self.channel).personas
                     cast = [name for name, _ in self._state.personas]
                     names = [name for name in cast if here is None or name in here]
-                    self._start(tasks, OrderId("introduction"), self._upkeep.introduce(names))
+                    telling = self._upkeep.introduce(names, self._invented(names))
+                    self._start(tasks, OrderId("introduction"), telling)
                 if self._upkeep.lets_in(event):
                     self._hear(tasks, event)
+
+    def _invented(self, names: Sequence[PersonaName]) -> frozenset[PersonaName]:
+        """Those that are nobody's clone."""
+        members = {name: self._cast.member(name) for name in names}
+        now = self._clock.now()
+        return frozenset(
+            name
+            for name, member in members.items()
+            if member is not None and self._is_fictional(member.person, now)
+        )
+
+    def _is_fictional(self, person: PersonId | None, now: datetime) -> bool:
+        if person is None:
+            return True
+        record = live_record(self._store.ledger(person), person, now)
+        return record is not None and record.fictional
+
+    def _close(self, tasks: asyncio.TaskGroup) -> None:
+        """Drop what is under way; whoever was to approve a line is told, and nobody else."""
+        for task in self._work.values():
+            task.cancel()
+        self.conversation.receive(ev.Closed())
+        self._is_closed = True
+        self._obey(tasks)
+        for queue in self._watchers:
+            self._put(queue, None)
 
     def _hear(self, tasks: asyncio.TaskGroup, event: Event) -> None:
         ruling = self._note(event)
@@ -363,15 +403,17 @@ class Talk:
 
     async def watch(self) -> AsyncIterator[Shown]:
         """See ``Controls.watch``."""
-        queue: asyncio.Queue[Shown] = asyncio.Queue(_WATCHER)
+        queue: asyncio.Queue[Shown | None] = asyncio.Queue(_WATCHER)
         recent = tuple(self._messages.values())
+        if self._is_closed:
+            return
         self._watchers.add(queue)
         try:
             yield self._reins()
             for message in recent:
                 yield ShownMessage(message=message, trace=self._traces.get(message.id))
-            while True:
-                yield await queue.get()
+            while (shown := await queue.get()) is not None:
+                yield shown
         finally:
             self._watchers.discard(queue)
 
@@ -433,8 +475,8 @@ class Talk:
         )
         match steer:
             case ev.SetTopic(message=message) | ev.AskPersona(message=Message() as message):
-                if self._charge.is_ignored(message.author.id):
-                    raise PlatformError("you are ignored, as you wished; undo that first")
+                self._check_asking(message.author.id)
+                self._charge.note_ask(message.author.id)
             case ev.Ignore(author=author):
                 self._charge.ignore(author)
             case ev.Heed(author=author):
@@ -446,8 +488,27 @@ class Talk:
         await self.put(ev.Steered(steer=steer))
         return done
 
+    def _check_asking(self, author: AuthorId) -> None:
+        """
+        Raises:
+            PlatformError: they may not ask, or not yet.
+        """
+        if self._charge.is_ignored(author):
+            raise PlatformError("you are ignored, as you wished; undo that first")
+        if self.conversation.paused:
+            raise PlatformError("the talk is paused; resume it first")
+        if self._is_a_guest(author):
+            self._charge.check_asking(author)
+
+    def _is_a_guest(self, author: AuthorId) -> bool:
+        """Whether somebody asks from among the people of the channel, not from the owner's page."""
+        here = author.partition(":")[0] == self.channel.partition(":")[0]
+        return here and self.platform.limits(self.channel).people
+
     def query(self, query: Query) -> Answer:
         """See ``Controls.query``."""
+        if isinstance(query, MayAsk):
+            self._check_asking(query.author)
         members = {name: self._cast.member(name) for name, _ in self._state.personas}
         return Inquiry(
             channel=self.channel,
@@ -545,6 +606,9 @@ class Talk:
 
     def _show(self, shown: Shown) -> None:
         for queue in self._watchers:
-            while queue.full():
-                queue.get_nowait()  # whoever does not keep up loses the oldest
-            queue.put_nowait(shown)
+            self._put(queue, shown)
+
+    def _put(self, queue: "asyncio.Queue[Shown | None]", shown: Shown | None) -> None:
+        while queue.full():
+            queue.get_nowait()  # whoever does not keep up loses the oldest
+        queue.put_nowait(shown)

@@ -5,7 +5,7 @@ It carries out; what an emoji or a word means is in ``conversation.reins``.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from botconvo.conversation import events as ev
@@ -50,7 +50,6 @@ class Upkeep:
         self._find, self._put = find, put
         self._limits = platform.limits(channel)
         self._left = ChannelReins()
-        self._mode = "curated" if charge.law.curated else "open"
         self._introducing = False
         self._removing: set[MessageId] = set()
 
@@ -163,7 +162,7 @@ class Upkeep:
 
     async def submit(self, order: Submit) -> None:
         """Show a line to whoever approves; where that is impossible it is dropped."""
-        if self._approvals is None:
+        if self._approvals is None or self._approvals.channel is None:
             return  # whoever sees the page decides there
         try:
             await self._approvals.submit(self._channel, order)
@@ -184,6 +183,10 @@ class Upkeep:
 
     # ---- the channel ---------------------------------------------------------------------
 
+    @property
+    def _mode(self) -> str:
+        return "curated" if self._charge.law.curated else "open"
+
     def _has_to_introduce(self) -> bool:
         if not self._limits.people:
             return False
@@ -196,12 +199,14 @@ class Upkeep:
         self._introducing = True
         return True
 
-    async def introduce(self, names: Sequence[str]) -> None:
-        """Say what the bots are, then let the talk begin.
+    async def introduce(self, names: Sequence[str], invented: Collection[str]) -> None:
+        """Say what the bots are, and which are ``invented``, then let the talk begin.
 
         It is noted afterwards: twice is better than never.
         """
-        text = introduction(names, self._charge.law, commands=self._limits.commands)
+        mode = self._mode
+        commands = self._limits.commands
+        text = introduction(names, self._charge.law, commands=commands, invented=invented)
         while True:
             try:
                 await self._platform.notify(self._channel, text)
@@ -209,6 +214,6 @@ class Upkeep:
             except PlatformError as error:
                 logger.warning("%s was not told what the bots are: %s", self._channel, error)
                 await self._clock.wait_until(self._clock.now() + _AGAIN)
-        self._store.introduce(self._channel, self._mode)
+        self._store.introduce(self._channel, mode)
         self._introducing = False
         await self._put(ev.Opened())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from botconvo.rehearsal.entities import Application
+from botconvo.rehearsal.entities import Application, Guild
 from botconvo.rehearsal.gateway import INVALID_SESSION, RECONNECT, Connection, Gateway
 from botconvo.rehearsal.payloads import Payload
 
@@ -158,6 +158,16 @@ class Faults:
     def duplicate(self, events: int) -> None:
         """Deliver the next events twice."""
         self._gateway.duplicates += events
+
+    def begin_outage(self, bot: Application, guild: Guild) -> None:
+        """Discord cannot serve one of a bot's guilds at present."""
+        self._gateway.outages.add(guild.id)
+        self.send_event(bot, "GUILD_DELETE", {"id": str(guild.id), "unavailable": True})
+
+    def end_outage(self, bot: Application, guild: Guild) -> None:
+        """The guild is there again."""
+        self._gateway.outages.discard(guild.id)
+        self._gateway.world.tell_of_guild(guild, bot.user)
 
     def send_event(self, bot: Application, name: str, payload: Payload) -> None:
         """Deliver an event as it is given: malformed, unknown, or out of order."""

@@ -142,6 +142,8 @@ class Gateway:
         self.duplicates = 0
         """So many coming events are delivered twice."""
         self.refuses_resume = False
+        self.outages: set[int] = set()
+        """Guilds (ids) that new sessions do not get."""
         self._connections: set[Connection] = set()
 
     # ---- events out ----------------------------------------------------------------------
@@ -309,7 +311,7 @@ class Gateway:
             ready["shard"] = session.shard
         session.give("READY", ready)
         for guild in mine:
-            if session.intents & Intent.GUILDS:
+            if session.intents & Intent.GUILDS and guild.id not in self.outages:
                 self._give_guild(session, guild)
 
     def _resume(self, connection: Connection, payload: Payload) -> None:

@@ -162,6 +162,10 @@ class Rehearsal:
         role = self.world.add_role(guild, bot.name, permissions, managed_by=bot.user)
         self.world.join(guild, bot.user).roles.append(role.id)
 
+    def put_out(self, bot: Application, guild: Guild) -> None:
+        """Put a bot out of a guild; it may be invited again."""
+        self.world.leave(guild, bot.user)
+
     def set_permissions(self, bot: Application, guild: Guild, permissions: int) -> None:
         """Change what the bot's own role grants in the whole guild."""
         for role in guild.roles.values():

@@ -91,8 +91,9 @@ def make_examples(
     """
     encode, first = encoder_of(base), base.tokens.begin_of_text
     begin = () if first is None else (first,)
-    train_rows = _rows(corpus.train, form, encode, begin, settings, settings.context_weight)
-    held_out = _rows(corpus.held_out, form, encode, begin, settings, 0.0)
+    own_alone = replace(settings, context_weight=0.0, head_weight=0.0)
+    train_rows = _rows(corpus.train, form, encode, begin, settings)
+    held_out = _rows(corpus.held_out, form, encode, begin, own_alone)
     if not held_out:
         raise CorpusError(
             f"nothing of {form.speaker} could be held out to measure on; "
@@ -107,7 +108,6 @@ def _rows(
     encode: Encode,
     begin: tuple[int, ...],
     settings: TrainingSettings,
-    context_weight: float,
 ) -> tuple[tuple[Window, ...], ...]:
     windows = windows_of(
         (session.lines for session in sessions),
@@ -115,7 +115,8 @@ def _rows(
         encode,
         block=settings.block,
         overlap=settings.overlap,
-        context_weight=context_weight,
+        context_weight=settings.context_weight,
+        head_weight=settings.head_weight,
         begin=begin,
     )
     return pack(windows, settings.block)

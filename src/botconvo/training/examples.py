@@ -36,13 +36,13 @@ __all__ = [
 ]
 
 Encode = Callable[[str], Sequence[int]]
-_LEARNED = (None, Command.REPLY, Command.REACT)
+_LEARNED = (None, Command.REPLY, Command.REACT, Command.INIT)
 """What a clone can do live; other acts stand in the context and are no targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A line as tokens.  The first ``head`` of them are the name and its colon: given, not said.
+    """A line as tokens.  The first ``head`` of them are the name and its colon: who speaks.
 
     ``own`` is true for what the speaker says or does, ``said`` for what anybody does.  ``first``
     are the tokens, and ``first_head`` of them the head, where the line begins a text.
@@ -89,15 +89,19 @@ def encode_lines(
     ``encode`` reads a text from its start; ``begin`` are the tokens that every text begins with.
     """
     before = len(encode("\n"))
-    return tuple(_piece(line, form, encode, tuple(begin), before) for line in lines)
+    return tuple(
+        _piece(line, place > 0, form, encode, tuple(begin), before)
+        for place, line in enumerate(lines)
+    )
 
 
 def _piece(
-    line: Line, form: PromptFormat, encode: Encode, begin: tuple[int, ...], before: int
+    line: Line, later: bool, form: PromptFormat, encode: Encode, begin: tuple[int, ...], before: int
 ) -> Piece:
-    """``before`` are the tokens of the line break that stands in front of every later line."""
+    """``before`` are the tokens of the line break that stands in front of every ``later`` line."""
     text, head = form.render([print_line(line)], open=False), form.row_head(line.name)
-    said = line.command in _LEARNED
+    # Behind a talk an INIT is its end; at the beginning it is given, as in a live prompt.
+    said = line.command in _LEARNED and (later or line.command is not Command.INIT)
     return Piece(
         tokens=tuple(encode(f"\n{text}")[before:]),
         head=len(encode(f"\n{head}")) - before,
@@ -109,11 +113,18 @@ def _piece(
 
 
 def cut(
-    pieces: Sequence[Piece], *, block: int, overlap: int, context_weight: float
+    pieces: Sequence[Piece],
+    *,
+    block: int,
+    overlap: int,
+    context_weight: float,
+    head_weight: float = 0.0,
 ) -> Iterator[Window]:
     """The windows of one session, without those that have nothing to learn.
 
     ``block`` and ``overlap`` are in tokens.  A single line longer than a window loses its end.
+    ``head_weight`` counts alike for everybody's heads: how likely it is that the speaker has the
+    next line can only be learned from the lines of the others.
     """
     start = 0
     while start < len(pieces):
@@ -125,7 +136,7 @@ def cut(
             used += pieces[end].size
             end += 1
         end = max(end, start + 1)
-        window = _window(pieces[first:start], pieces[start:end], block, context_weight)
+        window = _window(pieces[first:start], pieces[start:end], block, context_weight, head_weight)
         if window is not None:
             yield window
         start = end
@@ -141,18 +152,23 @@ def _first_context(pieces: Sequence[Piece], start: int, room: int) -> int:
 
 
 def _window(
-    context: Sequence[Piece], fresh: Sequence[Piece], block: int, context_weight: float
+    context: Sequence[Piece],
+    fresh: Sequence[Piece],
+    block: int,
+    context_weight: float,
+    head_weight: float,
 ) -> Window | None:
     tokens: list[int] = []
     weights: list[float] = []
     for place, piece in enumerate((*context, *fresh)):
         weight = 1.0 if piece.own else context_weight if piece.said else 0.0
+        of_head = head_weight if tokens else 0.0  # from nothing nobody can tell who speaks
         if place < len(context):
-            weight = 0.0
+            weight = of_head = 0.0
         begins = not tokens
         taken, head = (piece.first, piece.first_head) if begins else (piece.tokens, piece.head)
         tokens += taken
-        weights += [0.0] * head + [weight] * (len(taken) - head)
+        weights += [of_head] * head + [weight] * (len(taken) - head)
     del tokens[block:], weights[block:]
     # What follows the last target is context for nothing.
     while weights and not weights[-1]:
@@ -170,6 +186,7 @@ def windows_of(
     block: int,
     overlap: int,
     context_weight: float = 0.0,
+    head_weight: float = 0.0,
     begin: Sequence[int] = (),
 ) -> tuple[Window, ...]:
     """The windows of all sessions, in order."""
@@ -181,6 +198,7 @@ def windows_of(
             block=block,
             overlap=overlap,
             context_weight=context_weight,
+            head_weight=head_weight,
         )
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from platforms.discord.theatre import Theatre, a_house, id_of, playing, talk_in
 
-from botconvo.conversation.events import Edited, Heard, Reacted, Removed, Unreacted
+from botconvo.conversation.events import Closed, Edited, Heard, Reacted, Removed, Unreacted
 from botconvo.messages import Message, Reaction
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.rehearsal import Permission
@@ -175,7 +175,7 @@ async def test_a_channel_that_is_gone_is_not_read_again_and_again() -> None:
             house.bort.says(other, "hello")
             await theatre.hears("hello", other)
             house.discord.delete_channel(other)
-            await theatre.until(lambda: theatre.hindrance(other))
+            await theatre.until(lambda: theatre.of(Closed, other))
             before = len(house.discord.requests)
             break_off(theatre)
             await comes_back(theatre, "one")

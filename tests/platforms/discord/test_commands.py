@@ -21,6 +21,7 @@ from botconvo.ports import (
     Help,
     Info,
     Lines,
+    MayAsk,
     Query,
     Recent,
     Removed,
@@ -43,6 +44,8 @@ class Refusing(FakeControls):
         raise PlatformError("the talk is *paused*; resume it first")
 
     async def query(self, channel: ChannelId, query: Query, by: str) -> Answer:
+        if isinstance(query, MayAsk):
+            return Answer(text="")
         raise PlatformError("there is no talk here")
 
 
@@ -94,7 +97,8 @@ async def server(controls: FakeControls) -> AsyncIterator[Server]:
         controls.open(server.channel)
         controls.answers[Who] = Answer(text="Juno: ready", personas=(JUNO, MAREK))
         async with connected(rehearsal, bot) as client:
-            prepare = prepare_with(controls, owners={AuthorId(f"discord:{owner.id}")})
+            controls.owners = {AuthorId(f"discord:{owner.id}")}
+            prepare = prepare_with(controls)
             await prepare(client)
             yield server
         assert rehearsal.discrepancies == []

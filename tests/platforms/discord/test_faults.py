@@ -18,9 +18,10 @@ from platforms.discord.theatre import (
     a_platform,
     id_of,
     playing,
+    talk_in,
 )
 
-from botconvo.conversation.events import Edited, Removed
+from botconvo.conversation.events import Closed, Edited, Opened, Removed
 from botconvo.errors import PlatformError
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.rehearsal import WEBHOOK_BOT, Permission
@@ -226,18 +227,74 @@ async def test_what_discord_forbids_without_a_reason_is_tried_again_later() -> N
         assert await theatre.says("two", nonce="n-2") is not None
 
 
-async def test_a_channel_that_is_deleted_hinders_only_itself() -> None:
+async def test_a_channel_that_is_deleted_ends_only_its_own_talk() -> None:
     async with a_house() as house:
         other = house.discord.add_channel(house.kettle, "other")
-        rules = [ChannelRules(id=house.general.id), ChannelRules(id=other.id)]
+        listens = frozenset({other.id})
+        rules = [
+            ChannelRules(id=house.general.id, listens_to=listens),
+            ChannelRules(id=other.id),
+        ]
         async with playing(house, *rules) as theatre:
+            await theatre.is_free()
             await theatre.is_free(other)
             house.discord.delete_channel(house.general)
-            await theatre.until(theatre.hindrance)
-            assert "the channel was deleted" in str(theatre.hindrance())
+            await theatre.until(lambda: theatre.of(Closed))
             assert await theatre.says("still here", channel=other) is not None
-            with pytest.raises(PlatformError, match="cannot be seen"):
+            with pytest.raises(PlatformError, match="there is no channel"):
                 await theatre.says("hello?")
+            house.bort.says(other, "who was that?")
+            await theatre.hears("who was that?", other)
+            of_general = [e for talk, e in theatre.happened if talk == talk_in(house.general)]
+            assert of_general[-1] == Closed()
+
+
+async def test_a_thread_ends_when_it_is_deleted_or_its_channel_is() -> None:
+    async with a_house() as house:
+        rules = ChannelRules(id=house.general.id, threads=True)
+        threads = [house.bort.starts_thread(house.general, name) for name in ("tea", "milk")]
+        async with playing(house, rules) as theatre:
+            for thread in threads:
+                await theatre.is_free(thread)
+            house.discord.delete_channel(threads[0])
+            await theatre.until(lambda: theatre.of(Closed, threads[0]))
+            assert theatre.of(Closed, threads[1]) == theatre.of(Closed) == []
+            house.discord.delete_channel(house.general)
+            await theatre.until(lambda: theatre.of(Closed, threads[1]) and theatre.of(Closed))
+
+
+async def test_a_server_that_puts_the_bot_out_ends_its_talks_until_it_is_back() -> None:
+    async with a_house() as house, playing(house) as theatre:
+        await theatre.is_free()
+        house.discord.put_out(house.bot, house.kettle)
+        await theatre.until(lambda: theatre.of(Closed))
+        house.discord.invite(house.bot, house.kettle)
+        await theatre.until(lambda: len(theatre.of(Opened)) == 2)
+        house.bort.says(house.general, "there you are")
+        await theatre.hears("there you are")
+
+
+async def test_what_was_deleted_while_nobody_listened_has_ended() -> None:
+    async with a_house() as house, playing(house) as theatre:
+        await theatre.is_free()
+        house.discord.faults.refuse_resume()
+        house.discord.faults.close_gateway(house.bot)
+        house.discord.delete_channel(house.general)
+        await theatre.until(lambda: theatre.of(Closed))
+
+
+async def test_an_outage_ends_no_talk() -> None:
+    async with a_house() as house, playing(house) as theatre:
+        await theatre.is_free()
+        house.discord.faults.begin_outage(house.bot, house.kettle)
+        house.discord.faults.refuse_resume()
+        house.discord.faults.close_gateway(house.bot)
+        await theatre.until(lambda: "not there at present" in str(theatre.hindrance()))
+        house.discord.faults.end_outage(house.bot, house.kettle)
+        await theatre.is_free()
+        house.bort.says(house.general, "and on")
+        await theatre.hears("and on")
+        assert theatre.of(Closed) == []
 
 
 async def test_a_channel_that_cannot_be_seen_is_told_once_and_opened_when_it_can(

@@ -21,7 +21,7 @@ from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import Plan, run
+from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.platforms.discord.commands import prepare_with
@@ -134,14 +134,14 @@ async def a_party(
             run_id=f"run{len(store.recent_live(talk_in(house.general), 999))}",
             config=config,
             prepare=lambda: None,
-            reload=lambda: ((), manners("group-chat")),
+            reload=lambda: Settled(members=(), manners=manners("group-chat")),
             supervise=supervise,
             voice=make_voice,
             store=store,
             clock=clock,
             posted=lambda message, post: None,
             charge=charge,
-            approvals=None if office is None else Approvals(as_configured(office)),
+            approvals=Approvals(None if office is None else as_configured(office)),
             approval=None if office is None else timedelta(minutes=5),
         )
         async with asyncio.timeout(60):
@@ -210,6 +210,37 @@ async def test_a_question_is_answered_with_a_link_to_it(tmp_path: Path, house: H
         house.bort.says(house.general, "juno, and you?")
         await party.line()
         assert "who are you?" in party.voice.asked[-1].prompt
+
+
+async def test_who_asks_too_often_is_told_so_alone_and_when_they_may(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house, ON_ASKING, law=Law(asks=1)) as party:
+        await party.until(lambda: house.general.messages)  # told what they are
+        await house.bort.runs(house.general, "/botconvo topic", text="the soup war")
+        await party.line()
+        answers = [
+            await house.bort.runs(house.general, "/botconvo topic", text="more of it"),
+            await house.bort.runs(house.general, "/ask", persona="Marek", text="more of it"),
+        ]
+        for answer in answers:
+            assert answer.ephemeral
+            assert "once in 10 minutes; you may again in" in answer.content
+        assert not [m for m in house.general.messages.values() if "more of it" in m.content]
+
+
+async def test_the_talk_of_a_deleted_channel_ends_and_the_run_goes_on(
+    tmp_path: Path, house: House
+) -> None:
+    async with a_party(tmp_path, house) as party:
+        await party.line()
+        house.discord.delete_channel(house.general)
+        await party.until(lambda: not party.reins.talks, "the end of the talk")
+        assert party.reins.channels() == ()
+        new = house.discord.add_channel(house.kettle, "general", number=house.general.id)
+        await party.until(lambda: party.reins.talks, "a talk in the channel that is there again")
+        house.bort.says(new, "juno?")
+        await party.until(lambda: party.lines(new), "an answer there")
 
 
 async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: House) -> None:

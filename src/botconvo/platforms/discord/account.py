@@ -82,6 +82,7 @@ class Ears(Protocol):
         """Somebody took everybody's emoji off a message; one emoji, or all (None)."""
 
     def typing(self, account: "Account", what: discord.RawTypingEvent) -> None: ...
+    def thread_deleted(self, account: "Account", thread: int) -> None: ...
 
 
 def intents(*, hears: bool, direct: bool) -> discord.Intents:
@@ -204,6 +205,9 @@ class _Client(discord.Client):
     async def on_webhooks_update(self, channel: discord.abc.GuildChannel) -> None:
         self._ears.webhooks_changed(channel.id)
 
+    async def on_raw_thread_delete(self, what: discord.RawThreadDeleteEvent) -> None:
+        self._ears.thread_deleted(self._account, what.thread_id)
+
     async def _changed(self, *_: object) -> None:
         self._ears.changed(self._account)
 
@@ -212,7 +216,6 @@ class _Client(discord.Client):
     on_guild_channel_update = on_guild_role_create = on_guild_role_delete = _changed
     on_guild_role_update = on_member_update = _changed
     on_thread_create = on_thread_join = on_thread_update = _changed
-    on_raw_thread_delete = _changed
 
 
 class Account:

@@ -5,7 +5,7 @@ questions, and refusals, are shown to whoever asked alone.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC
 
 import aiohttp
@@ -15,7 +15,7 @@ from discord.app_commands import Choice, Range
 
 from botconvo.conversation import events as ev
 from botconvo.errors import BotConvoError, PlatformError
-from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
+from botconvo.messages import Author, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.ids import channel_id, message_id
 from botconvo.platforms.discord.reading import person
@@ -25,6 +25,7 @@ from botconvo.ports import (
     Help,
     Info,
     Lines,
+    MayAsk,
     Query,
     Recent,
     Removed,
@@ -54,16 +55,13 @@ Preparation = Callable[[discord.Client], Awaitable[None]]
 """What is awaited with a new client before it connects."""
 
 
-def prepare_with(controls: Controls, *, owners: Collection[AuthorId] = ()) -> Preparation:
-    """What every new client is prepared with; the commands are registered once.
-
-    ``owners`` are authors who may do everything, wherever they are.
-    """
+def prepare_with(controls: Controls) -> Preparation:
+    """What every new client is prepared with; the commands are registered once."""
     registered = False
 
     async def prepare(client: discord.Client) -> None:
         nonlocal registered
-        tree = Commands(controls, frozenset(owners)).tree(client)
+        tree = Commands(controls).tree(client)
         if registered:
             return
         try:
@@ -78,8 +76,8 @@ def prepare_with(controls: Controls, *, owners: Collection[AuthorId] = ()) -> Pr
 class Commands:
     """Everything that a command needs to know of whoever uses it."""
 
-    def __init__(self, controls: Controls, owners: frozenset[AuthorId] = frozenset()) -> None:
-        self._controls, self._owners = controls, owners
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
 
     def tree(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
         """The commands of a client."""
@@ -103,7 +101,7 @@ class Commands:
         guild = interaction.guild
         if guild is not None and guild.owner_id == interaction.user.id:
             return True
-        return _author(interaction).id in self._owners
+        return self._controls.is_owner(_author(interaction).id)
 
     # ---- deeds -------------------------------------------------------------------------------
 
@@ -141,7 +139,15 @@ class Commands:
     async def say(
         self, interaction: Interaction, shown: str, steer: Callable[[Message], ev.Steer]
     ) -> None:
-        """Put a person's words into the channel and make a steer of the message."""
+        """Put a person's words into the channel and make a steer of the message.
+
+        Whoever may not is told so alone, before anybody sees the words.
+        """
+        try:
+            await self.ask(interaction, MayAsk(author=_author(interaction).id))
+        except PlatformError as error:
+            await _answer(interaction, str(error))
+            return
         sent = await interaction.response.send_message(
             _fitted(shown, escape=False), allowed_mentions=_NO_PINGS, suppress_embeds=True
         )

@@ -2,7 +2,8 @@
 
 One account listens to the servers; each hears its own direct messages.  A talk is opened for every
 configured channel that the bot can see, for threads where the owner wants that, and for direct
-messages if they are allowed.  What hinders a channel is told as ``Hindered`` while it lasts.
+messages if they are allowed.  What hinders a channel is told as ``Hindered`` while it lasts; one
+that was deleted, or whose server has put the bot out, is ``Closed``.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import discord
 from pydantic import SecretStr
 
 from botconvo.conversation.events import (
+    Closed,
     Edited,
     Event,
     Heard,
@@ -38,6 +40,7 @@ from botconvo.platforms.discord.ids import (
     message_id,
     message_numbers,
     place_of,
+    server_of,
 )
 from botconvo.platforms.discord.permissions import lacking, needed
 from botconvo.platforms.discord.places import ChannelRules, Place
@@ -160,8 +163,8 @@ class Hearing:
     def take_up_missed(self) -> None:
         """Read what a flood has washed away; to be called when there is room again."""
         missed, self._missed = self._missed, set()
-        for number in missed:
-            self._catch_up(self._places[number])
+        for place in [self._places[number] for number in missed if number in self._places]:
+            self._catch_up(place)
 
     def close(self) -> None:
         if self._survey_soon is not None:
@@ -308,6 +311,11 @@ class Hearing:
         # Not Discord's time, which is in whole seconds of another clock.
         self._hear(place, TypingSeen(author=author_id(what.user_id), at=datetime.now(UTC)))
 
+    def thread_deleted(self, account: Account, thread: int) -> None:
+        place = self._places.get(thread)
+        if account is self._listener and place is not None:
+            self._end(place)
+
     def _heard_by(self, account: Account, channel: int) -> Place | None:
         """The place, if it is this account that listens there."""
         if account is not self.account_of(channel):
@@ -374,6 +382,8 @@ class Hearing:
         channel = self._listener.client.get_channel(place.number)
         if isinstance(channel, discord.Thread):
             self.hinder(place, self._hindrance_of(channel))
+        elif channel is None and self._is_put_out(place):
+            self._end(place)
         elif channel is None:
             self.hinder(place, "the thread is not there any more")
 
@@ -397,8 +407,11 @@ class Hearing:
     def _miss(self, number: int) -> None:
         if self.trouble is not None:
             return  # it may be there
-        if (place := self._places.get(number)) is not None:
-            self.hinder(place, "the channel was deleted, or the bot may not see it any more")
+        place = self._places.get(number)
+        if place is not None and (self._is_put_out(place) or self._is_deleted(place)):
+            self._end(place)
+        elif place is not None:
+            self.hinder(place, "the channel is not there at present")
         elif number not in self._unseen:
             self._unseen.add(number)
             logger.warning(
@@ -406,6 +419,31 @@ class Hearing:
                 "server, and let it view the channel ('botconvo doctor --discord' says more)",
                 number,
             )
+
+    def _is_put_out(self, place: Place) -> bool:
+        """Whether the bot is in the place's server no more; one with an outage stays known."""
+        if place.talk is None or self.trouble is not None:
+            return False
+        return self._listener.client.get_guild(server_of(place.talk)) is None
+
+    def _is_deleted(self, place: Place) -> bool:
+        """Whether a channel is gone that is not there; without its server nobody can tell."""
+        if place.talk is None:
+            return False
+        server = self._listener.client.get_guild(server_of(place.talk))
+        return server is not None and not server.unavailable
+
+    def _end(self, place: Place) -> None:
+        """It is gone for good.  Should it come back, it is a new place with a new talk."""
+        talk, place.talk = place.talk, None  # whoever still reads it tells nobody
+        del self._places[place.number]
+        self._unseen.add(place.number)
+        if talk is None:
+            return
+        for other in self._places.values():
+            other.listeners.discard(talk)
+        logger.info("%s is gone; its talk has ended", talk)
+        self._emit(talk, Closed())
 
     def _open(
         self, channel: discord.abc.GuildChannel | discord.Thread, rules: ChannelRules
@@ -462,6 +500,8 @@ class Hearing:
 
     def _catch_up(self, place: Place) -> None:
         """Read what happened while nobody listened; what happens meanwhile waits."""
+        if self._places.get(place.number) is not place:
+            return  # it is gone
         place.hold()
         if place.is_reading:
             place.again = True

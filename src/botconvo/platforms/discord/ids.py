@@ -33,6 +33,15 @@ def place_of(channel: ChannelId) -> int:
     return _numbers(channel)[1]
 
 
+def server_of(channel: ChannelId) -> int:
+    """The number of a channel's server; 0 for direct messages.
+
+    Raises:
+        PlatformError: it is no channel of Discord.
+    """
+    return _numbers(channel)[0]
+
+
 def message_numbers(message: MessageId) -> tuple[int, int]:
     """The numbers of a message's channel and of itself.
 

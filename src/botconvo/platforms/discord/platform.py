@@ -19,6 +19,7 @@ from botconvo.personas import PersonaName
 from botconvo.platforms.discord.account import UNREACHABLE, Account, Ears, Patience
 from botconvo.platforms.discord.beside import Beside
 from botconvo.platforms.discord.hearing import Hearing, Parts
+from botconvo.platforms.discord.ids import place_of
 from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.posting import Posting
 from botconvo.platforms.discord.text import LIMIT
@@ -41,6 +42,10 @@ class DiscordCast:
     tokens: Mapping[str, SecretStr]
     owned: Mapping[PersonaName, str] = field(default_factory=dict)
     pictures: Mapping[PersonaName, Path | str] = field(default_factory=dict)
+
+
+_GONE = ChannelRules(id=0)
+"""Those of a channel that was deleted just now: its talk will hear of that in a moment."""
 
 
 class DiscordPlatform:
@@ -166,7 +171,8 @@ class DiscordPlatform:
             raise self._beside.failure
 
     def limits(self, channel: ChannelId) -> Limits:
-        rules = self._hearing.talking(channel).rules
+        place = self._hearing.place(place_of(channel))
+        rules = place.rules if place is not None else _GONE
         return Limits(
             characters=LIMIT,
             reactions=True,

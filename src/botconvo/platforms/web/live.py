@@ -94,6 +94,8 @@ class Live:
                 told = channels
             for channel in following.keys() - set(channels):
                 following.pop(channel).cancel()
+            for channel in [each for each, task in following.items() if task.done()]:
+                del following[channel]  # it was closed, and another talk may be there by now
             if controls:
                 for channel in [each for each in channels if each not in following]:
                     following[channel] = tasks.create_task(line.follow(controls, channel))

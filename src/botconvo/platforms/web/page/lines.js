@@ -32,7 +32,7 @@ export class Lines {
       const pages = Object.keys(PAGES);
       this.#page = pages.at((pages.indexOf(this.#page) + step) % pages.length);
       this.#draw();
-      $("lines-tabs").querySelector('[aria-selected="true"]').focus();
+      this.#focusTab();
     });
   }
 
@@ -41,6 +41,20 @@ export class Lines {
     this.#found = (await this.#load()) ?? this.#found;
     this.#draw();
     if (!this.#dialog.open) this.#dialog.showModal();
+  }
+
+  /** Show the page anew after its line number `place` was undone; the keyboard goes on from there. */
+  async #openAfter(place) {
+    await this.open(this.#page);
+    if (!this.#dialog.open) return;
+    const buttons = $("lines-body").querySelectorAll("button");
+    const next = buttons[Math.min(place, buttons.length - 1)];
+    if (next) next.focus();
+    else this.#focusTab();
+  }
+
+  #focusTab() {
+    $("lines-tabs").querySelector('[aria-selected="true"]').focus();
   }
 
   #draw() {
@@ -64,6 +78,7 @@ export class Lines {
     button.addEventListener("click", () => {
       this.#page = page;
       this.#draw();
+      this.#focusTab();
     });
     return button;
   }
@@ -96,9 +111,10 @@ export class Lines {
     });
     button.setAttribute("aria-label", `${button.textContent}: ${line.text}`);
     button.addEventListener("click", async () => {
+      const place = [...$("lines-body").querySelectorAll("button")].indexOf(button);
       const about = isRemoved ? { number: line.number } : { message: line.message };
       await this.#steer(isRemoved ? "allow" : "drop", { channel: line.channel, ...about });
-      await this.open(this.#page);
+      await this.#openAfter(place);
     });
     return button;
   }
