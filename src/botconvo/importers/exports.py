@@ -207,8 +207,6 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             found = str(failed)
         except (OSError, *_BROKEN) as error:
             found = f"cannot be read: {error}"
-        if found == _NO_TEXT and _is_media(name):
-            continue
         if isinstance(found, str):
             others[name] = found
         else:
@@ -217,7 +215,8 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             )
     if not exports:
         raise ImportFailed(f"{path} {_nothing_in(others)}")
-    return Found(exports=tuple(exports), others=others)
+    told = {name: why for name, why in others.items() if why != _NO_TEXT or not _is_media(name)}
+    return Found(exports=tuple(exports), others=told)
 
 
 def _is_media(name: str) -> bool:
@@ -229,7 +228,7 @@ def _is_media(name: str) -> bool:
 def _nothing_in(others: dict[str, str]) -> str:
     """The end of a sentence that begins with the folder's or zip's name."""
     if not others:
-        return "holds no files but media; name the export files, or the folder that they are in"
+        return "holds no files; name the export files, or the folder that they are in"
     name, why = next(iter(others.items()))
     return f"holds no export that can be read among its files ({len(others)}); {name} {why}"
 
