@@ -32,17 +32,20 @@ from botconvo.live import stop_on_signals
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.run import run
+from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
-from botconvo.ports import Completion, GenerateRequest
+from botconvo.personas import PersonaName
+from botconvo.ports import Completion, GenerateRequest, TextGenerator
 from botconvo.rehearsal import Application, Channel, Rehearsal
 from botconvo.store import Store
 from botconvo.voices import CloneVoice, Voice
 
-__all__ = ["CLONES", "Product", "running", "write_config"]
+__all__ = ["CLONES", "HOSTILE", "Product", "running", "without_models", "write_config"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CLONES = ("Juno", "Marek", "Tilly", "Dex")
+HOSTILE = ("@everyone", "@here", "https://discord.gg/kettle", "**[tea](https://tea.example)**")
+"""What must not get out of a model and into a channel as it is."""
 _END_S = 30.0
 
 
@@ -56,12 +59,20 @@ class _Always(Supervisor):
 
 
 class _MadeUp:
-    """Answers without a model: no two are the same, in no process, and hardly two words."""
+    """Answers without a model: no two are the same, in no process, and hardly two words.
 
-    def __init__(self) -> None:
+    Now and then they are a reply or a reaction, or hold what must never get out as it is.  What
+    was asked last is written into ``prompts``, newest at the end, where a folder is given.
+    """
+
+    def __init__(self, prompts: Path | None) -> None:
         self._numbers, self._rng = itertools.count(1), Random(os.getpid())
+        self._prompts = prompts
 
     async def complete(self, request: GenerateRequest) -> Sequence[Completion]:
+        if self._prompts is not None:
+            with self._prompts.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(request.prompt) + "\n")
         return [
             Completion(text=f" {self._words()}", finished=True, logprob=-1.0)
             for _ in range(request.n)
@@ -69,8 +80,14 @@ class _MadeUp:
 
     def _words(self) -> str:
         """The last word is the only one of its kind."""
-        words = ("".join(self._rng.choices(ascii_lowercase, k=6)) for _ in range(4))
-        return f"{' '.join(words)} p{os.getpid()}n{next(self._numbers)}"
+        words = ["".join(self._rng.choices(ascii_lowercase, k=6)) for _ in range(4)]
+        if self._rng.random() < 0.2:
+            words.insert(2, self._rng.choice(HOSTILE))
+        said = f"{' '.join(words)} p{os.getpid()}n{next(self._numbers)}"
+        draw = self._rng.random()
+        if draw < 0.05:
+            return "REACT: 🍵;"
+        return f"REPLY: {said};" if draw < 0.2 else said
 
 
 class _NoPhrases:
@@ -85,23 +102,29 @@ class _Everything:
         return True
 
 
-async def _run(config: Path) -> None:
+def without_models(plan: Plan, generator: Callable[[PersonaName], TextGenerator]) -> Plan:
+    """The same plan with ``generator`` in the place of each persona's model server."""
+    nothing: Any = None
+
+    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+        return _Always(spec, nothing, nothing, changed)
+
+    def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:
+        own = generator(member.persona.name)
+        return CloneVoice(member.prompt_format, own, _NoPhrases(), _Everything())
+
+    return replace(plan, supervise=supervise, voice=voice)
+
+
+async def _run(config: Path, prompts: Path | None) -> None:
     settings = load_settings(config)
     options = RunOptions(config=config, platforms=("discord",))
-    stopping, reins, made_up = asyncio.Event(), Reins(), _MadeUp()
-    nothing: Any = None
+    stopping, reins, made_up = asyncio.Event(), Reins(), _MadeUp(prompts)
     with Store.open(settings.store) as store:
         platforms = build_platforms(settings, options, reins, store, stopping.set)
         async with httpx.AsyncClient(trust_env=False) as http:
             plan = build_plan(settings, options, store, http, lambda *_: None)
-
-            def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
-                return _Always(spec, nothing, nothing, changed)
-
-            def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:
-                return CloneVoice(member.prompt_format, made_up, _NoPhrases(), _Everything())
-
-            plan = replace(plan, supervise=supervise, voice=voice)
+            plan = without_models(plan, lambda _: made_up)
             with stop_on_signals(stopping):
                 await run(plan, platforms, reins, stopping)
 
@@ -137,6 +160,8 @@ class Product:
     process: "subprocess.Popen[bytes]"
     log: Path
     store: Path
+    prompts: Path | None
+    """What the models were asked, one JSON string a line."""
 
     @property
     def pid(self) -> int:
@@ -148,15 +173,24 @@ class Product:
     @property
     def unhandled(self) -> list[str]:
         """Lines of its log that tell of exceptions that nobody was ready for."""
-        signs = ("Traceback (most recent", "never retrieved", "Unhandled exception")
+        signs = ("Traceback (most", "never retrieved", "Unhandled exception", "was destroyed")
         return [line for line in self.words().splitlines() if any(s in line for s in signs)]
 
 
 @contextmanager
-def running(config: Path, bot: Application, *, models: bool = False) -> Iterator[Product]:
-    """Start it for a bot and end it with a termination signal; ``models`` takes the real ones."""
+def running(
+    config: Path, bot: Application, *, prompts: bool = False, models: bool = False
+) -> Iterator[Product]:
+    """Start it for a bot and end it with a termination signal.
+
+    ``prompts`` keeps what the models are asked; ``models`` takes the real ones.
+    """
     log = Path(tempfile.mkstemp(prefix="botconvo-", suffix=".log", dir=config.parent)[1])
+    asked = log.with_suffix(".prompts") if prompts else None
     words = [str(Path(__file__)), str(config)]
+    if asked is not None:
+        asked.touch()
+        words += ["--prompts", str(asked)]
     if models:
         words = ["-m", "botconvo", "run", "--config", str(config), "--platform", "discord"]
     environment = {**os.environ, "BOTCONVO_DISCORD_TOKEN": bot.token, "PYTHONUNBUFFERED": "1"}
@@ -169,7 +203,8 @@ def running(config: Path, bot: Application, *, models: bool = False) -> Iterator
             env=environment,
         )
         try:
-            yield Product(process=process, log=log, store=config.parent / "botconvo.sqlite3")
+            store = config.parent / "botconvo.sqlite3"
+            yield Product(process=process, log=log, store=store, prompts=asked)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -182,9 +217,10 @@ def running(config: Path, bot: Application, *, models: bool = False) -> Iterator
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("config", type=Path)
+    parser.add_argument("--prompts", type=Path)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    asyncio.run(_run(options.config))
+    asyncio.run(_run(options.config, options.prompts))
 
 
 if __name__ == "__main__":

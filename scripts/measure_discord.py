@@ -4,8 +4,9 @@
     python scripts/measure_discord.py idle            processor time while nobody says anything
     python scripts/measure_discord.py channels        memory with 1,000 channels of sparse talk
 
-The program runs in a process of its own, with its default manners and made-up words in the place
-of models, so that it is measured and not the model servers (``bench_serving.py`` does those).
+The program runs in a process of its own, with its default manners (but that clones only answer,
+where latency is measured) and made-up words in the place of models, so that it is measured and not
+the model servers (``bench_serving.py`` does those).
 Exit code 1 where a figure is missed.
 """
 
@@ -22,41 +23,59 @@ from random import Random
 from discord_product import CLONES, running, write_config
 from measuring import chatter, figure, memory_of, table
 
-from botconvo.rehearsal import NO_LIMITS, Channel, Rehearsal
+from botconvo.rehearsal import NO_LIMITS, Channel, Person, Rehearsal
 
 LATENCY_MS = 300.0
 IDLE = 0.01
 MEMORY_MB = 300.0
+ONE_ANSWER = {"go_on": 0.0, "sleep_s": [0.0, 0.0], "brake": 1.0}
+"""Nobody goes on after an answer; all other manners are the default's."""
 A_GUILD = 250
 """Channels a server; Discord allows 500."""
 _READY_S = 120.0
 
 
 async def latency(times: int, folder: Path) -> list[float]:
-    """Milliseconds from a message that names a clone to the typing indicator, as people see it."""
-    rng, found = Random(1), []
+    """Milliseconds from a message that names a clone to the typing indicator, as people see it.
+
+    The clones talk with nobody else meanwhile: in webhook mode all of them type as one bot.
+    """
+    rng = Random(1)
+    found: list[float] = []
     async with Rehearsal(limits=NO_LIMITS) as rehearsal:
         guild = rehearsal.add_guild("Latency")
         channel = rehearsal.add_channel(guild, "general")
         bort = rehearsal.add_person("Bort", guild)
         bot = rehearsal.add_bot("BotConvo", guild)
-        config = write_config(folder / "config.toml", rehearsal, [channel], {})
+        config = write_config(folder / "config.toml", rehearsal, [channel], ONE_ANSWER)
         with running(config, bot):
             await rehearsal.wait_until_connected(bot, _READY_S)
             await _first_answer(rehearsal, channel)
-            for _ in range(times):
+            while len(found) < times:
                 await _quiet(rehearsal, channel)
-                before = len(channel.typings)
-                started = time.perf_counter()
-                bort.says(channel, f"{rng.choice(CLONES)}, {chatter(4, rng)}?")
-                await rehearsal.wait_for(
-                    lambda before=before: len(channel.typings) > before,  # type: ignore[misc]
-                    timeout_s=60,
-                    what="the typing indicator",
-                )
-                found.append((time.perf_counter() - started) * 1000)
-                await bort.wait_for_reply(channel, timeout_s=60)
+                found += await _named(rehearsal, channel, bort, rng.choice(CLONES), rng)
     return found
+
+
+async def _named(
+    rehearsal: Rehearsal, channel: Channel, bort: Person, clone: str, rng: Random
+) -> list[float]:
+    """One measurement; none where the clone answers with a reaction."""
+    before, count = len(channel.typings), len(channel.messages)
+    started = time.perf_counter()
+    said = bort.says(channel, f"{clone}, {chatter(4, rng)}?")
+    await rehearsal.wait_for(
+        lambda: len(channel.typings) > before, timeout_s=60, what="the typing indicator"
+    )
+    took_ms = (time.perf_counter() - started) * 1000
+    assert len(channel.messages) == count + 1, "it was typed for something else"
+    await rehearsal.wait_for(
+        lambda: len(channel.messages) > count + 1 or said.reactions, timeout_s=60, what="an answer"
+    )
+    if said.reactions:
+        return []
+    assert channel.history[-1].author_name == clone
+    return [took_ms]
 
 
 async def _first_answer(rehearsal: Rehearsal, channel: Channel) -> None:
@@ -65,19 +84,26 @@ async def _first_answer(rehearsal: Rehearsal, channel: Channel) -> None:
     while True:
         waker.says(channel, f"{CLONES[0]}, are you there?")
         try:
-            await waker.wait_for_reply(channel, timeout_s=10)
+            await rehearsal.wait_for(lambda: _spoken(channel), timeout_s=10)
         except TimeoutError:
             continue
         return
 
 
-async def _quiet(rehearsal: Rehearsal, channel: Channel, silence_s: float = 2.0) -> None:
-    """Until nobody has said anything for a while."""
+def _spoken(channel: Channel) -> bool:
+    """A clone has said something there; the bot's notice is not an answer."""
+    return any(message.webhook is not None for message in channel.messages.values())
+
+
+async def _quiet(rehearsal: Rehearsal, channel: Channel, silence_s: float = 2.5) -> None:
+    """Until nobody has said or typed anything for a while."""
     while True:
-        count = len(channel.messages)
+        count = len(channel.messages) + len(channel.typings)
         try:
             await rehearsal.wait_for(
-                lambda count=count: len(channel.messages) > count,  # type: ignore[misc]
+                lambda count=count: (  # type: ignore[misc]
+                    len(channel.messages) + len(channel.typings) > count
+                ),
                 timeout_s=silence_s,
             )
         except TimeoutError:
@@ -94,7 +120,7 @@ async def idle(seconds: float, folder: Path) -> float:
         with running(config, bot) as product:
             await rehearsal.wait_until_connected(bot, _READY_S)
             await _first_answer(rehearsal, channels[0])
-            await asyncio.sleep(20.0)
+            await _quiet(rehearsal, channels[0], 20.0)  # they go on among themselves for a while
             before, started = _processor_s(product.pid), time.monotonic()
             await asyncio.sleep(seconds)
             return (_processor_s(product.pid) - before) / (time.monotonic() - started)
@@ -151,9 +177,9 @@ async def _all_answered(rehearsal: Rehearsal, made: Sequence[Channel]) -> None:
 
 
 def _answered(channel: Channel) -> bool:
-    """The last word there is a clone's."""
+    """A clone has said something there since the last person."""
     last = channel.messages.get(channel.last_message_id or 0)
-    return last is not None and last.by_machine
+    return last is not None and last.webhook is not None
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -108,11 +108,13 @@ def alternate(kinds: int, rounds: int) -> Iterator[int]:
 class Memory:
     """Megabytes (10^6 bytes) of one process.
 
-    ``pss`` counts a page that n processes map as 1/n; ``private`` (USS) is what its end would free.
+    ``pss`` counts a page that n processes map as 1/n; ``private`` (USS) is what its end would free,
+    and changes when other processes begin or end to share a library; ``rss`` is all that it maps.
     """
 
     pss: float
     private: float
+    rss: float
 
 
 def memory_of(pid: int) -> Memory:
@@ -122,7 +124,8 @@ def memory_of(pid: int) -> Memory:
         name, _, size = row.partition(":")
         if size.endswith(" kB"):
             found[name] = int(size.removesuffix(" kB")) * 1024 / 1e6
-    return Memory(pss=found["Pss"], private=found["Private_Clean"] + found["Private_Dirty"])
+    private = found["Private_Clean"] + found["Private_Dirty"]
+    return Memory(pss=found["Pss"], private=private, rss=found["Rss"])
 
 
 def servers_under(pid: int) -> list[int]:

@@ -75,6 +75,23 @@ async def test_a_session_that_is_forgotten_is_begun_anew_and_the_gap_is_read() -
         assert theatre.words() == [f"meanwhile {number}" for number in range(130)]
 
 
+async def test_what_happened_out_of_sight_of_a_dead_connection_is_read() -> None:
+    """By the time that Discord tells of it, the permission is back already."""
+    async with a_house() as house, playing(house) as theatre:
+        first = house.bort.says(house.general, "first")
+        await theatre.hears("first")
+        house.discord.faults.freeze_gateway(house.bot)
+        view = int(Permission.VIEW_CHANNEL)
+        house.discord.set_overwrite(house.general, house.bot, deny=view)
+        house.bort.edits(first, "first, edited")
+        house.bort.says(house.general, "unseen")
+        house.discord.set_overwrite(house.general, house.bot)
+        house.discord.faults.drop_gateway(house.bot)
+        await theatre.hears("unseen")
+        await theatre.until(lambda: theatre.of(Edited))
+        assert house.discord.gateway.resumes[house.bot.user.id] == 1
+
+
 async def test_events_that_come_twice_are_heard_once() -> None:
     async with a_house() as house, playing(house) as theatre:
         house.discord.faults.duplicate(2)

@@ -91,12 +91,12 @@ async def test_a_persona_for_whose_picture_is_no_room_shares_a_webhook(picture: 
 
 @asynccontextmanager
 async def cast(
-    house: House, *, direct: bool = False
+    house: House, *, direct: bool = False, wait: bool = True
 ) -> AsyncIterator[tuple[Theatre, list[Application]]]:
     bots = [house.discord.add_bot(str(name), house.kettle) for name in (JUNO, MAREK)]
     owned: dict[PersonaName, Application] = dict(zip((JUNO, MAREK), bots, strict=True))
-    async with playing(house, owned=owned, direct=direct) as theatre:
-        for bot in bots:
+    async with playing(house, owned=owned, direct=direct, wait=wait) as theatre:
+        for bot in bots if wait else ():
             await house.discord.wait_until_connected(bot)
         yield theatre, bots
 
@@ -126,6 +126,38 @@ async def test_each_account_shows_whether_its_persona_is_there() -> None:
         assert marek.user.status == "online"
         await theatre.platform.show_presence(JUNO, away=False)
         await house.discord.wait_for(lambda: juno.user.status == "online")
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+async def test_whoever_is_away_is_away_in_a_new_session_too(resumable: bool) -> None:
+    async with a_house() as house, cast(house) as (theatre, (_, marek)):
+        await theatre.platform.show_presence(MAREK, away=True)
+        await house.discord.wait_for(lambda: marek.user.status == "offline")
+        gateway, seen = house.discord.gateway, []
+        sessions = dict(gateway.resumes if resumable else gateway.identifies)
+        house.discord.faults.drop_gateway(marek)
+        if not resumable:
+            gateway.forget(marek)
+
+        def is_back() -> bool:
+            seen.append(marek.user.status)
+            now = gateway.resumes if resumable else gateway.identifies
+            return now.get(marek.user.id, 0) > sessions.get(marek.user.id, 0)
+
+        await house.discord.wait_for(is_back, timeout_s=30)
+        await house.discord.wait_for(lambda: marek.user.status == "offline")
+        if not resumable:
+            assert "online" not in seen, "not for a moment"
+
+
+async def test_whoever_goes_before_it_is_connected_is_away_then() -> None:
+    async with a_house() as house:
+        house.discord.faults.delay(1.0, path="/gateway", times=None)
+        async with cast(house, wait=False) as (theatre, (_, marek)):
+            await theatre.platform.show_presence(MAREK, away=True)
+            house.discord.faults.clear()
+            await house.discord.wait_until_connected(marek)
+            await house.discord.wait_for(lambda: marek.user.status == "offline")
 
 
 async def test_an_error_of_the_server_is_tried_again_and_posts_once() -> None:

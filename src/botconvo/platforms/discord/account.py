@@ -167,10 +167,12 @@ class _Client(discord.Client):
     async def on_ready(self) -> None:
         self._account.is_up()
         self._ears.connected(self._account)
+        await self._account.show_again()
 
     async def on_resumed(self) -> None:
         self._account.is_up()
         self._ears.resumed(self._account)
+        await self._account.show_again()
 
     async def on_disconnect(self) -> None:
         self._account.is_down("the connection to Discord is lost")
@@ -239,6 +241,7 @@ class Account:
         self.patience = patience or Patience()
         first_s, most_s = self.patience.retry_s
         self._backoff = Backoff(first_s=first_s, most_s=most_s, rng=Random())
+        self._status = discord.Status.online
         self._client = self._make()
         self._logged_in = False
         self._renewed = asyncio.Event()
@@ -330,6 +333,22 @@ class Account:
         if self._prepare is not None:
             await self._prepare(client)
 
+    async def show(self, status: discord.Status) -> None:
+        """Be seen so from now on, in later sessions too; at once where it is connected.
+
+        Raises:
+            One of ``UNREACHABLE``: the connection has just gone.
+        """
+        self._status = self._client.status = status
+        if self.connected:
+            await self._client.change_presence(status=status)
+
+    async def show_again(self) -> None:
+        """A session begins as it was logged in with, which may not be what is shown by now."""
+        if self._status is not discord.Status.online:
+            with suppress(*UNREACHABLE):
+                await self._client.change_presence(status=self._status)
+
     def is_up(self) -> None:
         if self._down_since is not None:
             self._down_since, self._up_since = None, time.monotonic()
@@ -397,6 +416,7 @@ class Account:
             chunk_guilds_at_startup=False,
             guild_ready_timeout=_GUILDS_S,
             max_ratelimit_timeout=60.0,
+            status=self._status,
         )
 
 

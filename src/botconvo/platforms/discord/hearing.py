@@ -92,6 +92,12 @@ class Recent:
     since: int
     reactions: Mapping[MessageId, Sequence[discord.Reaction]]
 
+    def lacks(self, message: MessageId) -> bool:
+        """Whether it would be among them if it still stood there."""
+        number = message_numbers(message)[1]
+        newest = max((message_numbers(each)[1] for each in self.there), default=0)
+        return self.since <= number <= newest and message not in self.there
+
 
 class Hearing:
     """Hears with the accounts that ``parts`` makes; ``inbox`` gets what happens.
@@ -126,6 +132,7 @@ class Hearing:
         self._unseen: set[int] = set()
         self._troubles = {self._listener: "the connection to Discord is not there yet"}
         self._survey_soon: asyncio.TimerHandle | None = None
+        self._changed_meanwhile = False
         self._reading = asyncio.Semaphore(_CATCHING)
 
     def accounts(self) -> tuple[Account, ...]:
@@ -176,6 +183,7 @@ class Hearing:
         self._troubles.pop(account, None)
         known = self._heard_with(account)
         if account is self._listener:
+            self._changed_meanwhile = False
             if self._webhooks is not None:
                 self._webhooks.forget_all()
             self._unseen.clear()
@@ -215,8 +223,14 @@ class Hearing:
 
     def resumed(self, account: Account) -> None:
         self._troubles.pop(account, None)
+        changed = account is self._listener and self._changed_meanwhile
         for place in self._heard_with(account):
-            self._go_on(place)  # Discord has told again what was missed
+            if changed and self._may_have_missed(place):
+                self._catch_up(place)  # it may have been out of sight for a while
+            else:
+                self._go_on(place)  # Discord has told again what was missed
+        if changed:
+            self._changed_meanwhile = False
         self._tell_hindrances()
 
     def _go_on(self, place: Place) -> None:
@@ -236,6 +250,8 @@ class Hearing:
         self._troubles.pop(account, None)
 
     def changed(self, account: Account) -> None:
+        if account is self._listener and account in self._troubles:
+            self._changed_meanwhile = True  # what is told again may be changed back by now
         if account is self._listener and self._survey_soon is None:
             loop = asyncio.get_running_loop()
             self._survey_soon = loop.call_later(_SURVEY_S, self._survey)
@@ -534,12 +550,13 @@ class Hearing:
         for pause_s in self._patience.read_tries_s:
             try:
                 async with self._reading:
-                    missed = await self._differences(place)
+                    found = await self.recent(place, until=place.oldest)
+                    missed = await self._differences(place, found)
             except UNREACHABLE as error:
                 failure = error
                 await asyncio.sleep(pause_s)
             else:
-                place.catch_up(missed, datetime.now(UTC))
+                place.catch_up(missed, datetime.now(UTC), found.lacks)
                 break
         else:
             logger.warning("channel %s cannot be read: %s; trying again", place.number, failure)
@@ -551,8 +568,7 @@ class Hearing:
             place.again = False
             self._catch_up(place)
 
-    async def _differences(self, place: Place) -> list[Event]:
-        found = await self.recent(place, until=place.gap or 0)
+    async def _differences(self, place: Place, found: Recent) -> list[Event]:
         if place.known and not found.there:
             await self._make_sure(next(reversed(place.known)), place)
         news = differences(

@@ -4,7 +4,6 @@ Decides only what is passed on; knows no connection.  From when a connection is 
 missed is there (``waiting``), what happens is held back, so that everything comes in its order.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,6 +27,8 @@ __all__ = ["ChannelRules", "Flight", "Place"]
 
 _KNOWN = 100
 """Messages that a place remembers: as many as Discord tells of at once."""
+_KNOWN_AT_MOST = 1000
+"""The same while something may be missing, which is to be compared with what is known."""
 _LATE = timedelta(minutes=5)
 """Whoever wrote longer ago expects no answer any more."""
 
@@ -64,10 +65,10 @@ class Place:
     emit: Callable[[ChannelId, Event], None]
     listeners: set[ChannelId] = field(default_factory=set)
     start: int = 0
-    """The number of the last message before anybody listened."""
+    """The number of the last message before anybody listened, or of the last that was forgotten."""
     newest: int = 0
     """The number of the newest message that was heard of."""
-    known: OrderedDict[MessageId, Message] = field(default_factory=OrderedDict)
+    known: dict[MessageId, Message] = field(default_factory=dict)
     waiting: list[Event] | None = None
     gap: int | None = None
     """The number of the newest message from before something may have been missed."""
@@ -85,6 +86,7 @@ class Place:
             self.waiting.append(event)
         else:
             self._pass(event)
+            self._forget()
 
     def hold(self) -> None:
         """Something may be missed from now on: what happens waits for it."""
@@ -93,13 +95,22 @@ class Place:
         if self.gap is None:
             self.gap = max(self.newest, self.start)
 
-    def catch_up(self, missed: Iterable[Event], now: datetime) -> None:
-        """Nothing is missing any more: what was missed comes first."""
+    def catch_up(
+        self,
+        missed: Iterable[Event],
+        now: datetime,
+        has_gone: Callable[[MessageId], bool] = lambda _: False,
+    ) -> None:
+        """Nothing is missing any more: what was missed comes first.
+
+        ``has_gone`` knows which of the messages that wait do not stand there any more.
+        """
         for event in missed:
             if isinstance(event, Heard):
                 event = replace(event, late=now - event.message.at > _LATE)
             self._pass(event)
         self.gap = None
+        self.waiting = [e for e in self.waiting or () if not _is_of(e, has_gone)]
         self.release()
 
     def release(self) -> None:
@@ -107,13 +118,31 @@ class Place:
         waiting, self.waiting = self.waiting or [], None
         for event in waiting:
             self._pass(event)
+        self._forget()
 
     def remember(self, message: Message) -> None:
         """It is known; hearing of it again is no news."""
+        self._know(message)
+        if self.waiting is None:
+            self._forget()
+
+    def _know(self, message: Message) -> None:
         self.known.setdefault(message.id, message)
         self.newest = max(self.newest, message_numbers(message.id)[1])
-        while len(self.known) > _KNOWN:
-            self.known.popitem(last=False)
+
+    def _forget(self) -> None:
+        """Drop the oldest; not earlier, as what waits may tell of them once more."""
+        most = _KNOWN if self.gap is None else _KNOWN_AT_MOST
+        while len(self.known) > most:
+            oldest = min(self.known, key=lambda message: message_numbers(message)[1])
+            del self.known[oldest]
+            self.start = max(self.start, message_numbers(oldest)[1])
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest message that may be missed, or not be what it was."""
+        gap = self.start if self.gap is None else self.gap
+        return min([gap, *(message_numbers(message)[1] for message in self.known)])
 
     def react(self, about: MessageId, emoji: str, author: Author) -> bool:
         """Note an emoji on a known message; False where it is no news."""
@@ -134,9 +163,9 @@ class Place:
     def _pass(self, event: Event) -> None:
         match event:
             case Heard(message=message):
-                if message.id in self.known:
+                if message.id in self.known or message_numbers(message.id)[1] <= self.start:
                     return
-                self.remember(message)
+                self._know(message)
                 if self._lands(message):
                     return
             case Edited(message=message):
@@ -172,6 +201,10 @@ class Place:
                 flight.seen(message)
                 return True
         return False
+
+
+def _is_of(event: Event, has_gone: Callable[[MessageId], bool]) -> bool:
+    return isinstance(event, Heard | Edited) and has_gone(event.message.id)
 
 
 def _overheard(event: Event) -> Event | None:

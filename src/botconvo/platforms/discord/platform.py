@@ -189,10 +189,10 @@ class DiscordPlatform:
     async def show_presence(self, persona: PersonaName, *, away: bool) -> None:
         """Show whether a persona is there, where it has an account of its own."""
         account = self._hearing.parts.owned.get(persona)
-        if account is not None and account.connected:
+        if account is not None:
             status = discord.Status.invisible if away else discord.Status.online
             try:
-                await account.client.change_presence(status=status)
+                await account.show(status)
             except UNREACHABLE as error:  # the connection has just gone
                 raise PlatformError(f"{persona}: its presence is not shown: {error}") from None
 

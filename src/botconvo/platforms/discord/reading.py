@@ -118,15 +118,13 @@ def differences(
 
     ``known`` are the revisions of messages that were heard before, ``found`` those of the channel
     from the number ``since`` on, oldest first; ``there`` are ids of messages that stand there and
-    were not read.  What stands before ``start``, or before everything
-    that is known, was never listened to and is no news.
+    were not read.  What stands before ``start`` was never listened to and is no news.
     """
     there = {message.id for message in found}.union(there)
     numbers = {message: message_numbers(message)[1] for message in known}
     for message, number in numbers.items():
         if message not in there and number >= since:
             yield Removed(message=message)
-    start = max(start, min(numbers.values(), default=0))
     for each in found:
         revision = known.get(each.id)
         if revision is None and message_numbers(each.id)[1] > start:
