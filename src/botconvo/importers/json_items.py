@@ -1,4 +1,4 @@
-"""Reads one long list inside a JSON object without holding the file in memory.
+"""Reads the long lists inside a JSON object without holding the file in memory.
 
 A window of text moves over the file and the standard library's decoder, which is written in C,
 reads one value at a time from it.  Memory is bounded by the longest value, nesting by Python's own
@@ -31,7 +31,12 @@ class BrokenJsonError(ValueError):
 
 
 class JsonItems:
-    """The object at the root of ``stream``; read ``members`` first, then ``items``."""
+    """The object at the root of ``stream``.
+
+    Where one list matters, read ``members`` and then ``items``.  Otherwise ``walk`` through an
+    object and take the ``elements`` of a list: both stop before every value, which is read by
+    ``value`` or ``items`` or walked in its turn; what is left unread is passed over.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -40,6 +45,7 @@ class JsonItems:
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._gone = 0
         self._ended = False
 
     def line(self) -> int:
@@ -71,16 +77,66 @@ class JsonItems:
         Raises:
             BrokenJsonError: the file breaks off, or goes on with something else.
         """
-        self._expect("[")
-        if self._peek() == "]":
+        for line in self.elements():
+            yield line, self.value()
+
+    def walk(self) -> Iterator[str]:
+        """The keys of the object that stands next, each before its value is read.
+
+        Raises:
+            BrokenJsonError: there is none, or the text breaks off.
+        """
+        for _ in self._places("{", "}"):
+            key = self.value()
+            self._expect(":")
+            before = self._offset()
+            yield str(key)
+            self._pass_over(before)
+
+    def elements(self) -> Iterator[int]:
+        """The line of each value of the list that stands next.
+
+        Raises:
+            BrokenJsonError: there is none, or the text breaks off.
+        """
+        for _ in self._places("[", "]"):
+            self.next_sign()
+            before = self._offset()
+            yield self.line()
+            self._pass_over(before)
+
+    def value(self) -> Any:
+        """The next value.
+
+        Raises:
+            BrokenJsonError: it is none, or the text breaks off.
+        """
+        return self._value()
+
+    def next_sign(self) -> str:
+        """The first character of what stands next; empty at the end."""
+        return self._peek()
+
+    def _places(self, opening: str, closing: str) -> Iterator[None]:
+        self._expect(opening)
+        if self._peek() == closing:
+            self._at += 1
             return
         while True:
-            self._peek()
-            line = self.line()
-            yield line, self._value()
-            if self._peek() == "]":
+            yield
+            if self._peek() == closing:
+                self._at += 1
                 return
             self._expect(",")
+
+    def _offset(self) -> int:
+        """How much of the text is read, without blanks behind it."""
+        self._peek()
+        return self._gone + self._at
+
+    def _pass_over(self, before: int) -> None:
+        if self._offset() == before:
+            self._value()
 
     def _value(self) -> Any:
         """The next value.  Where the window is too short for it, the window grows."""
@@ -127,5 +183,6 @@ class JsonItems:
         read = self._stream.read(max(_WINDOW, len(rest)))
         self._ended = not read
         self._line = self.line()
+        self._gone += self._at
         self._text, self._at, self._counted = rest + read, 0, 0
         return True
