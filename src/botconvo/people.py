@@ -32,12 +32,18 @@ class People:
     """Looks up the speaker name of an author; unknown authors keep their own shown name."""
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
+        people = tuple(people)
+        self._authors = {person.name.casefold(): person.authors for person in people}
         self._names: Mapping[AuthorId, str] = {
             author: person.name for person in people for author in person.authors
         }
 
     def speaker(self, author: Author) -> str:
         return self._names.get(author.id) or speaker_name(author.name)
+
+    def authors_of(self, name: str) -> frozenset[AuthorId]:
+        """All authors of the person of that name, whatever its case; none where there is none."""
+        return self._authors.get(name.casefold(), frozenset())
 
     def known(self, author: AuthorId) -> str | None:
         """The name that the owner gave to an author; None where it is only a shown one."""

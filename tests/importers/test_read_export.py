@@ -1,6 +1,7 @@
 """Which format a file has, told from its content; and what is said of files that are no exports."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -112,8 +113,6 @@ def test_the_digest_follows_the_content(tmp_path: Path) -> None:
         ('{"messages": []}', "JSON, but of no chat"),
         ('[{"a": 1}]', "a JSON list"),
         ("window.YTD.like.part0 = [", "a Twitter archive without tweets"),
-        ("[12:01] <nick> hello\n[12:02] <nock> hi\n", "an IRC log"),
-        ("12/31/23, 21:05 - Bort: hello\n", "a WhatsApp chat"),
         ("name,text,more\na,b,c\n", "is no export that BotConvo reads"),
         (b"\x7fELF\0\0\0", "is no text, and no zip"),
     ],
@@ -154,3 +153,43 @@ def test_a_torn_file_says_so_in_its_last_row(tmp_path: Path) -> None:
     *_, last = read_export(a_file(tmp_path, whole[: len(whole) // 2])).rows()
     assert isinstance(last, LeftOut)
     assert last.reason == "torn"
+
+
+def test_chats_are_told_from_each_other_and_read_twice_within_a_zip(tmp_path: Path) -> None:
+    """Where a whole file decides the order of dates, it is read from its beginning again."""
+    files = {
+        "WhatsApp Chat - Pals/_chat.txt": "01/02/24, 10:00 - Bo: a\n13/02/24, 10:00 - Bo: b\n",
+        "logs/#cats/2024-03-18.log": "[21:05] <bo> hi\n",
+        "signal/Ana/chat.md": "[2023-01-02 10:20:30] Ana: hello  \n",
+        "telegram/result.json": '{"type": "personal_chat", "id": 1, "messages": [{"id": 5, "type":'
+        ' "message", "date_unixtime": "1710795598", "from": "Bo", "from_id": "user2",'
+        ' "text": "hi"}]}',
+        "inbox/pals_1/message_1.json": '{"messages": [{"sender_name": "Bo", "timestamp_ms":'
+        ' 1710795598123, "content": "hi"}], "thread_path": "inbox/pals_1"}',
+    }
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+        archive.writestr("WhatsApp Chat - Pals/00000002-PHOTO.jpg", b"\xff\xd8\0\0")
+    assert find_exports(path).others == {}
+    found = {
+        export.format: [row for row in export.rows() if isinstance(row, Message)]
+        for export in find_exports(path).exports
+    }
+    assert {format_: len(rows) for format_, rows in found.items()} == {
+        "whatsapp-chat": 2,
+        "irc-log": 1,
+        "signal-chat": 1,
+        "telegram-json": 1,
+        "meta-json": 1,
+    }
+    assert [row.at.month for row in found["whatsapp-chat"]] == [2, 2]
+    assert found["telegram-json"][0].channel == "telegram:1-2"
+    assert found["irc-log"][0].channel == "irc:cats"
+    assert found["meta-json"][0].channel == "meta:pals_1"
+
+
+def test_whose_me_is_in_a_signal_chat_may_be_said(tmp_path: Path) -> None:
+    export = read_export(a_file(tmp_path, "[2023-01-02 10:20:30] Me: hello\n"), author="Ana")
+    assert [row.author.name for row in export.rows() if isinstance(row, Message)] == ["Ana"]

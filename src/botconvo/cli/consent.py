@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from botconvo.cli.policies import acknowledge_options
-from botconvo.cli.project import DAY, at_midnight, file_progress, open_store, project_option
+from botconvo.cli.project import (
+    DAY,
+    at_midnight,
+    file_progress,
+    joined_people,
+    open_store,
+    project_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +103,8 @@ def grant(
 ) -> None:
     """Record that NAME agreed, and take what they wrote from the imported exports.
 
-    Ask first. A new consent takes the place of an older one of the same person; checkpoints are
+    NAME may be one under which config.toml joins several accounts. Ask first. A new consent takes
+    the place of an older one of the same person; checkpoints are
     added to those that NAME agreed to before.
     """
     from datetime import UTC
@@ -118,7 +126,11 @@ def grant(
         checkpoints=_digests(checkpoints, project),
     )
     now = datetime.now(UTC)
+    joined = joined_people(project).authors_of(name)
     with open_store(project, create=bool(checkpoints)) as store:
+        if joined and not author_ids:
+            author_ids = tuple(each.id for each in store.authors() if each.id in joined)
+            speaker = speaker or name
         with file_progress() as progress:
             done = grant(
                 store,

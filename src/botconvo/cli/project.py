@@ -11,9 +11,17 @@ import click
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from botconvo.people import People
     from botconvo.store import Store
 
-__all__ = ["DAY", "at_midnight", "file_progress", "open_store", "project_option"]
+__all__ = [
+    "DAY",
+    "at_midnight",
+    "file_progress",
+    "joined_people",
+    "open_store",
+    "project_option",
+]
 
 DAY = click.DateTime(["%Y-%m-%d"])
 """A day, without a time zone yet."""
@@ -44,6 +52,18 @@ def open_store(project: Path, *, create: bool = False) -> "Store":
     if not project.is_dir():
         raise StoreError(f"there is no folder {project}; name the project's with --project DIR")
     return Store.open(project / STORE_NAME, create=create)
+
+
+def joined_people(project: Path) -> "People":
+    """Whose accounts the owner joined in the project's config.toml, if there is one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    from botconvo.build import build_people
+    from botconvo.config import load_settings
+
+    return build_people(load_settings(project / "config.toml", required=False))
 
 
 def at_midnight(day: datetime | None) -> datetime | None:

@@ -5,6 +5,7 @@ The only place that opens exports.  It knows nothing of consent or of the store.
 
 import hashlib
 import io
+import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -24,15 +25,11 @@ __all__ = ["Export", "Found", "find_exports"]
 
 _HEAD_BYTES = 1 << 16
 _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
+_NO_TEXT = "is no text, and no zip either"
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that it knows"),
     (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
-    (re.compile(r"\[\d\d:\d\d(?::\d\d)?\] +(?:<|\*|===)"), "an IRC log, which is not read yet"),
-    (
-        re.compile(r"\[?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? "),
-        "a WhatsApp chat, which is not read yet",
-    ),
     (re.compile(r"\s*\["), "a JSON list, but of no chat that it knows"),
     (re.compile(r"\s*\{"), "JSON, but of no chat that it knows"),
 )
@@ -155,9 +152,11 @@ class Export:
         return FolderTree(self.path) if self.path.is_dir() else ZipTree(self.path)
 
     def _about(self) -> About:
-        name = PurePosixPath(self.member or self.path.name).name
+        member = PurePosixPath(self.member)
+        within = member.parent.name or self.path.name if self.member else self.path.parent.name
         return About(
-            name=name,
+            name=member.name or self.path.name,
+            within=within,
             author=self.author,
             zone=ZoneInfo(self.zone),
             channel=self.channel,
@@ -246,7 +245,14 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
             )
     if not exports:
         raise ImportFailed(f"{path} {_nothing_in(others, empty)}")
-    return Found(exports=tuple(exports), others=others, empty=tuple(empty))
+    told = {name: why for name, why in others.items() if why != _NO_TEXT or not _is_media(name)}
+    return Found(exports=tuple(exports), others=told, empty=tuple(empty))
+
+
+def _is_media(name: str) -> bool:
+    """Whether a file is a picture and the like, which exports of chats bring along."""
+    kind = mimetypes.guess_type(name, strict=False)[0] or ""
+    return kind.startswith(("image/", "video/", "audio/"))
 
 
 def _beside(archive: ArchiveFormat, root: str, tree: Tree) -> dict[str, str]:
@@ -280,7 +286,7 @@ def _format(head: bytes, author: str | None) -> FileFormat | str:
     text = _text_of(head)
     for each in FORMATS:
         if each.names_authors and each.looks_like(text):
-            if author is not None:
+            if author is not None and each.names_owner:
                 return f"names its own authors; import it without --author {author!r}"
             return each
     if "\0" in text or any(pattern.match(text) for pattern, _ in _KNOWN_BUT_NOT_READ):
@@ -303,7 +309,7 @@ def _text_of(head: bytes) -> str:
 def _what_else(head: str) -> str:
     """The end of a sentence that begins with the file's name."""
     if "\0" in head:
-        return "is no text, and no zip either"
+        return _NO_TEXT
     for pattern, what in _KNOWN_BUT_NOT_READ:
         if pattern.match(head):
             return f"is {what}"

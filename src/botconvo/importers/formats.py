@@ -16,11 +16,16 @@ from botconvo.importers import (
     discord_package,
     discord_text,
     friend_simulator,
+    irc,
     markdown_transcript,
+    meta,
+    signal_chat,
     single_column_csv,
     slack,
     ssi_bot,
+    telegram,
     twitter,
+    whatsapp,
 )
 from botconvo.importers.reading import About, Opened, numbered_lines
 from botconvo.importers.rows import Row
@@ -37,13 +42,37 @@ def _never(_: About) -> bool:
     return False
 
 
+def _always(_: About) -> bool:
+    return True
+
+
+def _telegram(file: Opened) -> Iterator[Row]:
+    with file.first_look() as text:
+        owner = telegram.owner_of(text)
+    return telegram.parse(file.text(), file.about.zone, owner)
+
+
+def _whatsapp(file: Opened) -> Iterator[Row]:
+    with file.first_look() as text:
+        dates = whatsapp.date_facts(text)
+    return whatsapp.parse(file.text(), dates, file.about.zone, file.about.channel)
+
+
+def _meta(file: Opened) -> Iterator[Row]:
+    with file.first_look() as text:
+        thread = meta.thread_of(text)
+    return meta.parse(file.text(), thread)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
     """A format of single files.
 
     ``looks_like`` is asked with the first 64 KiB of text, ``parse`` gives the rows in file order.
     ``guesses_channel`` says whether rows cannot tell where they belong: then the store is asked
-    for the channel of rows that it knows already.
+    for the channel of rows that it knows already.  ``names_authors`` is False where the caller has
+    to say who wrote; ``names_owner`` where everybody is named but the one who exported, who may
+    be told by the same word.
     """
 
     name: str
@@ -55,6 +84,7 @@ class FileFormat:
     names_authors: bool = True
     names_only: bool = False
     """Whether authors are told by the names of their accounts alone: the store may know them."""
+    names_owner: bool = True
     guesses_channel: Callable[[About], bool] = _never
 
 
@@ -107,6 +137,48 @@ FORMATS: tuple[FileFormat, ...] = (
         parse=lambda file: discord_text.parse(file.text(), file.about),
         names_only=True,
         guesses_channel=lambda about: discord.channel_of(about) is None,
+    ),
+    FileFormat(
+        name="telegram-json",
+        what="Telegram's result.json",
+        origin="file",
+        looks_like=telegram.looks_like,
+        parse=_telegram,
+    ),
+    FileFormat(
+        name="meta-json",
+        what="Messenger's or Instagram's JSON",
+        origin="file",
+        looks_like=meta.looks_like,
+        parse=_meta,
+    ),
+    FileFormat(
+        name="irc-log",
+        what="an IRC log",
+        origin="file",
+        looks_like=irc.looks_like,
+        parse=lambda file: irc.parse(
+            file.text(), irc.channel_of(file.about), file.about.zone, irc.day_of(file.about)
+        ),
+    ),
+    FileFormat(
+        name="signal-chat",
+        what="signal-export's chat.md",
+        origin="file",
+        looks_like=signal_chat.looks_like,
+        parse=lambda file: signal_chat.parse(
+            file.text(), file.about.zone, file.about.author, file.about.channel
+        ),
+        names_owner=False,
+        guesses_channel=_always,
+    ),
+    FileFormat(
+        name="whatsapp-chat",
+        what="WhatsApp's chat.txt",
+        origin="file",
+        looks_like=whatsapp.looks_like,
+        parse=_whatsapp,
+        guesses_channel=_always,
     ),
     FileFormat(
         name="ssi-bot",

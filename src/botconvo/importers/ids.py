@@ -2,17 +2,37 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 
 from botconvo.messages import MADE_UP, AuthorId, ChannelId, MessageId
 
-__all__ = ["RowIds", "slug"]
+__all__ = ["RowIds", "channel_by_its_first", "name_id", "slug"]
 
 
 def slug(name: str) -> str:
     """A name as part of an id; the same name, however it is spelled in capitals, is the same."""
     word = re.sub(r"\W+", "-", name.casefold()).strip("-")
     return word or hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+
+
+def name_id(platform: str, name: str) -> AuthorId:
+    """An author who is known by a name alone, ``<platform>:<slug>``.
+
+    Names that differ in more than capitals and blanks are different people ("Bo" and "Bo 2", but
+    also "Bo" and "Bo!"): nobody must be taken because somebody of a similar name agreed.
+    """
+    plain = unicodedata.normalize("NFC", " ".join(name.casefold().split()))
+    word = slug(plain)
+    if word != plain.replace(" ", "-") and re.search(r"\w", plain):
+        word += f"-{hashlib.sha256(plain.encode(errors='replace')).hexdigest()[:6]}"
+    return AuthorId(f"{platform}:{word}")
+
+
+def channel_by_its_first(platform: str, *first: str) -> ChannelId:
+    """For exports that do not say which chat they are: a longer one begins with the same row."""
+    key = "\0".join(first).encode(errors="replace")
+    return ChannelId(f"{platform}:{hashlib.sha256(key).hexdigest()[:12]}")
 
 
 class RowIds:

@@ -1,4 +1,4 @@
-"""Reads one long list inside a JSON object without holding the file in memory.
+"""Reads the long lists inside a JSON object without holding the file in memory.
 
 A window of text moves over the file and the standard library's decoder, which is written in C,
 reads one value at a time from it.  Memory is bounded by the longest value, nesting by Python's own
@@ -37,7 +37,11 @@ class BrokenJsonError(ValueError):
 
 
 class JsonItems:
-    """The object at the root of ``stream``; read ``members`` first, then ``items``.
+    """The object at the root of ``stream``.
+
+    Where one list matters, read ``members`` and then ``items``.  Otherwise ``walk`` through an
+    object and take the ``elements`` of a list: both stop before every value, which is read by
+    ``value`` or ``items`` or walked in its turn; what is left unread is passed over.
 
     ``octets`` says that each character of it is one byte of UTF-8, which is faster to go through.
     """
@@ -50,6 +54,7 @@ class JsonItems:
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._gone = 0
         self._ended = False
 
     def line(self) -> int:
@@ -89,6 +94,7 @@ class JsonItems:
         self._expect("[")
         before = self._at
         if self._peek() == "]":
+            self._at += 1
             return
         blanks = self._text[before : self._at] if self._at > before else ""
         end, between = (f"{blanks}}}", f",{blanks}") if "\n" in blanks else ("", "")
@@ -109,9 +115,59 @@ class JsonItems:
                 self._at += len(between)
                 continue
             if self._peek() == "]":
+                self._at += 1
                 return
             self._expect(",")
             self._peek()
+
+    def walk(self) -> Iterator[str]:
+        """The keys of the object that stands next, each before its value is read.
+
+        Raises:
+            BrokenJsonError: there is none, or the text breaks off.
+        """
+        for _ in self._places("{", "}"):
+            key = self.value()
+            self._expect(":")
+            before = self._offset()
+            yield str(key)
+            self._pass_over(before)
+
+    def elements(self) -> Iterator[int]:
+        """The line of each value of the list that stands next.
+
+        Raises:
+            BrokenJsonError: there is none, or the text breaks off.
+        """
+        for _ in self._places("[", "]"):
+            self.next_sign()
+            before = self._offset()
+            yield self.line()
+            self._pass_over(before)
+
+    def value(self) -> Any:
+        """The next value.
+
+        Raises:
+            BrokenJsonError: it is none, or the text breaks off.
+        """
+        return self._value()
+
+    def next_sign(self) -> str:
+        """The first character of what stands next; empty at the end."""
+        return self._peek()
+
+    def _places(self, opening: str, closing: str) -> Iterator[None]:
+        self._expect(opening)
+        if self._peek() == closing:
+            self._at += 1
+            return
+        while True:
+            yield
+            if self._peek() == closing:
+                self._at += 1
+                return
+            self._expect(",")
 
     def _until(self, end: str) -> str:
         """The text up to the next line ``end``; empty where there is none near."""
@@ -119,6 +175,15 @@ class JsonItems:
         while found < 0 and len(self._text) - self._at < _WINDOW and self._more():
             found = self._text.find(end, self._at)
         return self._text[self._at : found + len(end)] if found >= 0 else ""
+
+    def _offset(self) -> int:
+        """How much of the text is read, without blanks behind it."""
+        self._peek()
+        return self._gone + self._at
+
+    def _pass_over(self, before: int) -> None:
+        if self._offset() == before:
+            self._value()
 
     def _value(self) -> Any:
         """The next value.  Where the window is too short for it, the window grows."""
@@ -173,5 +238,6 @@ class JsonItems:
         read = self._stream.read(max(_WINDOW, len(rest)))
         self._ended = not read
         self._line = self.line()
+        self._gone += self._at
         self._text, self._at, self._counted = rest + read, 0, 0
         return True

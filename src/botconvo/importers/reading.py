@@ -3,9 +3,10 @@
 import codecs
 import io
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from botconvo.messages import AuthorId, ChannelId
 
@@ -22,13 +23,15 @@ _LENIENT = "botconvo-lenient"
 class About:
     """What an export does not say itself.
 
-    ``name`` is the file's own, without folders; ``author`` is whose lines it holds where it names
+    ``name`` is the file's own, without folders, ``within`` that of the folder or zip which it lies
+    in; ``author`` is whose lines it holds where it names
     nobody, ``zone`` whose clock it was written by where its times name none, ``channel`` where it
     belongs if it does not say so.  ``without`` is what the owner wants to be left out of tweets:
     "replies", "mentions", "hashtags".
     """
 
     name: str = ""
+    within: str = ""
     author: str | None = None
     zone: tzinfo = UTC
     channel: ChannelId | None = None
@@ -60,13 +63,23 @@ class Opened:
             buffered.read(len(codecs.BOM_UTF8))
         return io.TextIOWrapper(buffered, "latin-1", newline=""), True
 
+    @contextmanager
+    def first_look(self) -> Iterator[TextIO]:
+        """The same, to learn something of the whole file; ``text`` is read after it, not during."""
+        text = as_text(self.raw)
+        try:
+            yield text
+        finally:
+            cast(io.BufferedReader, text.detach()).detach()  # or the text would close the file
+            self.raw.seek(0)
+
 
 def characters(octets: bytes) -> str:
     """As ``as_text`` reads these bytes of UTF-8."""
     return octets.decode("utf-8", errors=_LENIENT)
 
 
-def as_text(raw: BinaryIO) -> TextIO:
+def as_text(raw: BinaryIO) -> io.TextIOWrapper:
     """UTF-8 or UTF-16 by its mark; line ends as they are, as ``csv`` wants them.
 
     Bytes that are no UTF-8 are read as Windows-1252: files that two programs wrote in are mixed.
@@ -100,6 +113,13 @@ class Counting(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._bytes = self._raw.seek(offset, whence)
+        return self._bytes
 
     def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
         read = self._raw.readinto(buffer)  # type: ignore[attr-defined]

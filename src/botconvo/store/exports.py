@@ -278,6 +278,15 @@ class Exports(Database):
             for id_, channel, author, name, kind, at, text, reply_to, attachments, revision in rows
         )
 
+    def words_of(self, author: AuthorId, most: int) -> tuple[str, ...]:
+        """The latest ``most`` rows of an author that hold more than a word or two."""
+        rows = self._rows(
+            "SELECT text FROM messages INDEXED BY messages_by_author"
+            " WHERE author = ? AND length(text) >= 12 ORDER BY at DESC LIMIT ?",
+            (author, most),
+        )
+        return tuple(text for (text,) in rows)
+
     def origins_of(self, authors: Collection[AuthorId]) -> frozenset[str]:
         """Where these authors' rows came from."""
         rows = self._rows(
