@@ -88,10 +88,17 @@ class Options:
     exit_with_parent: bool = False
 
 
-def serve(options: Options, environment: Mapping[str, str] = os.environ) -> int:
-    """Serve until told to stop; the exit code is 0, or 2 with one line on stderr that says why."""
+def serve(
+    options: Options,
+    environment: Mapping[str, str] = os.environ,
+    opened: "Checkpoint | None" = None,
+) -> int:
+    """Serve until told to stop; the exit code is 0, or 2 with one line on stderr that says why.
+
+    ``opened`` is ``options.checkpoint`` where somebody has opened it already.
+    """
     try:
-        _serve(options, environment)
+        _serve(options, environment, opened)
     except ModelServerError as error:
         print(error, file=sys.stderr)
         return _FAILED
@@ -118,13 +125,13 @@ class _Stop:
             server.should_exit = True
 
 
-def _serve(options: Options, environment: Mapping[str, str]) -> None:
+def _serve(options: Options, environment: Mapping[str, str], opened: "Checkpoint | None") -> None:
     stop = _Stop()
     if options.exit_with_parent:
         threading.Thread(target=_await_parent, args=(stop.ask,), daemon=True).start()
     token = _token(options, environment)
     with _on_signals(stop.ask), _bind(options.host, options.port) as listening:
-        checkpoint = _load(options, environment)
+        checkpoint = opened or _load(options, environment)
         if options.report_port:
             port = listening.getsockname()[1]
             print(json.dumps({"port": port, "pid": os.getpid()}), flush=True)

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from botconvo.build import bundled_base
+from botconvo.checkpoints import bundled_base
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.names import safe_name
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint

@@ -20,7 +20,7 @@ import gguf
 import numpy as np
 import torch
 
-from botconvo.build import bundled_base
+from botconvo.checkpoints import bundled_base
 from botconvo.corpus import Corpus, Session, build_corpus
 from botconvo.gathering import gather
 from botconvo.store import STORE_NAME, Store

@@ -31,7 +31,7 @@ from pathlib import Path
 from measure_clones import forms_of
 from measuring import open_engine
 
-from botconvo.build import bundled_base
+from botconvo.checkpoints import bundled_base
 from botconvo.conversation.events import OrderId
 from botconvo.conversation.orders import Poll
 from botconvo.corpus import Session, build_corpus, split_into_sessions

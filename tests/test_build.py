@@ -19,9 +19,9 @@ from botconvo.build import (
     build_plan,
     build_platforms,
     build_refusals,
-    checkpoint_digest,
     take_up,
 )
+from botconvo.checkpoints import checkpoint_digest
 from botconvo.config import Settings, load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
 from botconvo.errors import ConfigError, ConsentError

@@ -12,7 +12,8 @@ import pytest
 from projects import checkpoints_of, persona_table, write_config
 from tiny_gguf import write_friends
 
-from botconvo.build import PlayOptions, build_playing, checkpoint_digest
+from botconvo.build import PlayOptions, build_playing
+from botconvo.checkpoints import checkpoint_digest
 from botconvo.config import load_settings
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdrawn
 from botconvo.errors import ConfigError, ConsentError

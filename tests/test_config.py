@@ -16,11 +16,11 @@ from botconvo.config import (
     DiscordSettings,
     Settings,
     load_settings,
-    read_environment,
     token_variable,
 )
 from botconvo.conversation.manners import PRESETS, Manners
 from botconvo.conversation.reins import Law
+from botconvo.environment import read_environment
 from botconvo.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent

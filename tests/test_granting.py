@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from builders import NOON, a_message, an_author
 
+from botconvo.checkpoints import bound_person
 from botconvo.consent import live_record, verify
 from botconvo.errors import ConsentError
-from botconvo.granting import Terms, bound_person, find_author, find_person, grant, withdraw
+from botconvo.granting import Terms, find_author, find_person, grant, withdraw
 from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.store import STORE_NAME, Source, Store
 from botconvo.taking import take_exports

@@ -4,36 +4,32 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
-import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
+from botconvo.checkpoints import cache_beside, consenting_person, open_checkpoint
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
     Settings,
     WebSettings,
     load_settings,
-    read_environment,
 )
 from botconvo.consent import PersonId, allows, live_record
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
-from botconvo.granting import bound_person
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
-from botconvo.old_clones import CONVERTED, person_behind, speaking_as, whose_clone
+from botconvo.old_clones import person_behind, speaking_as, whose_clone
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
@@ -49,13 +45,9 @@ from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
-from model_server.checkpoint import opening
-from model_server.checkpoint.conversion import Precision
 from model_server.checkpoint.folder import Checkpoint
-from model_server.checkpoint.manifest import Consent, Source
-from model_server.checkpoint.opening import DEFAULT_PRECISION
 from model_server.errors import ModelServerError
 from model_server.prompt_format import PromptFormat
 
@@ -69,7 +61,6 @@ __all__ = [
     "build_platforms",
     "build_playing",
     "build_refusals",
-    "bundled_base",
     "take_up",
 ]
 
@@ -115,48 +106,6 @@ class PlayOptions:
     max_tokens: int | None = None
 
 
-def bundled_base() -> Path:
-    """The folder of the base model that comes with BotConvo."""
-    return Path(str(files("botconvo") / "demo" / "base"))
-
-
-def open_checkpoint(
-    path: Path, cache: Path | None = None, precision: Precision = DEFAULT_PRECISION
-) -> Checkpoint:
-    """A checkpoint with its base: the one that it names, else the one that comes with BotConvo.
-
-    One of another program is converted once, into ``cache`` (None: the user's).
-
-    Raises:
-        CheckpointError: it is missing, torn, or does not fit together.
-    """
-    return opening.open_checkpoint(
-        path,
-        base=bundled_base(),
-        cache=cache or opening.user_cache(os.environ),
-        precision=precision,
-    )
-
-
-def project_cache(project: Path) -> Path | None:
-    """Where a project keeps converted checkpoints; None for a folder that is no project."""
-    return _cache_beside(project / STORE_NAME)
-
-
-def _cache_beside(store: Path) -> Path | None:
-    """Where there is no store there is no project, and nothing is to be written."""
-    return store.parent / CONVERTED if store.exists() else None
-
-
-def checkpoint_digest(checkpoint: Path, project: Path) -> str:
-    """What the consent of a person is bound to, for a checkpoint that names nobody.
-
-    Raises:
-        CheckpointError: there is no such checkpoint, or it says itself whose it is.
-    """
-    return opening.digest_of(checkpoint, project / CONVERTED)
-
-
 def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
     """Every persona with its checkpoint checked and its consent looked up.
 
@@ -172,7 +121,7 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
     servers = settings.model_server
-    cache = _cache_beside(settings.store if settings.store.exists() else store.path)
+    cache = cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
@@ -221,25 +170,6 @@ def _speech_and_person(
         )
     assert manifest.consent is not None
     return form, consenting_person(manifest.consent, store, name)
-
-
-def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | None:
-    """Who agreed to a clone; None for an invented character that the ledger does not know.
-
-    Raises:
-        ConsentError: nobody agreed, or no longer.
-    """
-    person = PersonId(consent.person)
-    entries = store.ledger(person)
-    if live_record(entries, person, datetime.now(UTC)) is not None:
-        return person
-    if consent.fictional and not entries:
-        return None
-    state = "was withdrawn or has expired" if entries else f"is not in {store.path}"
-    raise ConsentError(
-        f"{name}: the consent for this clone {state}; "
-        f"record it with 'botconvo consent grant {name}', or remove the persona"
-    )
 
 
 def build_people(settings: Settings) -> People:
@@ -405,7 +335,7 @@ def _persona_to_play(settings: Settings, name: str | None, store: Store) -> Pers
         raise ConfigError(
             f"{name!r} is neither a persona of config.toml ({there}) nor the path of a checkpoint"
         )
-    cache, precision = _cache_beside(store.path), settings.model_server.precision
+    cache, precision = cache_beside(store.path), settings.model_server.precision
     manifest = open_checkpoint(path, cache, precision).manifest
     form, source = manifest.prompt_format, manifest.source
     if form is None:
@@ -628,43 +558,3 @@ _PLATFORMS: dict[
     "console": _console,
     "discord": _discord,
 }
-
-
-def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
-    """Look up the consent, then serve until stopped; the exit code.
-
-    Raises:
-        ConsentError: nobody agreed to this clone.
-        ModelServerError: the checkpoint or the address cannot be used.
-    """
-    from model_server.__main__ import Options, serve
-
-    opened = open_checkpoint(
-        checkpoint, project_cache(project), words.get("precision", DEFAULT_PRECISION)
-    )
-    manifest, permit = opened.manifest, opened.digest
-    name = manifest.persona or str(checkpoint)
-    if manifest.consent is not None:
-        _check_consent(manifest.consent, project, name)
-    elif manifest.source is not None and not _is_bound(manifest.source, project, name):
-        permit = ""
-    base = opened.base_path if opened.adapter_path is not None else None
-    options = Options(checkpoint=opened.folder, base=base, permit=permit, **words)
-    return serve(options, read_environment(project))
-
-
-def _is_bound(source: Source, project: Path, name: str) -> bool:
-    """Whether a person agreed to a clone that names nobody; what nobody knows is served too."""
-    path = project / STORE_NAME
-    if not path.exists():
-        return False
-    with Store.open(path, create=False) as store:
-        return bound_person(store, source.sha256, name, datetime.now(UTC)) is not None
-
-
-def _check_consent(consent: Consent, project: Path, name: str) -> None:
-    path = project / STORE_NAME
-    if consent.fictional and not path.exists():
-        return
-    with Store.open(path, create=False) as store:
-        consenting_person(consent, store, name)

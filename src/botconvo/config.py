@@ -5,14 +5,11 @@ the environment or from a ``.env`` file beside config.toml, never from config.to
 ``.env`` holds is read here and goes nowhere else: child processes do not see it.
 """
 
-import os
 import tomllib
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from dotenv import dotenv_values
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -34,6 +31,7 @@ from pydantic_settings import (
 
 from botconvo.conversation.manners import Manners, manners, settable
 from botconvo.conversation.reins import Law
+from botconvo.environment import read_environment
 from botconvo.errors import ConfigError
 from botconvo.messages import AuthorId
 from botconvo.people import speaker_name
@@ -52,7 +50,6 @@ __all__ = [
     "Settings",
     "WebSettings",
     "load_settings",
-    "read_environment",
     "token_variable",
 ]
 
@@ -394,21 +391,6 @@ def load_settings(path: Path, *, required: bool = True) -> Settings:
     except (ValueError, OSError, RuntimeError) as error:  # torn, unreadable, "~nobody/clone"
         raise ConfigError(f"{path}: {error}") from None
     return settings
-
-
-def read_environment(folder: Path) -> Mapping[str, str]:
-    """The environment, above what ``folder/.env`` adds to it.
-
-    Raises:
-        ConfigError: there is a ``.env``, and it cannot be read.
-    """
-    path = folder / ".env"
-    try:
-        added = dotenv_values(path, encoding="utf-8-sig")  # Windows' Notepad may write a BOM
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"{path}: cannot be read: {reason}") from None
-    return {name: value for name, value in added.items() if value is not None} | os.environ
 
 
 class _Sources:

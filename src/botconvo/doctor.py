@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from botconvo.build import build_cast, bundled_base, open_checkpoint
+from botconvo.build import build_cast
+from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
 from botconvo.errors import BotConvoError
 from botconvo.store import Store

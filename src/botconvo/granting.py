@@ -17,22 +17,19 @@ from botconvo.consent import (
     RecordId,
     allows,
     granted,
-    is_live,
     latest_record,
     live_record,
     withdrawn,
 )
 from botconvo.errors import ConsentError
 from botconvo.messages import AuthorId, ChannelId
-from botconvo.people import speaker_name
+from botconvo.people import letters, speaker_name
 from botconvo.store import KnownPerson, SeenAuthor, Store
 from botconvo.taking import Accounting, Progress, take_again
 
 __all__ = [
     "Granted",
     "Terms",
-    "bound_people",
-    "bound_person",
     "find_author",
     "find_person",
     "grant",
@@ -155,37 +152,6 @@ def shell_word(word: object) -> str:
     return f'"{word}"' if re.search(r"[^\w./\\:-]", str(word)) else str(word)
 
 
-def bound_person(
-    store: Store, checkpoint: str, name: str, now: datetime, *, by_name: bool = False
-) -> PersonId | None:
-    """Whose clone the weights of that digest are; None where nobody is bound to them any more.
-
-    Where several are, it is the one called ``name``; ``by_name`` asks for that in any case.
-
-    Raises:
-        ConsentError: whoever was bound has withdrawn, or the consent has expired.
-    """
-    bound = _bound(store, checkpoint)
-    live = [person for person, record in bound if is_live(record, now)]
-    named = [person for person in live if _letters(person.name) == _letters(name)]
-    if named:
-        return named[0].id
-    if len(live) < len(bound):
-        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
-    return live[0].id if len(live) == 1 and not by_name else None
-
-
-def bound_people(store: Store, checkpoint: str, now: datetime) -> tuple[KnownPerson, ...]:
-    """Everybody who agrees to the clone that the weights of that digest are."""
-    return tuple(person for person, record in _bound(store, checkpoint) if is_live(record, now))
-
-
-def _bound(store: Store, checkpoint: str) -> Sequence[tuple[KnownPerson, ConsentRecord]]:
-    entries = store.ledger()
-    latest = ((person, latest_record(entries, person.id)) for person in store.people())
-    return [(p, r) for p, r in latest if r is not None and allows(r, checkpoint=checkpoint)]
-
-
 def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:
     """The author of that id or shown name, whatever the case, emoji and marks around it.
 
@@ -196,7 +162,7 @@ def find_author(authors: Iterable[SeenAuthor], name: str) -> SeenAuthor:
     for same in (
         [author for author in everybody if author.id == name],
         [author for author in everybody if _folded(name) in map(_folded, author.names)],
-        [author for author in everybody if _letters(name) in map(_letters, author.names)],
+        [author for author in everybody if letters(name) in map(letters, author.names)],
     ):
         if len(same) == 1:
             return same[0]
@@ -223,7 +189,7 @@ def find_person(people: Iterable[KnownPerson], name: str) -> KnownPerson:
     for person in everybody:
         if name in (person.id, *person.authors) or _folded(name) == _folded(person.name):
             return person
-    alike = [person for person in everybody if _letters(name) == _letters(person.name)]
+    alike = [person for person in everybody if letters(name) == letters(person.name)]
     if len(alike) == 1:
         return alike[0]
     known = ", ".join(person.name for person in everybody)
@@ -269,7 +235,7 @@ def _person(
 
 def _is_seen(seen: Iterable[SeenAuthor], name: str) -> bool:
     shown = (alias for author in seen for alias in (author.id, *author.names))
-    return _letters(name) in map(_letters, shown)
+    return letters(name) in map(letters, shown)
 
 
 def _shown(seen: Iterable[SeenAuthor], meant: set[AuthorId], name: str) -> str:
@@ -336,8 +302,3 @@ def _random_word() -> str:
 
 def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
-
-
-def _letters(name: str) -> str:
-    """Letters and digits alone, so that ``bort`` finds ``Bort 🛹``; the name itself without any."""
-    return "".join(filter(str.isalnum, name.casefold())) or name

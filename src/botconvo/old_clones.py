@@ -7,17 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from botconvo.checkpoints import bound_people, bound_person
 from botconvo.consent import PersonId
 from botconvo.errors import ConfigError, ConsentError
-from botconvo.granting import bound_people, bound_person, shell_word
+from botconvo.granting import shell_word
 from botconvo.store import Store
 from model_server.checkpoint.manifest import Source
 from model_server.prompt_format import PromptFormat, PromptKind
 
-__all__ = ["CONVERTED", "binding_command", "person_behind", "speaking_as", "whose_clone"]
-
-CONVERTED = "converted"
-"""The project's folder for what was converted from other programs' checkpoints."""
+__all__ = ["binding_command", "person_behind", "speaking_as", "whose_clone"]
 
 
 def speaking_as(

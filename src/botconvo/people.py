@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from botconvo.messages import Author, AuthorId
 
-__all__ = ["People", "Person", "speaker_name"]
+__all__ = ["People", "Person", "letters", "speaker_name"]
 
 _NOT_IN_A_NAME = re.compile(r"[\s:;\\]+")
 
@@ -48,3 +48,8 @@ class People:
     def known(self, author: AuthorId) -> str | None:
         """The name that the owner gave to an author; None where it is only a shown one."""
         return self._names.get(author)
+
+
+def letters(name: str) -> str:
+    """Letters and digits alone, so that ``bort`` finds ``Bort 🛹``; the name itself without any."""
+    return "".join(filter(str.isalnum, name.casefold())) or name

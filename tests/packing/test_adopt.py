@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from packing.packs import AWAY, a_checkpoint, a_project, a_result, agree, pack, the_record
 from training.full_disk import full_disk
 
-from botconvo.build import bundled_base
+from botconvo.checkpoints import bundled_base
 from botconvo.errors import PackError
 from botconvo.packing import adopting
 from botconvo.packing.adopting import Places

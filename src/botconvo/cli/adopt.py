@@ -37,7 +37,7 @@ def command(
     import sys
     from datetime import UTC, datetime
 
-    from botconvo.build import bundled_base
+    from botconvo.checkpoints import bundled_base
     from botconvo.packing.adopting import Places, adopt
 
     with open_store(project) as store:

@@ -183,9 +183,9 @@ def withdraw(name: str, project: Path) -> None:
     """End NAME's consent and remove what was taken from them."""
     from datetime import UTC
 
+    from botconvo.checkpoints import CONVERTED
     from botconvo.consent import latest_record
     from botconvo.granting import withdraw
-    from botconvo.old_clones import CONVERTED
     from botconvo.packing.records import packs_with
     from model_server.checkpoint.conversion import remove_converted
     from model_server.checkpoint.opening import user_cache
@@ -225,7 +225,7 @@ def verify_ledger(project: Path) -> None:
 def _digests(checkpoints: tuple[Path, ...], project: Path) -> tuple[str, ...]:
     if not checkpoints:
         return ()
-    from botconvo.build import checkpoint_digest
+    from botconvo.checkpoints import checkpoint_digest
 
     return tuple(checkpoint_digest(checkpoint, project) for checkpoint in checkpoints)
 

@@ -67,7 +67,7 @@ def write(
 
 def _base(text: str | None, project: Path, weights: "Weights") -> "Base | str":
     """A base that goes along, or the id of a model that is fetched where it is trained."""
-    from botconvo.build import bundled_base
+    from botconvo.checkpoints import bundled_base
     from botconvo.training.bases import open_base
     from botconvo.training.hub import named_folder
 

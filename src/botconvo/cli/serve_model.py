@@ -38,6 +38,6 @@ def command(checkpoint: Path, project: Path, **words: object) -> None:
 
     It is a folder with manifest.json, a folder of gpt-2-simple or Hugging Face, or a GGUF file.
     """
-    from botconvo.build import serve_checkpoint
+    from botconvo.serving import serve_checkpoint
 
     raise SystemExit(serve_checkpoint(checkpoint, project, **words))

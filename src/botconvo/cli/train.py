@@ -224,7 +224,7 @@ def _gather(project: Path, name: str, acknowledged: tuple[str, ...], redact: boo
 def _open_base(text: str | None, project: Path, weights: "Weights") -> "Base":
     import sys
 
-    from botconvo.build import bundled_base
+    from botconvo.checkpoints import bundled_base
     from botconvo.training.bases import open_base
     from botconvo.training.hub import resolve_base
 

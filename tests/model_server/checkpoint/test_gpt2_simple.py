@@ -23,7 +23,7 @@ from tiny_gpt2_simple import TENSORFLOW_IS_THERE, greedy, make_run
 from tiny_model import tiny_architecture, tiny_tokens
 from training.full_disk import full_disk
 
-from botconvo.build import bundled_base
+from botconvo.checkpoints import bundled_base
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.gpt2_simple import (
