@@ -46,7 +46,7 @@ _SAMPLES, _PROMPTS = 5, 8
 _READY_S = 300.0
 _LOOKS = (1, 30, 1000)
 """After so many calls memory is looked at."""
-_CALL = 8
+_CALL = 16
 """Tokens in and out of these calls: what is left over from each does not hang on its length."""
 
 
