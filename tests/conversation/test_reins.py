@@ -121,10 +121,10 @@ def test_a_channel_is_told_what_is_true_there() -> None:
 @pytest.mark.parametrize(
     ("invented", "origins"),
     [
-        ((), "Juno, Marek and Tilly are clones of people who agreed to it."),
+        ((), " They are clones of people who agreed to it."),
         (("Tilly",), "Juno and Marek are clones of people who agreed to it; Tilly is an invented"),
         (("Juno", "Tilly"), "Marek is the clone of a person who agreed to it; Juno and Tilly are"),
-        (("Juno", "Marek", "Tilly"), "Juno, Marek and Tilly are invented characters."),
+        (("Juno", "Marek", "Tilly"), " They are invented characters."),
     ],
 )
 def test_a_channel_is_told_who_is_invented(invented: tuple[str, ...], origins: str) -> None:

@@ -160,6 +160,10 @@ def _origins(names: Sequence[str], invented: Collection[str]) -> str:
     """Who is a real person's clone, and who is nobody's."""
     real = [name for name in names if name not in invented]
     made_up = [name for name in names if name in invented]
+    if len(names) > 1 and not real:
+        return "They are invented characters."
+    if len(names) > 1 and not made_up:
+        return "They are clones of people who agreed to it."
     told = []
     if real:
         one, many = "is the clone of a person", "are clones of people"
