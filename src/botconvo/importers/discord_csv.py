@@ -6,7 +6,6 @@ person only by the owner's consent records.  Before 2.42.3 times have no zone an
 It knows nothing of files.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +27,7 @@ from botconvo.importers.discord import (
     untold_channel,
 )
 from botconvo.importers.ids import RowIds
-from botconvo.importers.reading import LINE_MOST
+from botconvo.importers.reading import LINE_MOST, csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
@@ -91,16 +90,9 @@ def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
     header = stream.readline(_HEADER_MOST)
     separator = _separator(_bare(header)) or ","
     lines = iter(lambda: stream.readline(LINE_MOST), "")
-    rows = csv.reader(lines, strict=True, delimiter=separator)
-    while True:
-        line = rows.line_num + 2
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as broken:
-            torn = "unexpected end" in str(broken)
-            yield line, LeftOut(reason=Reason.TORN if torn else Reason.MALFORMED, line=line)
+    for line, row in csv_rows(lines, before=1, delimiter=separator):
+        if isinstance(row, Reason):
+            yield line, LeftOut(reason=row, line=line)
             continue
         if len(row) == len(HEADER) + 1 and not row[-1]:
             row.pop()

@@ -6,12 +6,11 @@ or in the person's language, so only the names of the files count.  Ids are Disc
 of several friends meet in the same channels, and the same message in another export is known.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any, TextIO
+from typing import TextIO
 
 from botconvo.errors import ImportFailed
 from botconvo.importers.discord import (
@@ -21,10 +20,10 @@ from botconvo.importers.discord import (
     message_id,
     possible,
 )
-from botconvo.importers.members import list_in, small_json
-from botconvo.importers.reading import About, as_text
+from botconvo.importers.members import items_in, list_of, small_json
+from botconvo.importers.reading import About, csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.importers.trees import DAMAGED, Tree
+from botconvo.importers.trees import Tree
 from botconvo.messages import Author, ChannelId, Message
 
 __all__ = ["parse", "root"]
@@ -74,7 +73,7 @@ def _author(tree: Tree, account: str | None, package: str) -> Author:
 
 
 def _rows(tree: Tree, name: str, channel: ChannelId, author: Author) -> Iterator[Row]:
-    items = _csv_in(tree, name) if name.lower().endswith(".csv") else list_in(tree, name)
+    items = items_in(tree, name, _table if name.lower().endswith(".csv") else list_of)
     for item in items:
         if isinstance(item, LeftOut):
             yield item
@@ -83,29 +82,12 @@ def _rows(tree: Tree, name: str, channel: ChannelId, author: Author) -> Iterator
             yield _row(fields, channel, author, name, line)
 
 
-def _csv_in(tree: Tree, name: str) -> Iterator[tuple[int, Any] | LeftOut]:
-    try:
-        with as_text(tree.open(name)) as text:
-            yield from _table(text, name)
-    except DAMAGED:
-        yield LeftOut(reason=Reason.TORN, file=name)
-
-
 def _table(text: TextIO, name: str) -> Iterator[tuple[int, dict[str, str]] | LeftOut]:
-    rows = csv.reader(text, strict=True)
     columns: list[str] | None = None
-    while True:
-        line = rows.line_num + 1
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as broken:
-            torn = "unexpected end" in str(broken)
-            reason = Reason.TORN if torn else Reason.MALFORMED
-            yield LeftOut(reason=reason, line=line, file=name)
-            continue
-        if columns is None:
+    for line, row in csv_rows(text):
+        if isinstance(row, Reason):
+            yield LeftOut(reason=row, line=line, file=name)
+        elif columns is None:
             columns = row
         elif row:
             yield line, dict(zip(columns, row, strict=False))

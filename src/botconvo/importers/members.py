@@ -4,7 +4,7 @@ Damage to one file costs what stands behind it in that file, and nothing of the 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from botconvo.importers.json_items import BrokenJsonError, JsonItems
@@ -12,23 +12,31 @@ from botconvo.importers.reading import as_text
 from botconvo.importers.rows import LeftOut, Reason
 from botconvo.importers.trees import DAMAGED, Tree
 
-__all__ = ["list_in", "list_of", "small_json"]
+__all__ = ["items_in", "list_in", "list_of", "small_json"]
 
 _SMALL_CHARACTERS = 64_000_000
 """Far more than the list of a workspace's people takes."""
 
 
-def list_in(tree: Tree, name: str) -> Iterator[tuple[int, Any] | LeftOut]:
-    """The items of a file that is one list, each with its line; where it breaks off, ``TORN``."""
+_Items = Iterator[tuple[int, Any] | LeftOut]
+
+
+def items_in(tree: Tree, name: str, parse: Callable[[TextIO, str], _Items]) -> _Items:
+    """What ``parse`` finds in a file, each with its line; where it breaks off, ``TORN``."""
     try:
         with as_text(tree.open(name)) as text:
-            yield from list_of(text, name)
+            yield from parse(text, name)
     except DAMAGED:
         yield LeftOut(reason=Reason.TORN, file=name)
 
 
-def list_of(text: TextIO, name: str | None = None) -> Iterator[tuple[int, Any] | LeftOut]:
-    """As ``list_in``, of a text; ``name`` is its file's within an archive."""
+def list_in(tree: Tree, name: str) -> _Items:
+    """The items of a file that is one list, as ``items_in`` gives them."""
+    return items_in(tree, name, list_of)
+
+
+def list_of(text: TextIO, name: str | None = None) -> _Items:
+    """The items of a text that is one list; ``name`` is its file's within an archive."""
     try:
         yield from JsonItems(text).items()
     except BrokenJsonError as broken:

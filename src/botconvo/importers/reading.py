@@ -1,16 +1,27 @@
 """The bytes of an export as text and lines, whatever a program did to them; progress is counted."""
 
 import codecs
+import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import BinaryIO, TextIO, cast
 
+from botconvo.importers.rows import Reason
 from botconvo.messages import AuthorId, ChannelId
 
-__all__ = ["LINE_MOST", "About", "Counting", "Opened", "as_text", "characters", "numbered_lines"]
+__all__ = [
+    "LINE_MOST",
+    "About",
+    "Counting",
+    "Opened",
+    "as_text",
+    "characters",
+    "csv_rows",
+    "numbered_lines",
+]
 
 LINE_MOST = 1_000_000
 """Characters of a line; nobody typed a longer one, and a file without line ends must not fill the
@@ -103,6 +114,26 @@ def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
             number += 1
             yield number, piece.rstrip("\r\n")
         rest = not piece.endswith("\n")
+
+
+def csv_rows(
+    lines: Iterable[str], *, before: int = 0, delimiter: str = ","
+) -> Iterator[tuple[int, list[str] | Reason]]:
+    """Rows with the line that each begins in; where one cannot be split, why.
+
+    ``before`` lines were read already; every line keeps its end.
+    """
+    rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    while True:
+        line = before + rows.line_num + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as broken:
+            yield line, Reason.TORN if "unexpected end" in str(broken) else Reason.MALFORMED
+        else:
+            yield line, row
 
 
 class Counting(io.RawIOBase):

@@ -8,12 +8,13 @@ a time of its own, an hour after the one before, so that each stands alone.
 import csv
 import hashlib
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
+from botconvo.importers.ids import slug
+from botconvo.importers.reading import csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 
@@ -37,30 +38,18 @@ def looks_like(head: str) -> bool:
 
 def author_of(name: str) -> Author:
     """The author that ``--author NAME`` stands for; the same name is the same author."""
-    word = re.sub(r"\W+", "-", name.casefold()).strip("-")
-    if not word:
-        word = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return Author(id=AuthorId(f"file:{word}"), name=name)
+    return Author(id=AuthorId(f"file:{slug(name)}"), name=name)
 
 
 def parse(stream: TextIO, author: Author) -> Iterator[Row]:
     """The rows as messages of ``author``; ``stream`` must be opened with ``newline=""``."""
     channel = ChannelId(f"file:{author.id.removeprefix('file:')}")
     stream.readline()
-    rows = csv.reader(stream, strict=True)
     alike: Counter[str] = Counter()
     place = 0
-    while True:
-        line = rows.line_num + 2
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as broken:
-            torn = "unexpected end" in str(broken)
-            yield LeftOut(
-                reason=Reason.TORN if torn else Reason.MALFORMED, author=author.id, line=line
-            )
+    for line, row in csv_rows(stream, before=1):
+        if isinstance(row, Reason):
+            yield LeftOut(reason=row, author=author.id, line=line)
             continue
         text = row[0] if row else ""
         if not text.strip():
