@@ -4,14 +4,13 @@ There are no times: lines get one a second, so that the whole text is one talk. 
 with no name goes on with the message before it.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from botconvo.importers.ids import RowIds, slug
+from botconvo.importers.ids import RowIds, channel_of_words, slug
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.messages import Author, AuthorId, ChannelId, Message
+from botconvo.messages import Author, AuthorId, Message
 
 __all__ = ["looks_like", "parse"]
 
@@ -34,8 +33,7 @@ def parse(lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
     for place, (line, name, text) in enumerate(_messages(lines)):
         author = Author(id=AuthorId(f"friendsimulator:{slug(name)}"), name=name)
         if ids is None:
-            key = hashlib.sha256(f"{name}\0{text}".encode(errors="replace")).hexdigest()
-            ids = RowIds(ChannelId(f"friendsimulator:{key[:12]}"))
+            ids = RowIds(channel_of_words("friendsimulator", name, text))
         if not text.strip():
             yield LeftOut(reason=Reason.EMPTY, author=author.id, line=line)
             continue

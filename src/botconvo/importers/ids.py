@@ -7,7 +7,7 @@ from collections import Counter
 
 from botconvo.messages import MADE_UP, AuthorId, ChannelId, MessageId
 
-__all__ = ["RowIds", "channel_by_its_first", "name_id", "slug"]
+__all__ = ["RowIds", "channel_of_words", "name_id", "slug"]
 
 
 def slug(name: str) -> str:
@@ -29,9 +29,12 @@ def name_id(platform: str, name: str) -> AuthorId:
     return AuthorId(f"{platform}:{word}")
 
 
-def channel_by_its_first(platform: str, *first: str) -> ChannelId:
-    """For exports that do not say which chat they are: a longer one begins with the same row."""
-    key = "\0".join(first).encode(errors="replace")
+def channel_of_words(platform: str, *words: str) -> ChannelId:
+    """For exports that do not say which chat they are: ``words`` are what every one of it holds.
+
+    A longer one begins with the same row; a thread has the same people.
+    """
+    key = "\0".join(words).encode(errors="replace")
     return ChannelId(f"{platform}:{hashlib.sha256(key).hexdigest()[:12]}")
 
 

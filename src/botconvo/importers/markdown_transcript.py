@@ -4,17 +4,16 @@ They begin behind ``# START``; headings and lines with ``TODO:`` are notes of th
 of the talk.  There are no times: a line a second, and an hour before every ``INIT``.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from botconvo.importers.ids import RowIds
+from botconvo.importers.ids import RowIds, channel_of_words
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.single_column_csv import author_of
-from botconvo.messages import Attachment, ChannelId, Message, MessageId, Reaction
+from botconvo.messages import Attachment, Message, MessageId, Reaction
 from botconvo.transcript.grammar import Command, Line, parse_line
 
 __all__ = ["looks_like", "parse"]
@@ -86,8 +85,7 @@ class _Talk:
         """The message before, which nothing can be put on any more."""
         author = author_of(line.name)
         if self._ids is None:
-            key = hashlib.sha256(f"{line.name}\0{line.argument}".encode(errors="replace"))
-            self._ids = RowIds(ChannelId(f"transcript:{key.hexdigest()[:12]}"))
+            self._ids = RowIds(channel_of_words("transcript", line.name, line.argument))
         picture = line.command in _PICTURES
         kind: Literal["photo", "video"] = "video" if line.command is Command.VIDEO else "photo"
         # One moment for all: a line that is put in between later leaves the others' ids alone.

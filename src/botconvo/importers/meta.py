@@ -6,7 +6,6 @@ mended.  Messenger's own backup ("end-to-end encrypted") is the second dialect. 
 of files.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, Validation
 
 from botconvo.errors import ImportFailed
 from botconvo.importers.discord import attachment
-from botconvo.importers.ids import RowIds, name_id
+from botconvo.importers.ids import RowIds, channel_of_words, name_id
 from botconvo.importers.json_items import BrokenJsonError, JsonItems
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
@@ -147,8 +146,7 @@ def thread_of(stream: TextIO) -> ChannelId:
     last = PurePosixPath(mended(thread)).name
     if last:
         return ChannelId(name_id("meta", last))
-    everybody = "\0".join(sorted(participants or senders)).encode(errors="replace")
-    return ChannelId(f"meta:{hashlib.sha256(everybody).hexdigest()[:12]}")
+    return channel_of_words("meta", *sorted(participants or senders))
 
 
 def parse(stream: TextIO, channel: ChannelId) -> Iterator[Row]:

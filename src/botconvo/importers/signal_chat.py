@@ -12,7 +12,7 @@ from typing import TextIO
 
 from botconvo.importers.discord import attachment
 from botconvo.importers.headed import Block, blocks
-from botconvo.importers.ids import RowIds, channel_by_its_first, name_id
+from botconvo.importers.ids import RowIds, channel_of_words, name_id
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, Reaction
 
@@ -62,7 +62,7 @@ def parse(
             continue
         moment, name = at.replace(tzinfo=None).isoformat(), block.head["name"]
         if ids is None:
-            ids = RowIds(channel_by_its_first("signal", name, moment, block.text.strip()))
+            ids = RowIds(channel_of_words("signal", name, moment, block.text.strip()))
         yield _row(block, _author(name, me, ids.channel), at, moment, ids)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from botconvo.errors import ImportFailed
 from botconvo.importers.discord import attachment
-from botconvo.importers.ids import RowIds, channel_by_its_first, name_id
+from botconvo.importers.ids import RowIds, channel_of_words, name_id
 from botconvo.importers.json_items import BrokenJsonError, JsonItems
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId, Reaction
@@ -302,7 +302,7 @@ def _channel(chat: _Chat, *first: str) -> ChannelId:
         return ChannelId(f"telegram:{facts.id}")
     if facts.name:
         return ChannelId(name_id("telegram", facts.name))
-    return channel_by_its_first("telegram", *first)
+    return channel_of_words("telegram", *first)
 
 
 def _account(from_id: object) -> str | None:

@@ -15,7 +15,7 @@ from typing import TextIO
 from botconvo.importers.day_order import DayOrder, Days, as_date
 from botconvo.importers.discord import attachment
 from botconvo.importers.headed import Block, blocks
-from botconvo.importers.ids import RowIds, channel_by_its_first, name_id
+from botconvo.importers.ids import RowIds, channel_of_words, name_id
 from botconvo.importers.reading import numbered_lines
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.whatsapp_phrases import ALL
@@ -120,7 +120,7 @@ def parse(
             yield said
             continue
         if ids is None:
-            ids = RowIds(channel_by_its_first("whatsapp", said.author.id, said.moment, said.text))
+            ids = RowIds(channel_of_words("whatsapp", said.author.id, said.moment, said.text))
         yield Message(
             id=ids.of(said.author.id, said.moment, said.words),
             channel=ids.channel,
