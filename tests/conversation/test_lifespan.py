@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botconvo.conversation.lifespan import day_of, presences, quiet_until, span, zone_of
+from botconvo.conversation.lifespan import day_of, presences, quiet_until, span
 from botconvo.personas import PersonaName
+from botconvo.zones import zone_of
 
 SLEEP, ALONE = (30.0, 3600.0), (18_000.0, 72_000.0)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]

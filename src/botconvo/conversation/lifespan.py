@@ -1,7 +1,7 @@
 """When clones are there: sleep, beginnings, quiet hours and days.  Pure; no state.
 
 The law of all spans is GPT-3-Chatbot-2.0's: ``U(min^0.1, max^0.1)^10``, which is mostly short and
-now and then long.  Time zones are known here and nowhere else.
+now and then long.
 """
 
 import re
@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from random import Random
-from zoneinfo import ZoneInfo
 
 from botconvo.personas import PersonaName
+from botconvo.zones import zone_of
 
-__all__ = ["day_of", "presences", "quiet_until", "span", "zone_of"]
+__all__ = ["day_of", "presences", "quiet_until", "span"]
 
 _SKEW = 10
 _HOURS = re.compile(r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)\s*\Z")
@@ -25,20 +25,6 @@ def span(bounds: tuple[float, float], rng: Random) -> timedelta:
     """How long something lasts, from the shortest to the longest, in seconds."""
     least, most = (seconds ** (1 / _SKEW) for seconds in bounds)
     return timedelta(seconds=min(max(rng.uniform(least, most) ** _SKEW, bounds[0]), bounds[1]))
-
-
-@lru_cache
-def zone_of(name: str) -> ZoneInfo:
-    """
-    Raises:
-        ValueError: there is no such time zone.
-    """
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # a key that is a folder, too
-        raise ValueError(
-            f"{name!r} is no time zone; take a name such as 'UTC' or 'Europe/Berlin'"
-        ) from None
 
 
 @lru_cache

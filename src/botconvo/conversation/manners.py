@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Literal
 
-from botconvo.conversation.lifespan import quiet_until, zone_of
+from botconvo.conversation.lifespan import quiet_until
 from botconvo.conversation.orders import PhraseLaw
 from botconvo.errors import ConfigError
 from botconvo.personas import Sampling
+from botconvo.zones import zone_of
 
 __all__ = ["PRESETS", "Manners", "manners", "settable"]
 

@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
-from zoneinfo import ZoneInfo
 
 from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
@@ -20,6 +19,7 @@ from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import DAMAGED, FolderTree, Tree, ZipTree, is_zip
 from botconvo.messages import AuthorId, ChannelId
+from botconvo.zones import zone_of
 
 __all__ = ["Export", "Found", "find_exports"]
 
@@ -158,7 +158,7 @@ class Export:
             name=member.name or self.path.name,
             within=within,
             author=self.author,
-            zone=ZoneInfo(self.zone),
+            zone=zone_of(self.zone),
             channel=self.channel,
             accounts=self.accounts,
             without=self.without,
@@ -187,11 +187,9 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
             read.
     """
     try:
-        ZoneInfo(zone)
-    except (OSError, ValueError, KeyError):  # a key that is a folder, too
-        raise ImportFailed(
-            f"{zone!r} is no time zone; take a name such as 'UTC' or 'Europe/Berlin'"
-        ) from None
+        zone_of(zone)
+    except ValueError as error:
+        raise ImportFailed(str(error)) from None
     try:
         if path.is_dir():
             return _in_tree(path, FolderTree(path), author, zone)
