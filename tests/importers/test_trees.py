@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from botconvo.errors import ImportFailed
 from botconvo.importers import find_exports
-from botconvo.importers.trees import FolderTree, ZipTree, natural
+from botconvo.importers.trees import FolderTree, ZipTree, natural, tree_of
 
 CSV = b"text\nhello there\nhow are you\n"
 
@@ -53,6 +53,14 @@ def test_a_zip_gives_its_files_but_not_what_a_mac_adds(tmp_path: Path) -> None:
     found = find_exports(tmp_path / "x.zip", author="Bort")
     assert [export.member for export in found.exports] == ["a/c.csv", "b.csv"]
     assert [len(list(export.rows())) for export in found.exports] == [2, 2]
+
+
+def test_a_zip_is_opened_once_until_it_changes(tmp_path: Path) -> None:
+    path = packed(tmp_path / "x.zip", {"a.csv": CSV})
+    tree = tree_of(path)
+    assert tree_of(path) is tree
+    packed(path, {"a.csv": CSV, "b.csv": CSV})
+    assert tree_of(path).names() == ("a.csv", "b.csv")
 
 
 @pytest.mark.parametrize("name", ["../out.csv", "/etc/out.csv", "a/../../out.csv", "C:\\out.csv"])

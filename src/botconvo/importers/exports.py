@@ -8,7 +8,6 @@ import io
 import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -17,7 +16,7 @@ from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
-from botconvo.importers.trees import DAMAGED, FolderTree, Tree, ZipTree, is_zip
+from botconvo.importers.trees import DAMAGED, Tree, is_zip, tree_of
 from botconvo.messages import AuthorId, ChannelId
 from botconvo.zones import zone_of
 
@@ -103,7 +102,7 @@ class Export:
         tail = f" [1 of {part['all']}]" if part["all"] else ""
         first = name.with_name(f"{name.stem[: part.start()]}{tail}{name.suffix}")
         if self.member:
-            there = str(first) in self._tree().names()
+            there = str(first) in tree_of(self.path).names()
             return replace(self, member=str(first)) if there else None
         path = self.path.with_name(first.name)
         return replace(self, path=path) if path.is_file() else None
@@ -116,9 +115,8 @@ class Export:
         """
         try:
             if isinstance(_BY_NAME[self.format], ArchiveFormat) and self.path.is_dir():
-                return _digest_of_tree(FolderTree(self.path))
-            raw = self._tree().open(self.member) if self.member else self.path.open("rb")
-            with raw:
+                return _digest_of_tree(tree_of(self.path))
+            with self._open() as raw:
                 return hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
         except OSError as error:
             raise _cannot_open(self.path, error) from None
@@ -130,26 +128,25 @@ class Export:
     def size(self) -> int:
         """Bytes that ``rows`` will read, as far as that is known before."""
         if self.member or self.path.is_dir():
-            tree = self._tree()
+            tree = tree_of(self.path)
             return sum(tree.size(name) for name in ([self.member] if self.member else tree.names()))
         return self.path.stat().st_size
 
     def _rows(self, progress: Progress | None) -> Iterator[Row]:
         found = _BY_NAME[self.format]
         if isinstance(found, ArchiveFormat):
-            tree = self._tree()
+            tree = tree_of(self.path)
             root = found.root(tree.names())
             if root is None:
                 raise ImportFailed(f"it is no {found.what} any more")
             yield from found.parse(tree, root, self._about())
             return
-        raw = self._tree().open(self.member) if self.member else self.path.open("rb")
-        with closing(raw):
+        with self._open() as raw:
             counting = cast(BinaryIO, Counting(raw, progress))
             yield from found.parse(Opened(counting, self._about()))
 
-    def _tree(self) -> "FolderTree | ZipTree":
-        return FolderTree(self.path) if self.path.is_dir() else ZipTree(self.path)
+    def _open(self) -> BinaryIO:
+        return tree_of(self.path).open(self.member) if self.member else self.path.open("rb")
 
     def _about(self) -> About:
         member = PurePosixPath(self.member)
@@ -192,29 +189,31 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
         raise ImportFailed(str(error)) from None
     try:
         if path.is_dir():
-            return _in_tree(path, FolderTree(path), author, zone)
+            return _in_tree(path, author, zone)
         with path.open("rb") as raw:
             head = raw.read(_HEAD_BYTES)
         if is_zip(head):
-            return _in_tree(path, ZipTree(path), author, zone)
+            return _in_tree(path, author, zone)
     except OSError as error:
         raise _cannot_open(path, error) from None
-    if not _text_of(head).strip():
+    text = _text_of(head)
+    if not text.strip():
         raise ExportEmpty(f"{path} is empty; export the channel again")
-    found = _format(head, author)
+    found = _format(text, author)
     if isinstance(found, str):
         raise ImportFailed(f"{path} {found}")
     return Found(exports=(Export(path=path, format=found.name, author=author, zone=zone),))
 
 
-def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
+def _in_tree(path: Path, author: str | None, zone: str) -> Found:
+    tree = tree_of(path)
     names = tree.names()
     for archive in ARCHIVES:
         root = archive.root(names)
         if root is not None:
             return Found(
                 exports=(Export(path=path, format=archive.name, author=author, zone=zone),),
-                others=_beside(archive, root, tree),
+                others=_beside(archive, root, tree, names),
             )
     exports: list[Export] = []
     others: dict[str, str] = {}
@@ -223,14 +222,15 @@ def _in_tree(path: Path, tree: Tree, author: str | None, zone: str) -> Found:
         try:
             with tree.open(name) as raw:
                 head = raw.read(_HEAD_BYTES)
-            if not _text_of(head).strip():
-                empty.append(name)
-                continue
             if is_zip(head) and path.is_dir():
                 inner = find_exports(path / name, author=author, zone=zone)
                 exports.extend(inner.exports)
                 continue
-            found = _format(head, author)
+            text = _text_of(head)
+            if not text.strip():
+                empty.append(name)
+                continue
+            found = _format(text, author)
         except ImportFailed as failed:
             found = str(failed)
         except (OSError, *DAMAGED) as error:
@@ -253,10 +253,10 @@ def _is_media(name: str) -> bool:
     return kind.startswith(("image/", "video/", "audio/"))
 
 
-def _beside(archive: ArchiveFormat, root: str, tree: Tree) -> dict[str, str]:
+def _beside(archive: ArchiveFormat, root: str, tree: Tree, names: Sequence[str]) -> dict[str, str]:
     """Exports that stand beside an archive, and are no part of it."""
     why = f"stands beside {archive.what} and was not read; import it by itself"
-    outside = [name for name in tree.names() if not name.startswith(root) or "/" not in name]
+    outside = [name for name in names if not name.startswith(root) or "/" not in name]
     return {name: why for name in outside if _is_export(tree, name)}
 
 
@@ -266,7 +266,7 @@ def _is_export(tree: Tree, name: str) -> bool:
             head = raw.read(_HEAD_BYTES)
     except (OSError, *DAMAGED):
         return False
-    return is_zip(head) or not isinstance(_format(head, None), str)
+    return is_zip(head) or not isinstance(_format(_text_of(head), None), str)
 
 
 def _nothing_in(others: dict[str, str], empty: Sequence[str]) -> str:
@@ -279,9 +279,8 @@ def _nothing_in(others: dict[str, str], empty: Sequence[str]) -> str:
     return f"holds no export that can be read among its files ({len(others)}); {name} {why}"
 
 
-def _format(head: bytes, author: str | None) -> FileFormat | str:
+def _format(text: str, author: str | None) -> FileFormat | str:
     """The format of a file that begins so, or the end of a sentence that says why not."""
-    text = _text_of(head)
     for each in FORMATS:
         if each.names_authors and each.looks_like(text):
             if author is not None and each.names_owner:

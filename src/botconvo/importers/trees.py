@@ -10,12 +10,13 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
 from botconvo.errors import ImportFailed
 
-__all__ = ["DAMAGED", "FolderTree", "Tree", "ZipTree", "is_zip", "natural"]
+__all__ = ["DAMAGED", "FolderTree", "Tree", "ZipTree", "is_zip", "natural", "tree_of"]
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 """What reading a zip raises where its bytes are damaged."""
@@ -112,6 +113,26 @@ class ZipTree:
                 f"{where}, which would grow from {info.compress_size:,} to {info.file_size:,} "
                 "bytes; if you trust it, unpack it and import the folder"
             )
+
+
+def tree_of(path: Path) -> FolderTree | ZipTree:
+    """The folder or zip at ``path``.
+
+    A zip stays open until another one is asked for: exports are read one by one, several times
+    each, and a zip may hold thousands of them.
+
+    Raises:
+        ImportFailed, OSError: see ``ZipTree``.
+    """
+    if path.is_dir():
+        return FolderTree(path)
+    state = path.stat()
+    return _zip_tree(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1)
+def _zip_tree(path: Path, _changed: int, _size: int) -> ZipTree:
+    return ZipTree(path)
 
 
 def is_zip(head: bytes) -> bool:
