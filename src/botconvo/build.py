@@ -22,7 +22,7 @@ from botconvo.config import (
     WebSettings,
     load_settings,
 )
-from botconvo.consent import PersonId, allows, live_record
+from botconvo.consent import PersonId, allows
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
@@ -371,7 +371,7 @@ def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> 
     """
     if person is None:
         return
-    record = live_record(store.ledger(person), person, datetime.now(UTC))
+    record = store.live_record(person, datetime.now(UTC))
     if record is None:
         raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
     if not allows(record, platform="console"):

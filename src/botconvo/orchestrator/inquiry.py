@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from botconvo.consent import live_record
 from botconvo.conversation.orders import Trace
 from botconvo.conversation.reins import Law
 from botconvo.errors import PlatformError
@@ -110,5 +109,5 @@ class Inquiry:
         person = member.person
         record = None
         if person is not None:
-            record = live_record(self.store.ledger(person), person, self.now)
+            record = self.store.live_record(person, self.now)
         return answers.info(member.persona, state, record, real=person is not None)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from botconvo.consent import ConsentRecord, live_record
+from botconvo.consent import ConsentRecord
 from botconvo.orchestrator.cast import CastMember
 from botconvo.ports import Clock
 from botconvo.store import Store
@@ -68,4 +68,4 @@ class Permits:
         person = member.person
         if person is None:
             return None
-        return live_record(self._store.ledger(person), person, self._clock.now())
+        return self._store.live_record(person, self._clock.now())

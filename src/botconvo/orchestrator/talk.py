@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from botconvo.consent import PersonId, live_record
+from botconvo.consent import PersonId
 from botconvo.conversation import events as ev
 from botconvo.conversation.acts import as_remembered
 from botconvo.conversation.conversation import Conversation
@@ -205,7 +205,7 @@ class Talk:
     def _is_fictional(self, person: PersonId | None, now: datetime) -> bool:
         if person is None:
             return True
-        record = live_record(self._store.ledger(person), person, now)
+        record = self._store.live_record(person, now)
         return record is not None and record.fictional
 
     def _close(self, tasks: asyncio.TaskGroup) -> None:

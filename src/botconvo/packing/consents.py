@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from botconvo.consent import PersonId, allows, live_record
+from botconvo.consent import PersonId, allows
 from botconvo.errors import ConsentError, PackError
 from botconvo.gathering import gather
 from botconvo.packing.records import PackRecord
@@ -21,14 +21,14 @@ def consents_of(
         person.id: record.id
         for person in store.people()
         if person.name in speakers
-        and (record := live_record(store.ledger(person.id), person.id, now)) is not None
+        and (record := store.live_record(person.id, now)) is not None
         and allows(record, processor=processor)
     }
 
 
 def kept_home(store: Store, processor: str, now: datetime) -> tuple[str, ...]:
     """The names of those whose words may be worked on here, and not by ``processor``."""
-    records = ((p, live_record(store.ledger(p.id), p.id, now)) for p in store.people())
+    records = ((p, store.live_record(p.id, now)) for p in store.people())
     return tuple(
         person.name
         for person, record in records
@@ -48,7 +48,7 @@ def check_consents(store: Store, record: PackRecord, now: datetime) -> None:
     pack, names = record.pack, {person.id: person.name for person in store.people()}
     changed = False
     for person, agreed in ((PersonId(p), agreed) for p, agreed in record.people.items()):
-        live = live_record(store.ledger(person), person, now)
+        live = store.live_record(person, now)
         name = names.get(person, "somebody who is not known here any more")
         if live is None or not allows(live, processor=pack.processor):
             again = "" if person == pack.consent.person else ", and pack again"

@@ -216,7 +216,13 @@ class Exports(Database):
 
     def channels(self) -> frozenset[ChannelId]:
         """All channels in which rows stand."""
-        rows = self._rows("SELECT DISTINCT channel FROM messages")
+        # From one channel to the next in the index; DISTINCT would go through every row.
+        rows = self._rows(
+            "WITH RECURSIVE found (channel) AS (SELECT min(channel) FROM messages UNION ALL"
+            " SELECT (SELECT min(channel) FROM messages WHERE channel > found.channel) FROM found"
+            " WHERE found.channel IS NOT NULL)"
+            " SELECT channel FROM found WHERE channel IS NOT NULL"
+        )
         return frozenset(ChannelId(channel) for (channel,) in rows)
 
     def accounts(self) -> dict[str, AuthorId]:

@@ -118,6 +118,10 @@ class Ledger(Database):
                     (author, person),
                 )
 
+    def live_record(self, person: PersonId, now: datetime) -> ConsentRecord | None:
+        """What a person agrees to now; None where they do not, or not any more."""
+        return live_record(self.ledger(person), person, now)
+
     def live_records(self, now: datetime) -> dict[AuthorId, ConsentRecord]:
         """By author id, the records under which words may be kept now."""
         entries = self.ledger()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from botconvo.consent import PersonId, allows, live_record
+from botconvo.consent import PersonId, allows
 from botconvo.conversation.orders import Budget
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
@@ -135,7 +135,7 @@ class Live(Ledger):
         """
         with self.transaction():
             if person is not None:
-                record = live_record(self.ledger(person), person, now)
+                record = self.live_record(person, now)
                 if record is None:
                     return Refused(reason="no consent")
                 if not allows(record, platform=channel.partition(":")[0]):
