@@ -1,8 +1,13 @@
 """What all tests need."""
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from botconvo.store import STORE_NAME, Store
 
 
 def pytest_configure() -> None:
@@ -17,3 +22,10 @@ def pytest_configure() -> None:
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in the test's folder."""
+    with Store.open(tmp_path / STORE_NAME) as store:
+        yield store

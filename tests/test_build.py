@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan
 from botconvo.phrases import PhraseError
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
@@ -52,12 +52,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     checkpoints_of(("Bort", "Juno"), folder)
     return folder / "checkpoints"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def settings(folder: Path, *tables: str) -> Settings:

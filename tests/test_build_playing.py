@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from botconvo.granting import Terms, grant
 from botconvo.messages import AuthorId
 from botconvo.orchestrator.playing import Playing
 from botconvo.personas import Sampling
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from botconvo.voices import CloneVoice, CompanyVoice
 from model_server.errors import CheckpointError
 
@@ -39,12 +38,6 @@ def made(tmp_path: Path) -> Path:
     """A folder with checkpoints of Bort and Juno, who are invented."""
     checkpoints_of(("Bort", "Juno"), tmp_path)
     return tmp_path / "checkpoints"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def playing(store: Store, *tables: str, name: str | None = "Bort", **options: Any) -> Playing:

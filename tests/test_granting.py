@@ -1,7 +1,6 @@
 """Consent from a typed name to a record and the rows under it."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from botconvo.consent import live_record, verify
 from botconvo.errors import ConsentError
 from botconvo.granting import Terms, find_author, find_person, grant, withdraw
 from botconvo.messages import Author, AuthorId, ChannelId
-from botconvo.store import STORE_NAME, Source, Store
+from botconvo.store import Source, Store
 from botconvo.taking import take_exports
 
 GENERAL = next(
@@ -22,12 +21,6 @@ GENERAL = next(
 )
 ADULT = Terms(adult=True)
 BORT = AuthorId("discord:101000000000000001")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def import_general(store: Store, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from builders import NOON
 from botconvo.errors import ImportFailed
 from botconvo.granting import Terms, grant, withdraw
 from botconvo.messages import AuthorId
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from botconvo.taking import Accounting, drop_without_consent, take_exports
 
 EXPORTS = Path(__file__).parent / "data" / "exports"
@@ -22,12 +21,6 @@ DIRECT = next((EXPORTS / "discord-dce-2.47").glob("Direct*.json"))
 BORT_CSV = EXPORTS / "gpt-2-simple" / "bort.csv"
 BORT = AuthorId("discord:101000000000000001")
 ADULT = Terms(adult=True)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def take(store: Store, *paths: Path, **options: Any) -> Accounting:

@@ -4,7 +4,7 @@ import json
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from botconvo.gathering import gather
 from botconvo.granting import Terms, grant
 from botconvo.importers import Export, LeftOut, Reason, Row, find_exports
 from botconvo.messages import AuthorId, Message
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from botconvo.taking import take_exports
 
 EXPORTS = Path(__file__).parent.parent / "data" / "exports"
@@ -26,12 +26,6 @@ OLD, NEW = EXPORTS / "discord-package-2020", EXPORTS / "discord-package-2025"
 FROM_API = sorted((EXPORTS / "discord-dce-2.47").glob("*general*.[jc]s*"))
 BORT, FISHVILLA = AuthorId("discord:101000000000000001"), AuthorId("discord:101000000000000002")
 CHANNEL = "discord:1218000000000000002"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def read(path: Path) -> list[Row]:

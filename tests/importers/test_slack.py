@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from botconvo.importers import Export, LeftOut, Reason, Row, find_exports
 from botconvo.importers.slack import User, plain
 from botconvo.messages import Message
 from botconvo.policies import SLACK
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 from botconvo.taking import take_exports
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "exports" / "slack" / "slack-export.zip"
@@ -38,12 +37,6 @@ def an_export(path: Path, *messages: object, users: object = USERS) -> Path:
         archive.writestr("channels.json", json.dumps(CHANNELS))
         archive.writestr("general/2016-01-17.json", json.dumps(messages))
     return path
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def read(path: Path) -> list[Row]:

@@ -1,10 +1,9 @@
 """People in charge of a running talk: what they do counts, in the channel, the store and after."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from fakes import FakeClock, FakePlatform
@@ -45,19 +44,13 @@ from botconvo.ports import (
     Why,
 )
 from botconvo.safety.refusals import Refusals
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 
 ANN, BEN = (Author(id=AuthorId(f"fake:{name}"), name=name) for name in ("Ann", "Ben"))
 BOTH = (a_member(JUNO), a_member(MAREK))
 AMONG_PEOPLE = Limits(characters=2000, reactions=True, replies=True, people=True, commands=True)
 OFFICE = ChannelId("fake:office")
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 async def next_turn(stage: Stage) -> None:

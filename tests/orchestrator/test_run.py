@@ -49,18 +49,12 @@ from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.ports import Help, Limits, ShownState, Who
-from botconvo.store import LIVE_KEPT, STORE_NAME, Store
+from botconvo.store import LIVE_KEPT, Store
 from botconvo.voices import CloneVoice, Voice
 
 QUICK = replace(SLOW, gap_s=(0.0, 0.0), answer_s=(0.0, 0.0))
 TILLY = PersonaName("Tilly")
 Reload = Callable[[], Settled]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 @dataclass(slots=True)

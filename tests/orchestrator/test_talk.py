@@ -3,10 +3,9 @@
 import asyncio
 import math
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,16 +41,10 @@ from botconvo.ports import (
     ShownState,
     ShownTyping,
 )
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import Store
 
 ANN = Author(id=AuthorId("fake:Ann"), name="Ann")
 BOTH = (a_member(JUNO), a_member(MAREK))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def claims(store: Store) -> list[str]:

@@ -1,6 +1,5 @@
 """What the store keeps of imported files."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -17,12 +16,6 @@ from botconvo.store.values import from_micros, to_micros
 
 BORT, SMIG = AuthorId("discord:bort"), AuthorId("discord:smig")
 FILE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="discord-api")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def add(store: Store, *messages: Message, source: Source = FILE) -> list[bool]:

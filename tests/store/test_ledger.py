@@ -1,7 +1,6 @@
 """Consent in the store."""
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,12 +30,6 @@ RECORD = ConsentRecord(
     expires_at=NOON + timedelta(days=9),
     statement="fine by me",
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def agree(store: Store) -> None:

@@ -1,11 +1,9 @@
 """What people in charge decided is there after a restart, and goes with what it is about."""
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from builders import NOON, a_message, a_reaction, an_author
 
 from botconvo.messages import AuthorId, ChannelId
@@ -15,12 +13,6 @@ from botconvo.store.schema import APPLICATION_ID, MIGRATIONS
 
 HERE, THERE = ChannelId("discord:1/1"), ChannelId("discord:1/2")
 LINE = a_message("the soup war", author=an_author("Juno", kind="clone"), channel=HERE, minutes=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / STORE_NAME) as store:
-        yield store
 
 
 def test_a_store_of_the_first_version_gets_the_new_tables(tmp_path: Path) -> None:
