@@ -25,6 +25,7 @@ _VERBS = {
     "train": ("train", "Clone a friend who agreed."),
     "train-packed": ("train_packed", "Train on another computer what 'train --pack' wrote."),
     "adopt": ("adopt", "Take in a clone that was trained on another computer."),
+    "evaluate": ("evaluate", "Measure how alike the clones are, and whether they copy."),
     "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),
     "run": ("run", "Let the clones of config.toml talk."),
     "chat": ("chat", "Talk with a clone in the terminal."),

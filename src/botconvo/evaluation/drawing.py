@@ -38,6 +38,8 @@ __all__ = ["Speaker", "Wanted", "draw"]
 _START_S = 120.0
 _TRIES = 3
 """Asks at one place until something is fit to be said; its friend did say something there."""
+_FEWEST = 60
+"""Replies below which two heaps are not told apart well."""
 _VERSION = 1
 """Of what is kept; a change of how replies are drawn makes older files worthless."""
 
@@ -60,10 +62,18 @@ class Wanted:
     repeats: int
     manners: Manners
     seed: int
+    step: int = 1
+    """Only every ``step``-th of the places, which keep their numbers."""
+
+    def every(self, step: int) -> "Wanted":
+        """One reply at every ``step``-th place; at all of them where there are few."""
+        return replace(self, repeats=1, step=step if len(self.places) // step >= _FEWEST else 1)
 
     @property
-    def total(self) -> int:
-        return len(self.places) * self.repeats
+    def keys(self) -> list[tuple[int, int]]:
+        """Place and repeat of every reply: each place once, then each place again."""
+        places = range(0, len(self.places), self.step)
+        return [(place, repeat) for repeat in range(self.repeats) for place in places]
 
 
 async def draw(
@@ -81,21 +91,18 @@ async def draw(
         OutputError: the folder cannot be written.
     """
     file = None if kept is None else kept / f"{_digest(speaker, wanted)}.jsonl"
-    drawn = {(each.place, each.repeat): each for each in _read(file)}
-    told(len(drawn), wanted.total)
-    missing = [key for key in _keys(wanted) if key not in drawn]
+    keys = wanted.keys
+    there = {(each.place, each.repeat): each for each in _read(file)}
+    drawn = {key: there[key] for key in keys if key in there}
+    told(len(drawn), len(keys))
+    missing = [key for key in keys if key not in drawn]
     if missing:
         with _appending(file) as stream:
             async for each in _ask(speaker, wanted, missing, text_filter):
                 drawn[each.place, each.repeat] = each
                 _write(stream, each)
-                told(len(drawn), wanted.total)
-    return tuple(drawn[key] for key in _keys(wanted))
-
-
-def _keys(wanted: Wanted) -> list[tuple[int, int]]:
-    """Every place once, then every place again."""
-    return [(p, r) for r in range(wanted.repeats) for p in range(len(wanted.places))]
+                told(len(drawn), len(keys))
+    return tuple(drawn[key] for key in keys)
 
 
 async def _ask(

@@ -44,6 +44,8 @@ _SHOWN = 10
 """Lines of a friend that the untuned base is shown."""
 _SHOWN_LONGEST = 120
 """Characters of one, so that ten of them and a context fit into a small base."""
+_BASE_SHARE = 3
+"""The base is asked at every third place only: it rambles, which takes long, and is a reference."""
 _MOST_REPEATS = 3
 """Replies at one place; more are of little use, as the places stay the same."""
 
@@ -149,7 +151,8 @@ def _one(
     notes: list[str] = []
     drawn: dict[Heap, tuple[Drawn, ...]] = {}
     for heap, speaker in _speakers(subject, learned_lines, notes):
-        drawn[heap] = _drawn(speaker, wanted, heap, subject, options, text_filter, progress)
+        part = wanted if heap == "clone" else wanted.every(_BASE_SHARE)
+        drawn[heap] = _drawn(speaker, part, heap, subject, options, text_filter, progress)
     heaps = heaps_of(name, evidence, places, drawn, learned_lines, seed=options.seed)
     learned = Learned(
         line.argument for session in subject.learned for line in session.lines if line.says

@@ -34,7 +34,7 @@ from model_server.prompt_format import PromptFormat
 __all__ = ["Loss", "Scorer", "scoring_base", "with_adapter", "words_of"]
 
 _SETTINGS = TrainingSettings(method="full")
-_MOST_WINDOWS = 60
+_MOST_WINDOWS = 40
 """Of a friend's later sessions; more make the interval no narrower that anybody reads."""
 
 
