@@ -22,6 +22,7 @@ __all__ = [
     "CloneFound",
     "Colour",
     "Example",
+    "Figures",
     "Heap",
     "Light",
     "Matrix",
