@@ -19,6 +19,7 @@ from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
 from botconvo.evaluation.learned import Learnt, learnt_of
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import Progress
+from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.gathering import Gathered, gather
@@ -53,6 +54,7 @@ class Wish:
     preset: str | None = None
     temperature: float | None = None
     samples: int = 300
+    trials: int = TRIALS
     seed: int = 0
     device: str = "auto"
     examples: bool = True
@@ -99,6 +101,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
         preset=wish.preset or settings.conversation.preset,
         bases=wish.project / "bases",
         samples=wish.samples,
+        trials=wish.trials,
         seed=wish.seed,
         device=wish.device,
         kept=wish.project / KEPT,
@@ -225,9 +228,11 @@ def _say_border(
     say: Callable[[str], None],
 ) -> None:
     counts = ", ".join(f"{len(evidence.later_words(s.name))} of {s.name}" for s in subjects)
-    guess = " (when the clones were made: they do not tell)" if any(
-        each.guessed and each.until == evidence.border for each in learnt
-    ) else ""
+    guess = (
+        " (when the clones were made: they do not tell)"
+        if any(each.guessed and each.until == evidence.border for each in learnt)
+        else ""
+    )
     say(f"Later than all training, {evidence.border:%Y-%m-%d %H:%M} UTC{guess}: {counts}")
 
 

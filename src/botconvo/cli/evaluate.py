@@ -113,6 +113,8 @@ def command(
 
 def _summary(clone: "CloneFound") -> str:
     rows = [f"{clone.name}:"]
-    rows += [f"  {_WORDS[light.colour]:5}  {light.question} {light.answer}" for light in clone.lights]
+    rows += [
+        f"  {_WORDS[light.colour]:5}  {light.question} {light.answer}" for light in clone.lights
+    ]
     rows += [f"  do: {advice}" for advice in clone.advice]
     return "\n".join(rows)

@@ -168,9 +168,7 @@ def _expects(found: CloneFound, matrix: Matrix) -> Light:
     return Light(question=question, colour=colour, answer=answer)
 
 
-def _own_and_others(
-    found: CloneFound, matrix: Matrix
-) -> tuple[Estimate | None, list[Estimate]]:
+def _own_and_others(found: CloneFound, matrix: Matrix) -> tuple[Estimate | None, list[Estimate]]:
     row = matrix.cells[matrix.rows.index(found.name)]
     if found.name not in matrix.columns:
         return None, []

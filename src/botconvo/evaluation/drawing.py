@@ -50,7 +50,7 @@ class Speaker:
 
     spec: ModelSpec
     form: PromptFormat
-    sampling: Sampling = Sampling()
+    sampling: Sampling
     before: tuple[Line, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Whose words does each clone expect?  Perplexities as a table, the friends' words by rows.  Pure."""
+"""Whose words does each clone expect?  Perplexities as a table.  Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

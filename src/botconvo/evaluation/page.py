@@ -72,9 +72,7 @@ def _anchor(clone: CloneFound) -> str:
 
 
 def _sign(colour: Colour) -> str:
-    return (
-        f'<i class="sign {colour}" role="img" aria-label="{_WORDS[colour]}">{_SIGNS[colour]}</i>'
-    )
+    return f'<i class="sign {colour}" role="img" aria-label="{_WORDS[colour]}">{_SIGNS[colour]}</i>'
 
 
 def _clone(clone: CloneFound) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What an evaluation found, as values, and as JSON (``docs/evaluation.md`` describes it).
 
-Heaps of messages go by these names: ``clone``; ``real``, the friend's own later messages; ``prompted``,
-the untuned base that was shown ten of the friend's lines; ``markov``, a Markov chain of the
-friend's lines; ``others``, later messages of everybody else.
+Heaps of messages go by these names: ``clone``; ``real``, the friend's own later messages;
+``prompted``, the untuned base that was shown ten of the friend's lines; ``markov``, a Markov chain
+of the friend's lines; ``others``, later messages of everybody else.
 """
 
 from collections.abc import Mapping

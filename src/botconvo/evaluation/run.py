@@ -26,7 +26,7 @@ from botconvo.evaluation.markov import MarkovReplies
 from botconvo.evaluation.matrix import perplexities
 from botconvo.evaluation.measuring import examples_of, heaps_of, measure, own_lines
 from botconvo.evaluation.progress import Progress
-from botconvo.evaluation.ranking import CHANCE, Trial, share_of_hits, trials_of
+from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, trials_of
 from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report
 from botconvo.evaluation.scoring import Loss, Scorer, scoring_base
 from botconvo.model_process import ModelSpec
@@ -58,7 +58,7 @@ class Subject:
     checkpoint: Checkpoint
     form: PromptFormat
     spec: ModelSpec
-    sampling: Sampling = Sampling()
+    sampling: Sampling
     learned: tuple[Session, ...]
 
 
@@ -74,6 +74,7 @@ class Options:
     preset: str
     bases: Path
     samples: int = 300
+    trials: int = TRIALS
     seed: int = 0
     device: str = "auto"
     kept: Path | None = None
@@ -316,7 +317,7 @@ def _ranked(
     networks: _Networks,
     notes: list[str],
 ) -> tuple[_Scored | None, Mapping[Heap, Estimate | None]]:
-    trials = trials_of(evidence.later[subject.name], seed=options.seed)
+    trials = trials_of(evidence.later[subject.name], count=options.trials, seed=options.seed)
     sessions = [session.lines for session in subject.learned]
     markov = MarkovReplies(sessions, subject.name)
     gains: dict[Heap, Sequence[Sequence[float]]] = {
@@ -338,16 +339,18 @@ def _ranked(
     }
 
 
-def _scored(
-    subject: Subject, base: Base, trials: Sequence[Trial], networks: _Networks
-) -> _Scored:
+def _scored(subject: Subject, base: Base, trials: Sequence[Trial], networks: _Networks) -> _Scored:
     adapter, form = subject.checkpoint.adapter_path, subject.form
     gains: dict[Heap, Sequence[Sequence[float]]] = {}
     of_base: Mapping[str, tuple[Loss, ...]] = {}
     if adapter is not None:
         of_base = networks.base_losses(base, form)
         gains["prompted"] = _gains(
-            networks.of_base(base), trials, form, f"{subject.name}: true replies by its base", networks
+            networks.of_base(base),
+            trials,
+            form,
+            f"{subject.name}: true replies by its base",
+            networks,
         )
     scorer = Scorer(base, adapter, networks.device)
     work = f"{subject.name}: true replies by the clone"

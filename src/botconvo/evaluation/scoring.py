@@ -13,10 +13,9 @@ import gguf
 import numpy as np
 import torch
 
-from botconvo.errors import TrainingError
-
-from botconvo.evaluation.ranking import Trial
 from botconvo.corpus import Session
+from botconvo.errors import TrainingError
+from botconvo.evaluation.ranking import Trial
 from botconvo.training.bases import Base, encoder_of, open_base
 from botconvo.training.examples import Encode, Piece, encode_lines, windows_of
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
@@ -106,6 +105,8 @@ class Scorer:
         self._network = Network(_model(base, adapter), _SETTINGS, choose_device(device))
         self._module: Any = self._network.module
         self._module.eval()
+        self._alone: dict[tuple[PromptFormat, str], float] = {}
+        """Of replies behind nothing: the same lines are candidates again and again."""
 
     def losses(
         self, sessions: Sequence[tuple[int, Session]], form: PromptFormat, speaker: str
@@ -138,8 +139,16 @@ class Scorer:
     def gains(self, trial: Trial, form: PromptFormat) -> list[float]:
         """What the context adds to each candidate's log-probability, in nats."""
         inside = self._replies(trial.place.context, trial.candidates, form)
-        alone = self._replies((), trial.candidates, form)
-        return [a - b for a, b in zip(inside, alone, strict=True)]
+        new = [text for text in dict.fromkeys(trial.candidates) if (form, text) not in self._alone]
+        if new:
+            found = self._replies((), new, form)
+            self._alone.update(
+                ((form, text), score) for text, score in zip(new, found, strict=True)
+            )
+        return [
+            score - self._alone[form, text]
+            for text, score in zip(trial.candidates, inside, strict=True)
+        ]
 
     def _replies(
         self, context: Sequence[Line], candidates: Sequence[str], form: PromptFormat

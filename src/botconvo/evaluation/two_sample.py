@@ -50,9 +50,7 @@ def auc(positive: Floats, negative: Floats) -> float:
     return float((below + not_above).mean() / 2 / len(negative))
 
 
-def tell_apart(
-    first: Sequence[Said], second: Sequence[Said], *, seed: int = 0
-) -> Estimate | None:
+def tell_apart(first: Sequence[Said], second: Sequence[Said], *, seed: int = 0) -> Estimate | None:
     """The cross-validated AUC; None where there are too few messages or sessions."""
     if min(len(first), len(second)) < FEWEST:
         return None
