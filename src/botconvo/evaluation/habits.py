@@ -100,7 +100,7 @@ def known_words(earlier: Iterable[Sequence[Said]]) -> frozenset[str]:
 
 
 def _length_kinds() -> tuple[str, ...]:
-    first = ["1" if low == high else f"{low}-{high}" for low, high in _spans()]
+    first = [str(low) if low == high else f"{low}-{high}" for low, high in _spans()]
     return (*first, f"over {_LENGTHS[-1]}")
 
 
