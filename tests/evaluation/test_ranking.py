@@ -19,7 +19,7 @@ def test_ten_candidates_of_other_sessions_and_like_length() -> None:
         assert true == trial.place.line.argument
         assert len({true, *wrong}) == 10
         assert all(session_of[text] != trial.place.session for text in wrong)
-        assert all(abs(len(text) - len(true)) <= 15 for text in wrong)
+        assert all(abs(len(text) - len(true)) <= 20 for text in wrong)
 
 
 def test_a_place_is_tried_again_with_other_lines() -> None:

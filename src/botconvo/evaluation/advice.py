@@ -10,7 +10,7 @@ from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.report import Attributed, CloneFound, Colour, Heap, Light, Matrix
 
-__all__ = ["advise", "bundle_of", "judged", "of_twenty"]
+__all__ = ["advise", "bundle_of", "judged", "worst_habit"]
 
 _APART = (0.75, 0.85)
 """AUC up to which telling clone and friend apart is hard (green) and not easy (yellow)."""
@@ -43,11 +43,6 @@ def bundle_of(found: CloneFound) -> Attributed | None:
     """The largest bundles that there was enough for."""
     there = [each for each in found.attribution if each.shares.get("clone") is not None]
     return max(there, key=lambda each: each.messages, default=None)
-
-
-def of_twenty(share: Estimate) -> str:
-    """ "17 of 20" for 0.85."""
-    return f"{round(share.value * 20)} of 20"
 
 
 def _lights(found: CloneFound, matrix: Matrix | None) -> Iterator[Light]:
@@ -229,7 +224,7 @@ def _about_words(found: CloneFound) -> Iterator[str]:
     worst = worst_habit(found)
     if worst is not None and worst[1] > _HABIT[1] and worst[0].name != "length":
         yield (
-            f"Its {worst[0].name} are unlike {found.name}'s (see the plot). More of "
+            f"Its habit furthest from {found.name}'s: {worst[0].name} (see the plot). More of "
             f"{found.name}'s own messages and another pass of training change that."
         )
 

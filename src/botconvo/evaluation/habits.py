@@ -76,12 +76,12 @@ def habits(known: frozenset[str]) -> tuple[Habit, ...]:
         Habit(name="emoji", kinds=("none", "one", "two", "more"), kinds_of=_emoji),
         Habit(
             name="capitals",
-            kinds=("small letters", "First letter", "Some Inside", "ALL CAPITALS", "no letters"),
+            kinds=("none", "First", "Mixed", "ALL", "no letters"),
             kinds_of=_capitals,
         ),
         Habit(
             name="ending",
-            kinds=("letter", ".", "!", "?", "...", "emoji or smiley", "other"),
+            kinds=("letter", ".", "!", "?", "...", "emoji", "other"),
             kinds_of=_ending,
         ),
         Habit(name="punctuation", kinds=(*_MARKS, "none"), kinds_of=_punctuation),
@@ -131,10 +131,10 @@ def _capitals(text: str) -> Iterable[str]:
     if not letters:
         return ("no letters",)
     if not large:
-        return ("small letters",)
+        return ("none",)
     if large == len(letters) and len(letters) > 1:
-        return ("ALL CAPITALS",)
-    return ("First letter" if large == 1 and letters[0].isupper() else "Some Inside",)
+        return ("ALL",)
+    return ("First" if large == 1 and letters[0].isupper() else "Mixed",)
 
 
 def _ending(text: str) -> Iterable[str]:
@@ -143,7 +143,7 @@ def _ending(text: str) -> Iterable[str]:
         return ("...",)
     tail = text.rsplit(" ", 1)[-1]
     if _pictures(tail):
-        return ("emoji or smiley",)
+        return ("emoji",)
     last = text[-1:]
     if last.isalnum():
         return ("letter",)

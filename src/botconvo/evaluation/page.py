@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from botconvo.evaluation import plots
-from botconvo.evaluation.advice import bundle_of
+from botconvo.evaluation.advice import bundle_of, worst_habit
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.page_style import STYLE
 from botconvo.evaluation.report import CloneFound, Colour, Figures, Heap, Light, Report
@@ -29,7 +29,8 @@ _HABIT_LABELS = {
     "punctuation": "marks",
     "unusual words": "words that nobody else writes: odd spellings, typing errors, own words",
 }
-_PLOTTED = ("length", "ending", "capitals")
+_PLOTTED = ("length", "ending")
+"""Habits that are always shown; beside them stands the one that is furthest off."""
 _DOTS = 20
 
 
@@ -172,8 +173,10 @@ def _plots(clone: CloneFound) -> Iterator[str]:
                 key=f"{key}-ranking",
             ),
         )
+    worst = worst_habit(clone)
+    shown = {*_PLOTTED, "capitals" if worst is None else worst[0].name}
     for habit in clone.habits.get("clone", ()):
-        if habit.name in _PLOTTED and habit.distance is not None:
+        if habit.name in shown and habit.distance is not None:
             label = _HABIT_LABELS[habit.name]
             yield _plot(
                 f"Habits: {label}",
@@ -296,7 +299,7 @@ def _method(report: Report) -> str:
         f"<p>Manners: {escape(report.preset)}; seed {report.seed}; botconvo "
         f"{escape(report.botconvo)}. People one can be taken for: {escape(friends)}. Every clone "
         "answered in its friend's place, after the real lines before, through its own model "
-        "server. <b>The base with 10 lines</b> is the same model untrained, shown ten of the "
+        "server. <b>The untrained base</b> is what the clone was trained from, shown ten of the "
         "friend's lines. <b>The Markov chain</b> puts pieces of the friend's real lines together "
         "and shows what mere copying reaches. Who is taken for whom: naive Bayes on runs of 1 to "
         "4 characters. Telling apart: logistic regression on the same, tried only on "

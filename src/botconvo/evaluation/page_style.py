@@ -38,11 +38,11 @@ figure { margin: 0; padding: 1rem; background: var(--panel); border: 1px solid v
   border-radius: .8rem; min-width: 0; }
 figcaption { font-size: .9rem; margin-bottom: .6rem; }
 .dots figcaption { color: var(--ink); font-size: 1.05rem; }
-.row { display: grid; grid-template-columns: 12rem 1fr 4.5rem; align-items: center; gap: .6rem;
+.row { display: grid; grid-template-columns: 10rem minmax(0, 34rem) auto; align-items: center; gap: .6rem;
   padding: .22rem 0; }
 .row b { text-align: right; white-space: nowrap; }
 .row b .soft { font-weight: 400; }
-.line { display: grid; grid-template-columns: repeat(20, 1fr); gap: 3px; max-width: 32rem; }
+.line { display: grid; grid-template-columns: repeat(20, 1fr); gap: 3px; }
 .dot { aspect-ratio: 1; border-radius: 50%; background: var(--grid); }
 .row.clone .who { font-weight: 700; }
 .row.clone .on { background: var(--clone); } .row.real .on { background: var(--real); }

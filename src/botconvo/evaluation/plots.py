@@ -33,14 +33,14 @@ COLOURS: Mapping[str, str] = {
 
 NAMES: Mapping[Heap, str] = {
     "clone": "the clone",
-    "real": "{name}, really",
-    "prompted": "base with 10 lines",
-    "markov": "Markov chain (copies)",
+    "real": "{name} (real)",
+    "prompted": "untrained base",
+    "markov": "Markov chain",
     "others": "other friends",
 }
 _STYLE = {
     "svg.fonttype": "none",
-    "font.size": 10.0,
+    "font.size": 11.0,
     "text.color": COLOURS["ink"],
     "axes.labelcolor": COLOURS["soft"],
     "axes.edgecolor": COLOURS["grid"],
@@ -54,8 +54,10 @@ _STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }
-_WIDTH = 4.6
-"""Inches: 10 points are legible where this fills a phone."""
+_ROOM = 40
+"""Letters below an axis that can stand side by side."""
+_WIDTH = 4.3
+"""Inches: 11 points are legible where this fills a phone."""
 
 
 def comparison(
@@ -76,8 +78,8 @@ def comparison(
         axes.axvline(guess, color=COLOURS["soft"], linestyle=(0, (2, 2)), linewidth=1)
         for row, (heap, estimate) in enumerate(there):
             colour = COLOURS[heap]
-            axes.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=3)
-            axes.plot([estimate.value], [row], "o", color=colour, markersize=9)
+            axes.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=3, clip_on=False)
+            axes.plot([estimate.value], [row], "o", color=colour, markersize=9, clip_on=False)
         axes.set_yticks(range(len(there)), [NAMES[heap].format(name=name) for heap, _ in there])
         axes.set_ylim(-0.6, len(there) - 0.4)
         axes.set_xlim(*_wide_enough(span, [estimate for _, estimate in there]))
@@ -146,10 +148,16 @@ def distribution(habit: HabitFound, name: str, label: str, *, key: str) -> str:
         places = np.arange(len(habit.kinds))
         real = [100 * share for share in habit.first]
         clone = [100 * share for share in habit.second]
-        axes.bar(places - 0.2, real, 0.38, color=COLOURS["real"], label=f"{name}, really")
-        axes.bar(places + 0.2, clone, 0.38, color=COLOURS["clone"], label="the clone")
-        turned = 30 if max(map(len, habit.kinds)) > 6 else 0
-        axes.set_xticks(places, habit.kinds, rotation=turned, ha="right" if turned else "center")
+        axes.bar(places - 0.2, real, 0.38, color=COLOURS["real"], label=NAMES["real"].format(name=name))
+        axes.bar(places + 0.2, clone, 0.38, color=COLOURS["clone"], label=NAMES["clone"])
+        crowded = sum(map(len, habit.kinds)) > _ROOM
+        axes.set_xticks(
+            places,
+            habit.kinds,
+            rotation=35 if crowded else 0,
+            ha="right" if crowded else "center",
+            fontsize=9.5,
+        )
         axes.set_xlabel(label)
         axes.set_ylabel("%")
         axes.grid(axis="x", visible=False)
