@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from builders import NOON
+from tiny_model import tiny_architecture, tiny_tokens
 
 from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError
@@ -11,7 +12,6 @@ from botconvo.evaluation.evidence import LATER_NEEDED, check_enough, evidence_of
 from botconvo.evaluation.learned import learnt_of
 from botconvo.transcript.grammar import Command, Line
 from model_server.checkpoint.manifest import Manifest
-from tiny_model import tiny_architecture, tiny_tokens
 
 
 def a_session(day: int, *lines: Line, ended: int | None = None) -> Session:
@@ -121,6 +121,8 @@ def test_unless_the_owner_knows_better() -> None:
 
 def test_what_was_trained_on_ends_with_the_last_line_of_the_last_session() -> None:
     long = a_session(1, bort("x"), ended=3)
-    assert Corpus(speaker="Bort", train=(long, a_session(2)), held_out=()).trained_until == long.ended
+    assert (
+        Corpus(speaker="Bort", train=(long, a_session(2)), held_out=()).trained_until == long.ended
+    )
     untold = Session(lines=(), started=NOON)
     assert Corpus(speaker="Bort", train=(untold,), held_out=()).trained_until is None
