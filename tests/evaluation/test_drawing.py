@@ -1,6 +1,5 @@
 """Replies are drawn from a real server, kept, and drawn again alike."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,10 +68,7 @@ async def test_another_seed_or_context_is_another_draw(speaker: Speaker, tmp_pat
     first = await draw(speaker, small, WordListFilter(), kept=tmp_path)
     for other in (replace(small, seed=4), replace(small, places=PLACES[2:])):
         assert await draw(speaker, other, WordListFilter(), kept=tmp_path) != first
-    assert len(list(tmp_path.glob("*.jsonl"))) == 3
-    assert all(
-        json.loads(row) for f in tmp_path.glob("*.jsonl") for row in f.open(encoding="utf-8")
-    )
+    assert len({*tmp_path.iterdir()}) == 3
 
 
 def test_every_third_place_keeps_its_number() -> None:

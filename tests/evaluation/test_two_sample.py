@@ -73,8 +73,8 @@ def test_overlap_is_one_for_the_same_and_small_for_strangers() -> None:
 
 
 def test_the_overlap_of_two_histograms_is_the_papers() -> None:
-    # With p = q every point of the curve is (1, 1).  With disjoint p and q, KL(q|r) = -ln(1 - w) and
-    # KL(p|r) = -ln w, so the curve is x = (1 - w)^5, y = w^5: its area is 5 B(6, 5) = 1 / 252.
+    # With p = q every point of the curve is (1, 1).  With disjoint p and q, KL(q|r) = -ln(1 - w)
+    # and KL(p|r) = -ln w, so that x = (1 - w)^5 and y = w^5: the area is 5 B(6, 5) = 1 / 252.
     equal = np.array([30.0, 20.0])
     assert mauve_of_histograms(equal, equal) == pytest.approx(1.0)
     apart = mauve_of_histograms(np.array([1e9, 0.0]), np.array([0.0, 1e9]))

@@ -38,7 +38,7 @@ NAMES: Mapping[Heap, str] = {
     "markov": "Markov chain",
     "others": "other friends",
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 11.0,
     "text.color": COLOURS["ink"],
@@ -78,7 +78,9 @@ def comparison(
         axes.axvline(guess, color=COLOURS["soft"], linestyle=(0, (2, 2)), linewidth=1)
         for row, (heap, estimate) in enumerate(there):
             colour = COLOURS[heap]
-            axes.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=3, clip_on=False)
+            axes.plot(
+                [estimate.low, estimate.high], [row, row], color=colour, linewidth=3, clip_on=False
+            )
             axes.plot([estimate.value], [row], "o", color=colour, markersize=9, clip_on=False)
         axes.set_yticks(range(len(there)), [NAMES[heap].format(name=name) for heap, _ in there])
         axes.set_ylim(-0.6, len(there) - 0.4)
@@ -148,7 +150,9 @@ def distribution(habit: HabitFound, name: str, label: str, *, key: str) -> str:
         places = np.arange(len(habit.kinds))
         real = [100 * share for share in habit.first]
         clone = [100 * share for share in habit.second]
-        axes.bar(places - 0.2, real, 0.38, color=COLOURS["real"], label=NAMES["real"].format(name=name))
+        axes.bar(
+            places - 0.2, real, 0.38, color=COLOURS["real"], label=NAMES["real"].format(name=name)
+        )
         axes.bar(places + 0.2, clone, 0.38, color=COLOURS["clone"], label=NAMES["clone"])
         crowded = sum(map(len, habit.kinds)) > _ROOM
         axes.set_xticks(
@@ -224,7 +228,7 @@ def _svg(figure: Figure) -> str:
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg)
     svg = re.sub(r"font: (?:\w+ )?([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     used = set(re.findall(r"#([\w-]+)", svg))
-    svg = re.sub(r' id="([\w-]+)"', lambda m: m[0] if m[1] in used else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", svg)
     for name, colour in COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")
     return svg
