@@ -15,7 +15,7 @@ STYLE = """
 } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; }
-body { margin: 0; background: var(--paper); color: var(--ink);
+body { margin: 0; overflow-wrap: anywhere; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.02em; }
@@ -38,15 +38,16 @@ figure { margin: 0; padding: 1rem; background: var(--panel); border: 1px solid v
   border-radius: .8rem; min-width: 0; }
 figcaption { font-size: .9rem; margin-bottom: .6rem; }
 .dots figcaption { color: var(--ink); font-size: 1.05rem; }
-.row { display: grid; grid-template-columns: 10rem minmax(0, 34rem) auto; align-items: center; gap: .6rem;
-  padding: .22rem 0; }
+.row { display: grid; align-items: center; gap: .6rem;
+  grid-template-columns: 10rem minmax(0, 34rem) auto;  padding: .22rem 0; }
 .row b { text-align: right; white-space: nowrap; }
 .row b .soft { font-weight: 400; }
 .line { display: grid; grid-template-columns: repeat(20, 1fr); gap: 3px; }
 .dot { aspect-ratio: 1; border-radius: 50%; background: var(--grid); }
 .row.clone .who { font-weight: 700; }
 .row.clone .on { background: var(--clone); } .row.real .on { background: var(--real); }
-.row.prompted .on { background: var(--prompted); } .row.markov .on { background: var(--markov); }
+.row.prompted .on { background: var(--prompted); }
+.row.markov .on { background: var(--markov); }
 .row.others .on { background: var(--others); }
 .lights { list-style: none; margin: 1rem 0; padding: 0; display: grid; gap: .7rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
