@@ -29,6 +29,7 @@ from botconvo.corpus import Corpus, Session, build_corpus, select, split_into_se
 from botconvo.evaluation.evidence import evidence_of
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import progress_for
+from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import CloneFound, Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
@@ -192,6 +193,7 @@ def measured(
                 preset=options.preset,
                 bases=work / "bases",
                 samples=options.samples,
+                trials=options.trials,
                 seed=options.seed,
                 device=options.device,
                 kept=work / "drawn",
@@ -239,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="of training a clone")
     parser.add_argument("--speed", type=float, default=SPEED, help="training tokens a second")
     parser.add_argument("--samples", type=int, default=300)
+    parser.add_argument("--trials", type=int, default=TRIALS, help="true replies among ten")
     parser.add_argument("--preset", default="group-chat")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
