@@ -70,7 +70,7 @@ class Channel:
 def read_channel(path: Path) -> Channel:
     """The messages of a CSV by DiscordChatExporter 2.15, in order, without what is private."""
     opened = lzma.open if path.suffix == ".xz" else Path.open
-    with opened(path, "rt", encoding="utf-8", newline="") as file:  # type: ignore[operator]
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     found = [_message(number, row) for number, row in enumerate(rows)]
     found.sort(key=lambda message: message.at)
@@ -122,12 +122,15 @@ def prepared_within(material: Material, settings: TrainingSettings, tokens: floa
     return prepared
 
 
-def cloned(channel: Channel, name: str, work: Path, options: argparse.Namespace) -> Checkpoint:
-    """The clone of ``name``; one that is there is not trained again."""
-    folder = work / "checkpoints" / name
+def cloned(
+    channel: Channel, name: str, work: Path, options: argparse.Namespace
+) -> tuple[Checkpoint, Sequence[Session]]:
+    """The clone of ``name``, and what it learned from; one that is there is not trained again."""
+    folder, kept = work / "checkpoints" / name, work / "training" / f"{name}.json"
+    form = PromptFormat(speaker=name)
+    corpus = corpus_of(channel, name, form)
     if not folder.exists():
-        form = PromptFormat(speaker=name)
-        material = Material(corpus=corpus_of(channel, name, form), form=form, consent=NOBODY)
+        material = Material(corpus=corpus, form=form, consent=NOBODY)
         settings = TrainingSettings(seed=options.seed)
         prepared = prepared_within(material, settings, 60 * options.minutes * options.speed)
         print(
@@ -135,6 +138,8 @@ def cloned(channel: Channel, name: str, work: Path, options: argparse.Namespace)
             f"pass, {prepared.settings.epochs:.1f} passes at most",
             flush=True,
         )
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps({"sessions": len(prepared.corpus.train)}), encoding="utf-8")
         train_clone(
             prepared,
             folder,
@@ -144,7 +149,8 @@ def cloned(channel: Channel, name: str, work: Path, options: argparse.Namespace)
             stopped=lambda: False,
             now=datetime.now(UTC),
         )
-    return load_checkpoint(folder, base=bundled_base())
+    count = json.loads(kept.read_text(encoding="utf-8"))["sessions"]
+    return load_checkpoint(folder, base=bundled_base()), corpus.train[-count:]
 
 
 def subject_of(name: str, checkpoint: Checkpoint, learned: Sequence[Session]) -> Subject:
@@ -170,7 +176,7 @@ def measured(
     channel: Channel, names: Sequence[str], work: Path, options: argparse.Namespace
 ) -> Report:
     """Train what is missing, and evaluate the clones among all of the most active people."""
-    checkpoints = {name: cloned(channel, name, work, options) for name in names}
+    subjects = [subject_of(name, *cloned(channel, name, work, options)) for name in names]
     form = PromptFormat(speaker=names[0])
     sessions = split_into_sessions(
         channel.messages,
@@ -181,9 +187,6 @@ def measured(
     preset = manners(options.preset)
     evidence = evidence_of(sessions, channel.border, context_lines=preset.context_lines)
     known = tuple(sorted({*most_active(channel, options.people), *names}))
-    subjects = [
-        subject_of(name, checkpoints[name], corpus_of(channel, name, form).train) for name in names
-    ]
     with progress_for(sys.stderr) as progress:
         return evaluate(
             subjects,

@@ -80,7 +80,7 @@ def command(
 ) -> None:
     """Measure the clones of NAME, or all, on later messages that no training saw.
 
-    Stopped with Ctrl-C, the same command goes on where it was.
+    What was drawn is kept: stopped with Ctrl-C, the same command goes on with it.
     """
     import sys
 

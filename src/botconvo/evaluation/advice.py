@@ -100,8 +100,10 @@ def _follows(found: CloneFound) -> Light:
         return Light(question=question, colour="grey", answer=answer)
     answer = (
         f"Of 20 true replies hidden among nine wrong ones it finds {round(ranked.value * 20)}; "
-        f"guessing finds {round(found.ranking_chance * 20)}."
+        f"guessing finds {round(found.ranking_chance * 20)}"
     )
+    base = found.ranking.get("prompted")
+    answer += "." if base is None else f", its untrained base {round(base.value * 20)}."
     above = ranked.low > found.ranking_chance
     colour: Colour = "green" if above and ranked.value >= _RANKED else "yellow" if above else "red"
     return Light(question=question, colour=colour, answer=answer)
