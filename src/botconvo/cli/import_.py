@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from botconvo.cli.policies import acknowledge_options
-from botconvo.cli.project import file_progress, open_store, project_option
+from botconvo.cli.project import file_progress, open_store, project_option, stop_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,11 @@ def command(
     from botconvo.taking import Accounting, take_exports
 
     total = Accounting()
-    with open_store(project, create=True) as store, file_progress() as progress:
+    with (
+        open_store(project, create=True) as store,
+        file_progress() as progress,
+        stop_asked() as stop,
+    ):
         now = datetime.now(UTC)
         for policy in acknowledged:
             store.acknowledge(policy, now)
@@ -77,6 +81,7 @@ def command(
             zone=zone,
             without=frozenset(without),
             progress=progress,
+            stop=stop,
         )
         for file in taken:
             if file.failed is None:
@@ -88,9 +93,18 @@ def command(
         _warn(troubles, "files")
         if report is not None:
             _write(report, total)
-        _say_next(store, taken, total)
+        interrupted = taken[-1].interrupted
+        if interrupted:
+            click.echo(
+                f"\nInterrupted in {taken[-1].name}: what was read of it is stored. Repeat the "
+                "command: it goes on from there."
+            )
+        else:
+            _say_next(store, taken, total)
     for origin in sorted({file.origin for file in taken} & POLICIES.keys()):
         click.echo(f"\n{POLICIES[origin].rule}")
+    if interrupted:
+        raise click.exceptions.Exit(130)
 
 
 def _say_file(file: "Taken") -> None:

@@ -1,5 +1,7 @@
 """What the verbs that work on a project share: where it is, its store, dates, a progress bar."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ __all__ = [
     "joined_people",
     "open_store",
     "project_option",
+    "stop_asked",
 ]
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -92,3 +95,22 @@ def file_progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[label], completed=done)
 
         yield told
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed; at the second time it interrupts as it always does."""
+    pressed = threading.Event()
+
+    def on_first(_number: int, _frame: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set  # only there can a signal be caught
+        return
+    before = signal.signal(signal.SIGINT, on_first)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

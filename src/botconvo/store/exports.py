@@ -100,6 +100,8 @@ class Adding:
     _origin: str
     counts: dict[str, int] = field(default_factory=dict)
     """What the file's row in the store says of it; fill it in before the end."""
+    rows_read: int | None = None
+    """How many rows were read, where that is not all of them."""
     _seen: dict[AuthorId, _Count] = field(default_factory=dict)
     _bots: set[AuthorId] = field(default_factory=set)
     _same: ChannelId | None = None
@@ -162,8 +164,9 @@ class Exports(Database):
             )
             (row,) = self._rows(
                 "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
-                " without, imported_at, counts)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " without, imported_at, counts, rows_read, ledger_entries)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM ledger))"
+                " RETURNING id",
                 (
                     str(source.path),
                     source.member,
@@ -176,12 +179,35 @@ class Exports(Database):
                     " ".join(sorted(source.without)),
                     now.isoformat(),
                     json.dumps(adding.counts),
+                    adding.rows_read,
                 ),
             )
             for count in adding._seen.values():
                 self._count(int(row[0]), count)
             for bot in adding._bots:
                 self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
+
+    def rows_read(self, source: Source) -> int:
+        """How many rows an import of just this file read that was interrupted.
+
+        0 where none was, or where consents changed since: other rows are to be taken then.
+        """
+        rows = self._rows(
+            "SELECT rows_read FROM sources WHERE path = ? AND member = ? AND sha256 = ?"
+            " AND format = ? AND author IS ? AND zone = ? AND channel IS ? AND without = ?"
+            " AND rows_read IS NOT NULL AND ledger_entries = (SELECT COUNT(*) FROM ledger)",
+            (
+                str(source.path),
+                source.member,
+                source.sha256,
+                source.format,
+                source.author,
+                source.zone,
+                source.channel,
+                " ".join(sorted(source.without)),
+            ),
+        )
+        return int(rows[0][0]) if rows else 0
 
     def sources(self, authors: Collection[AuthorId] | None = None) -> tuple[Source, ...]:
         """The imported files in the order of import; only those that ``authors`` wrote in."""
@@ -342,7 +368,8 @@ class Exports(Database):
                 (storable(author.account), author.id),
             )
         self._do(
-            "INSERT INTO author_counts VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO author_counts (source, author, messages, first, last)"
+            " VALUES (?, ?, ?, ?, ?)",
             (source, author.id, count.messages, count.first, count.last),
         )
 
