@@ -18,7 +18,7 @@ from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers import FAULTS, Export, LeftOut, Reason, Row, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
 from botconvo.policies import POLICIES
-from botconvo.store import Adding, Source, Store
+from botconvo.store import COLLECTED, Adding, Source, Store
 
 __all__ = [
     "Accounting",
@@ -181,7 +181,12 @@ def take_again(
     """
     total = Accounting()
     trouble: list[str] = []
-    for source in store.sources(authors):
+    sources = store.sources(authors)
+    if any(source.format == COLLECTED for source in sources):
+        trouble.append("what they wrote where the bot reads is still to come: botconvo collect")
+    for source in sources:
+        if source.format == COLLECTED:
+            continue
         try:
             export = Export(
                 path=source.path,

@@ -18,6 +18,7 @@ _VERBS = {
     "init": ("init", "Write a commented config.toml into this folder."),
     "migrate-config": ("migrate_config", "Turn an earlier system's configuration into one."),
     "import": ("import_", "Read chat exports."),
+    "collect": ("collect", "Read the history of Discord channels, as the bot may."),
     "people": ("people", "List who writes in the imported exports."),
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
     "review": ("review", "Show what a clone is not trained on."),

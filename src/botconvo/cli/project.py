@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY",
     "at_midnight",
+    "channel_progress",
     "file_progress",
     "joined_people",
     "open_store",
@@ -93,6 +94,27 @@ def file_progress() -> Iterator[Callable[[str, int, int], None]]:
             if label not in tasks:
                 tasks[label] = bar.add_task(label.rpartition("/")[2], total=total)
             bar.update(tasks[label], completed=done)
+
+        yield told
+
+
+@contextmanager
+def channel_progress(channels: int) -> Iterator[Callable[[str, int, float, int], None]]:
+    """A bar over so many channels, with the messages read so far, where somebody can see it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    read = TextColumn("{task.fields[read]} messages")
+    bar = Progress(
+        *columns, read, TimeElapsedColumn(), console=console, disable=not console.is_terminal
+    )
+    with bar:
+        task = bar.add_task("", total=channels, read=0)
+
+        def told(label: str, done: int, part: float, messages: int) -> None:
+            bar.update(task, description=label, completed=done + part, read=messages)
 
         yield told
 

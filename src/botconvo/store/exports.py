@@ -182,10 +182,7 @@ class Exports(Database):
                     adding.rows_read,
                 ),
             )
-            for count in adding._seen.values():
-                self._count(int(row[0]), count)
-            for bot in adding._bots:
-                self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
+            self._keep_counts(int(row[0]), adding)
 
     def rows_read(self, source: Source) -> int:
         """How many rows an import of just this file read that was interrupted.
@@ -352,6 +349,12 @@ class Exports(Database):
         )
         return frozenset(AuthorId(author) for (author,) in rows)
 
+    def _keep_counts(self, source: int, adding: Adding) -> None:
+        for count in adding._seen.values():
+            self._count(source, count)
+        for bot in adding._bots:
+            self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
+
     def _count(self, source: int, count: _Count) -> None:
         author = count.author
         name = storable(author.name)
@@ -369,7 +372,9 @@ class Exports(Database):
             )
         self._do(
             "INSERT INTO author_counts (source, author, messages, first, last)"
-            " VALUES (?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, author) DO UPDATE SET"
+            " messages = messages + excluded.messages,"
+            " first = min(first, excluded.first), last = max(last, excluded.last)",
             (source, author.id, count.messages, count.first, count.last),
         )
 
