@@ -64,7 +64,7 @@ async def open_history(variable: str, token: SecretStr) -> AsyncIterator["Histor
     """
     if (trouble := token_trouble(token.get_secret_value())) is not None:
         raise PlatformError(f"{variable}: {trouble}")
-    client = discord.Client(intents=discord.Intents.none(), max_messages=None)
+    client = discord.Client(intents=discord.Intents(guilds=True), max_messages=None)
     async with client:
         try:
             await client.login(token.get_secret_value())
