@@ -296,6 +296,7 @@ async def test_a_rate_limit_is_waited_for_and_a_broken_answer_asked_for_again(
     path = READ.format(stage.general.id)
     stage.discord.faults.limit(0.3, path=path, times=2)
     stage.discord.faults.fail(502, path=path, times=1)
+    stage.discord.faults.cut(path=path, times=1)
     done = await stage.collect()
     assert (done.code, stage.pages()) == (0, 3), done.err
     assert "250 read" in done.out

@@ -4,10 +4,12 @@ discord.py's own client keeps to the rate limits and repeats what fails for a mo
 connected that anybody would see as being online.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 from discord.abc import GuildChannel, Messageable
 from pydantic import SecretStr
@@ -20,6 +22,8 @@ __all__ = ["PAGE", "ChannelClosed", "History", "Readable", "Unread", "open_histo
 
 PAGE = 100
 """Messages that Discord gives at once."""
+_TRIES_S = (0.5, 2.0, 5.0)
+"""After each try that a broken connection ended; discord.py repeats other failures itself."""
 _HAS_THREADS = (discord.TextChannel, discord.ForumChannel)
 _AGAIN = "what was read so far is stored; run 'botconvo collect' again to go on"
 
@@ -136,15 +140,24 @@ class History:
     async def _page(
         self, place: Readable, after: discord.Object | None, before: discord.Object | None
     ) -> list[discord.Message]:
-        pages = place.channel.history(limit=PAGE, after=after, before=before)
         try:
-            return [message async for message in pages]
+            for pause in _TRIES_S:
+                with suppress(aiohttp.ClientError, OSError):
+                    return await self._once(place, after, before)
+                await asyncio.sleep(pause)
+            return await self._once(place, after, before)
         except discord.NotFound:
             raise ChannelClosed(f"{place.name} was deleted meanwhile") from None
         except discord.Forbidden:
             raise ChannelClosed(f"{place.name}: {self._bot.name} may not read it") from None
         except UNREACHABLE as error:
             raise self._ended(error) from None
+
+    async def _once(
+        self, place: Readable, after: discord.Object | None, before: discord.Object | None
+    ) -> list[discord.Message]:
+        pages = place.channel.history(limit=PAGE, after=after, before=before)
+        return [message async for message in pages]
 
     async def _named(
         self, channels: Collection[int]
