@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from botconvo.consent import PersonId
+from botconvo.errors import StoreError
 from botconvo.messages import (
     OF_NAME,
     Author,
@@ -21,6 +22,7 @@ from botconvo.messages import (
     MessageId,
     Reaction,
 )
+from botconvo.store.backups import delete_backups
 from botconvo.store.database import Database
 from botconvo.store.twins import (
     LONGEST,
@@ -325,15 +327,33 @@ class Exports(Database):
         return frozenset(origin for (origin,) in rows)
 
     def drop_messages(self, authors: Collection[AuthorId]) -> int:
-        """Remove every row and reaction of these authors; how many rows there were."""
+        """Remove every row and reaction of these authors; how many rows there were.
+
+        The copies that were made before an update go too, as they hold the same words.
+
+        Raises:
+            StoreError: one of these copies, or the store, cannot be written.
+        """
         wanted = json.dumps(sorted(authors))
         with self.transaction():
-            self._do(
+            reactions = self._do(
                 "DELETE FROM reactions WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
             )
-            return self._do(
+            rows = self._do(
                 "DELETE FROM messages WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
             )
+            if rows or reactions:
+                self._delete_backups()
+        return rows
+
+    def _delete_backups(self) -> None:
+        try:
+            delete_backups(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename}: this copy holds the words that are to be removed, and cannot "
+                f"be deleted ({error.strerror}); nothing was removed, close what has it open"
+            ) from None
 
     def remove_messages(self, messages: Iterable[MessageId]) -> None:
         """Remove these rows."""
