@@ -190,15 +190,12 @@ import os, signal, sys
 from pathlib import Path
 from botconvo.store import Store
 
-def kill(sql):
-    if "COMMIT" in sql:
-        os.kill(os.getpid(), signal.SIGKILL)
+def profile(frame, event, what):
+    if event == "c_call" and what.__name__ == "execute":
+        if "DROP INDEX messages_by_author" in str(frame.f_locals.get("statement")):
+            os.kill(os.getpid(), signal.SIGKILL)
 
-def hook(event, arguments):
-    if event == "sqlite3.connect/handle":
-        arguments[0].set_trace_callback(kill)
-
-sys.addaudithook(hook)
+sys.setprofile(profile)
 Store.open(Path(sys.argv[1]))
 """
 
