@@ -213,6 +213,7 @@ def version_of(path: Path) -> int:
 
 
 def test_there_is_a_sample_of_every_earlier_version() -> None:
+    """scripts/sample_store.py writes one."""
     assert len(list(STORES.iterdir())) == VERSION - 1
 
 

@@ -6,6 +6,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
 from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -19,6 +20,7 @@ __all__ = [
     "Claimed",
     "Kinds",
     "KnownPerson",
+    "LeakKey",
     "Refused",
     "SeenAuthor",
     "Source",
@@ -27,5 +29,5 @@ __all__ = [
 ]
 
 
-class Store(Collected, Noted):
+class Store(Collected, Leaks, Noted):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

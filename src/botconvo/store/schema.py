@@ -211,6 +211,15 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
+_LEAKS = """
+CREATE TABLE leak_index (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL,
+    messages TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+);
+"""
+
 _UNFINISHED = """
 ALTER TABLE sources ADD COLUMN rows_read INTEGER;
 ALTER TABLE sources ADD COLUMN ledger_entries INTEGER;
@@ -223,7 +232,16 @@ CREATE TABLE collected (
 );
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS, _UNFINISHED)
+MIGRATIONS = (
+    _FIRST,
+    _LIFESPAN,
+    _REINS,
+    _MEMBERS,
+    _WITHOUT,
+    _ACCOUNTS,
+    _LEAKS,
+    _UNFINISHED,
+)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

@@ -1,4 +1,4 @@
--- A store of version 1 with a little of everything, as that version wrote it.
+-- A store of version 1 with a little of everything.
 PRAGMA application_id = 1111715694;
 PRAGMA user_version = 1;
 BEGIN TRANSACTION;
@@ -15,7 +15,7 @@ CREATE TABLE author_counts (
     last INTEGER NOT NULL,
     PRIMARY KEY (source, author)
 ) WITHOUT ROWID;
-INSERT INTO "author_counts" VALUES(7,'discord:1',3,0,5);
+INSERT INTO "author_counts" VALUES(7,'discord:1',3,1710763200000000,1710763200000000);
 CREATE TABLE author_names (
     author TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -37,7 +37,7 @@ CREATE TABLE claims (
     message TEXT,
     PRIMARY KEY (channel, post)
 ) WITHOUT ROWID;
-INSERT INTO "claims" VALUES('discord:8/5','post-1',NULL,'settled',1710763200000000,'discord:5/11');
+INSERT INTO "claims" VALUES('discord:8/5','post-1',NULL,'settled',1710763200000000,NULL);
 CREATE TABLE identities (
     author TEXT PRIMARY KEY,
     person TEXT NOT NULL REFERENCES people ON DELETE CASCADE

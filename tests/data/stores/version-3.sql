@@ -1,4 +1,4 @@
--- A store of version 3 with a little of everything, as that version wrote it.
+-- A store of version 3 with a little of everything.
 PRAGMA application_id = 1111715694;
 PRAGMA user_version = 3;
 BEGIN TRANSACTION;
@@ -15,7 +15,7 @@ CREATE TABLE author_counts (
     last INTEGER NOT NULL,
     PRIMARY KEY (source, author)
 ) WITHOUT ROWID;
-INSERT INTO "author_counts" VALUES(7,'discord:1',3,0,5);
+INSERT INTO "author_counts" VALUES(7,'discord:1',3,1710763200000000,1710763200000000);
 CREATE TABLE author_names (
     author TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE claims (
     message TEXT,
     PRIMARY KEY (channel, post)
 ) WITHOUT ROWID;
-INSERT INTO "claims" VALUES('discord:8/5','post-1',NULL,'settled',1710763200000000,'discord:5/11');
+INSERT INTO "claims" VALUES('discord:8/5','post-1',NULL,'settled',1710763200000000,NULL);
 CREATE TABLE identities (
     author TEXT PRIMARY KEY,
     person TEXT NOT NULL REFERENCES people ON DELETE CASCADE
@@ -111,7 +111,6 @@ CREATE TABLE noted (
     noted_at INTEGER NOT NULL,
     PRIMARY KEY (kind, message)
 ) WITHOUT ROWID;
-INSERT INTO "noted" VALUES('saved','discord:5/9','discord:5','discord:1','Bort','person','hello there',1,'web:owner',2);
 CREATE TABLE people (
     person TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE
