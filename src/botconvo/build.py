@@ -115,7 +115,9 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
         ConsentError: nobody agreed to one of the clones.
     """
     if not settings.personas:
-        raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
+        raise ConfigError(
+            "config.toml has no [[personas]] table; 'botconvo train NAME' adds one for a friend"
+        )
     return tuple(_member(persona, settings, store) for persona in settings.personas)
 
 

@@ -194,7 +194,10 @@ def find_person(people: Iterable[KnownPerson], name: str) -> KnownPerson:
         return alike[0]
     known = ", ".join(person.name for person in everybody)
     there = f"there are {known}" if known else "nobody has one yet"
-    raise ConsentError(f"nobody called {name!r} has a consent record; {there}")
+    raise ConsentError(
+        f"nobody called {name!r} has a consent record ({there}); "
+        "once they agreed: botconvo consent grant NAME --adult"
+    )
 
 
 def _person(
