@@ -479,7 +479,7 @@ async def test_who_is_ready_and_what_is_wrong_is_left_to_the_log(keyboard: Keybo
     async with a_console(keyboard, controls=controls) as (console, out, events):
         await console.show_typing(CHANNEL, JUNO)
         await controls.has_watchers(CHANNEL, 1)
-        draft = ShownDraft(order=OrderId(1), persona=JUNO, text="hi")
+        draft = ShownDraft(order=ev.OrderId("x"), persona=JUNO, text="hi")
         state = ShownState(
             paused=False,
             speed=1.0,
