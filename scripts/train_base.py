@@ -8,11 +8,11 @@ CORPUS_FOLDER holds ``*.jsonl.gz`` files with one dialogue a line:
 ``{"source": ..., "turns": [{"speaker": "A", "text": ...}]}``.  Every dialogue gets fresh speaker
 names in every epoch, so that the model learns the grammar and not the names.  The run saves itself
 every few minutes and on Ctrl-C; the same command goes on where it stopped.  ``--start FOLDER``
-begins
-with the weights and tokenizer of a base that was written before.  One dialogue in fifty
-(chosen by a hash of its text) is never trained on; the loss on those is the validation loss.
-The windows of ``ubuntu_irc_channel`` are of the same days as the threads, so those that hold a line
-of a thread that is held out are left out, and no loss is reported on them.
+begins with the weights and tokenizer of a base that was written before.
+
+One dialogue in fifty (chosen by a hash of its text) is never trained on; the loss on those is the
+validation loss.  The windows of ``ubuntu_irc_channel`` are of the same days as the threads, so
+those that hold a line of a thread that is held out are left out, and no loss is reported on them.
 
 The learning rate is flat and then falls linearly to zero over the last part (``--decay``), so a
 longer run can start from any saved state.  Hidden matrices are trained by Muon (Jordan et al.,
