@@ -24,7 +24,7 @@ def require_extra() -> None:
             ) from None
         except (ImportError, OSError) as error:  # a library of another platform or version
             raise TrainingError(
-                # By its own name: whoever reinstalls "botconvo" may get a stranger's from the index.
+                # Whoever reinstalls "botconvo" by name may get a stranger's from the index.
                 f"training needs {name}, which cannot be loaded ({_first_line(error)}); "
                 f"pip install --force-reinstall {name}"
             ) from None
