@@ -129,7 +129,9 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,
