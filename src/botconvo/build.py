@@ -14,7 +14,12 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from botconvo.checkpoints import cache_beside, consenting_person, open_checkpoint
+from botconvo.checkpoints import (
+    cache_beside,
+    consenting_person,
+    open_checkpoint,
+    refuse_disabled,
+)
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
@@ -124,6 +129,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     cache = cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
+    refuse_disabled(checkpoint, store, persona.name)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
     spec = ModelSpec(
@@ -141,7 +147,13 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
     )
-    return CastMember(persona=clone, spec=spec, person=person, prompt_format=form)
+    return CastMember(
+        persona=clone,
+        spec=spec,
+        person=person,
+        prompt_format=form,
+        weights=checkpoint.manifest.weights.sha256,
+    )
 
 
 def _speech_and_person(

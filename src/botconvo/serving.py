@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botconvo.checkpoints import bound_person, consenting_person, open_checkpoint, project_cache
+from botconvo.checkpoints import (
+    bound_person,
+    consenting_person,
+    open_checkpoint,
+    project_cache,
+    refuse_disabled,
+)
 from botconvo.environment import read_environment
 from botconvo.store import STORE_NAME, Store
+from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.manifest import Consent, Source
 from model_server.checkpoint.opening import DEFAULT_PRECISION
 
@@ -31,7 +38,7 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
     manifest, permit = opened.manifest, opened.digest
     name = manifest.persona or str(checkpoint)
     if manifest.consent is not None:
-        _check_consent(manifest.consent, project, name)
+        _check_consent(manifest.consent, opened, project, name)
     elif manifest.source is not None and not _is_bound(manifest.source, project, name):
         permit = ""
     options = Options(checkpoint=opened.folder, permit=permit, **words)
@@ -47,9 +54,10 @@ def _is_bound(source: Source, project: Path, name: str) -> bool:
         return bound_person(store, source.sha256, name, datetime.now(UTC)) is not None
 
 
-def _check_consent(consent: Consent, project: Path, name: str) -> None:
+def _check_consent(consent: Consent, checkpoint: Checkpoint, project: Path, name: str) -> None:
     path = project / STORE_NAME
     if consent.fictional and not path.exists():
         return
     with Store.open(path, create=False) as store:
         consenting_person(consent, store, name)
+        refuse_disabled(checkpoint, store, name)

@@ -26,13 +26,14 @@ class CastMember:
     """A persona with everything that serves it.
 
     ``person`` is the opaque id of whom it was cloned from; None for an invented character.
-    ``prompt_format`` belongs to the checkpoint of ``spec``.
+    ``prompt_format`` belongs to the checkpoint of ``spec``, ``weights`` is their digest.
     """
 
     persona: Persona
     spec: ModelSpec
     person: PersonId | None
     prompt_format: PromptFormat
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Prepared:
     base: Base
     form: PromptFormat
     consent: Consent
+    heard: tuple[str, ...] | None
     settings: TrainingSettings
     examples: Examples
 
@@ -76,6 +77,7 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         base=base,
         form=form,
         consent=material.consent,
+        heard=material.heard,
         settings=settings,
         examples=make_examples(material.corpus, form, base, settings),
     )
@@ -204,6 +206,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         form=prepared.form,
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
+        heard=prepared.heard,
         training={
             "engine": "transformers",
             **asdict(prepared.settings),

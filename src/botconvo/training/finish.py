@@ -37,6 +37,7 @@ class Made:
     form: PromptFormat
     consent: Consent
     corpus_sha256: str
+    heard: tuple[str, ...] | None
     training: Mapping[str, str | int | float | bool | None]
     libraries: tuple[str, ...]
 
@@ -124,6 +125,7 @@ def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Mani
         prompt_format=made.form,
         consent=made.consent,
         corpus_sha256=made.corpus_sha256,
+        heard=made.heard,
         training=dict(made.training),
         versions={name: version(name) for name in (*_LIBRARIES, *made.libraries)},
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
+from botconvo.consent import PersonId, heard_digest
 from botconvo.corpus import Corpus
 from botconvo.errors import TrainingError
 from botconvo.gathering import Gathered
@@ -215,6 +216,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         form=prepared.form,
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
+        heard=(heard_digest(PersonId(prepared.consent.person), prepared.corpus.digest()),),
         training={
             "engine": "gpt-2-simple",
             **asdict(prepared.settings),
