@@ -207,7 +207,9 @@ def _heard(record: PackRecord) -> tuple[str, ...]:
     return tuple(sorted(heard_digest(each, record.pack.corpus_sha256) for each in people))
 
 
-def _take(result: Result, record: PackRecord, base: Base | None, target: Path, scratch: Path) -> Checkpoint:
+def _take(
+    result: Result, record: PackRecord, base: Base | None, target: Path, scratch: Path
+) -> Checkpoint:
     """Check that all of it fits together, try it out, and put it in its place."""
     reference = None if base is None else base.reference(target)
     manifest = result.manifest.model_copy(
