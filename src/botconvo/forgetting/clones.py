@@ -11,7 +11,7 @@ from botconvo.config import load_settings
 from botconvo.consent import PersonId, heard_digest
 from botconvo.errors import BotConvoError, ConfigError, OutputError
 from botconvo.forgetting.keeping import Found, Keeper, Project
-from botconvo.store import Somebody, Store
+from botconvo.store import Somebody, Store, Written
 from botconvo.training.names import safe_name
 from model_server.checkpoint.conversion import remove_converted
 from model_server.checkpoint.kinds import recognise
@@ -19,7 +19,16 @@ from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.checkpoint.opening import digest_of
 from model_server.errors import ModelServerError
 
-__all__ = ["CACHES", "CLONES", "RUNS", "Disabled", "disabled_by", "erase_older", "remove"]
+__all__ = [
+    "CACHES",
+    "CLONES",
+    "RUNS",
+    "Disabled",
+    "disabled_by",
+    "erase_older",
+    "keep_in_mind",
+    "remove",
+]
 
 _ASIDE = (".previous", ".partial")
 """What ``write_checkpoint`` adds to a folder's name for an older and for an unfinished one."""
@@ -167,6 +176,28 @@ CLONES = Keeper(
     find=_find_clones,
     erase=_erase_clones,
 )
+
+
+def keep_in_mind(store: Store, folder: Path) -> None:
+    """Remember where a clone was written; its older version goes where it may not be served.
+
+    Raises:
+        OutputError: that cannot be deleted.
+    """
+    manifest, older = manifest_in(folder), folder.with_name(folder.name + _ASIDE[0])
+    if manifest is None or manifest.consent is None:
+        return
+    store.note_written(
+        Written(
+            path=folder.absolute(),
+            kind="clone",
+            sha256=manifest.weights.sha256,
+            people=frozenset({PersonId(manifest.consent.person)}),
+        )
+    )
+    before = manifest_in(older)
+    if before is not None and before.weights.sha256 in store.disabled():
+        remove(older)
 
 
 # ---- other clones that saw their lines ---------------------------------------------------

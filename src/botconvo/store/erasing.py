@@ -130,6 +130,12 @@ class Erasing(Database):
         """How many people were forgotten so far."""
         return int(self._rows("SELECT count(*) FROM forgets")[0][0])
 
+    def forgets_begun(self) -> int:
+        """The same, with one that is under way."""
+        return self.forgets() + len(
+            self._rows("SELECT 1 FROM forgetting WHERE somebody IS NOT NULL")
+        )
+
     def forgotten_exports(self) -> frozenset[str]:
         """Digests of exports in which somebody wrote who was forgotten."""
         return frozenset(sha for (sha,) in self._rows("SELECT sha256 FROM forgotten_exports"))
