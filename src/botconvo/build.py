@@ -4,6 +4,7 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -69,6 +70,8 @@ __all__ = [
     "take_up",
 ]
 
+logger = logging.getLogger(__name__)
+
 _PLAY_PRESET = "friend-simulator"
 CONVERSING = ("transcript", "speaker_token")
 """Kinds of prompt formats that tell speakers apart."""
@@ -111,8 +114,12 @@ class PlayOptions:
     max_tokens: int | None = None
 
 
-def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
+def build_cast(
+    settings: Settings, store: Store, refused: Callable[[ConsentError], None] | None = None
+) -> tuple[CastMember, ...]:
     """Every persona with its checkpoint checked and its consent looked up.
+
+    With ``refused`` those whom nobody agreed to are told there, and left out.
 
     Raises:
         ConfigError: no persona is configured, or one's avatar is missing.
@@ -121,7 +128,15 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
     """
     if not settings.personas:
         raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
-    return tuple(_member(persona, settings, store) for persona in settings.personas)
+    members = []
+    for persona in settings.personas:
+        try:
+            members.append(_member(persona, settings, store))
+        except ConsentError as error:
+            if refused is None:
+                raise
+            refused(error)
+    return tuple(members)
 
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
@@ -226,7 +241,8 @@ def build_plan(
         _check_approvals(settings.model_copy(update={"reins": fresh.reins}), options)
         _check_office(settings.reins.approval_channel, fresh.reins.approval_channel)
         try:
-            members = build_cast(fresh, store)
+            # Somebody who takes their consent back must not keep the others from changes.
+            members = build_cast(fresh, store, lambda error: logger.warning("%s", error))
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
         changed(fresh)

@@ -279,7 +279,7 @@ class _Running:
             note="; ".join(note for note in notes if note) or None,
         )
 
-    def _play(self, members: Sequence[CastMember]) -> None:
+    def _play(self, members: Sequence[CastMember], *, anew: bool = False) -> None:
         """Let those of these play whose people agree to it."""
         self._members = tuple(members)
         found = {member.persona.name: self._permits.refusal(member) for member in members}
@@ -288,15 +288,27 @@ class _Running:
             if refusal not in self._refusals:
                 logger.warning("%s", refusal)
         self._refusals = refusals
-        self.cast.play([each for each in members if found[each.persona.name] is None])
+        staying = [each for each in members if found[each.persona.name] is None]
+        self.cast.play(staying, anew=anew)
 
     async def watch_consents(self) -> None:
         """Let whoever takes their consent back leave, and come back if they agree again."""
         while True:
             await self._permits.changed(self._members)
+            if self._permits.somebody_was_forgotten():
+                self._let_go()
+                continue
             found = {self._permits.refusal(member) for member in self._members} - {None}
             if found != set(self._refusals):
                 self._play(self._members)
+
+    def _let_go(self) -> None:
+        """Remember no more than the store does, in the model servers' memory neither."""
+        logger.info("somebody was forgotten; the model servers start again")
+        self._plan.charge.let_go()
+        for talk in self._reins.talks:
+            talk.let_go()
+        self._play(self._members, anew=True)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
