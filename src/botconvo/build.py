@@ -4,6 +4,7 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ from botconvo.checkpoints import (
     consenting_person,
     open_checkpoint,
     refuse_disabled,
+    refuse_weights,
 )
 from botconvo.config import (
     ConsoleSettings,
@@ -51,7 +53,7 @@ from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import Store
+from botconvo.store import Store, Written
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
 from model_server.checkpoint.folder import Checkpoint
 from model_server.errors import ModelServerError
@@ -324,6 +326,12 @@ def build_playing(
     def check_consent(cast: Sequence[Persona]) -> None:
         for name in {member.persona.name, *(persona.name for persona in cast)}:
             _check_console(name, people[name], store)
+        refuse_weights(member.weights, store, member.persona.name)
+
+    def keep_in_mind(path: Path) -> None:
+        known = frozenset(person for person in people.values() if person is not None)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        store.note_written(Written(path=path, kind="chat", sha256=digest, people=known))
 
     return Playing(
         member=member,
@@ -342,6 +350,7 @@ def build_playing(
         ),
         voice=voice,
         check_consent=check_consent,
+        keep_in_mind=keep_in_mind,
     )
 
 

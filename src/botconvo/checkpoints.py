@@ -31,6 +31,7 @@ __all__ = [
     "open_checkpoint",
     "project_cache",
     "refuse_disabled",
+    "refuse_weights",
 ]
 
 CONVERTED = "converted"
@@ -103,7 +104,12 @@ def refuse_disabled(checkpoint: Checkpoint, store: Store, name: str) -> None:
     Raises:
         ConsentError: the clone saw lines of somebody who was forgotten since.
     """
-    if checkpoint.manifest.weights.sha256 in store.disabled():
+    refuse_weights(checkpoint.manifest.weights.sha256, store, name)
+
+
+def refuse_weights(weights: str, store: Store, name: str) -> None:
+    """The same, of weights by their digest."""
+    if weights in store.disabled():
         raise ConsentError(
             f"{name}: this clone was trained on lines of somebody who was forgotten; "
             f"train it again: botconvo train {shell_word(name)}"
