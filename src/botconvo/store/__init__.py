@@ -6,6 +6,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 from botconvo.store.database import STORE_NAME
 from botconvo.store.erasing import Erasing, Somebody, Underway, Written
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -17,6 +18,7 @@ __all__ = [
     "ChannelReins",
     "Claimed",
     "KnownPerson",
+    "LeakKey",
     "Refused",
     "SeenAuthor",
     "Somebody",
@@ -27,5 +29,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Noted, Erasing):
+class Store(Exports, Leaks, Noted, Erasing):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -115,6 +115,13 @@ ROWS = (
         ),
     ),
     PersonalRows(
+        name="leak key",
+        holds="the key to digests of six words in a row of everybody's, which is made anew",
+        columns={"leak_index": ("one", "key", "messages", "sha256")},
+        count=f"SELECT count(*) FROM leak_index WHERE EXISTS (SELECT 1 FROM messages WHERE {_BY_ID})",
+        erase=("DELETE FROM leak_index",),
+    ),
+    PersonalRows(
         name="transcripts",
         holds="what they and their clone said in live talks",
         columns={
