@@ -16,17 +16,14 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-<<<<<<< HEAD
 from botconvo.checkpoints import (
+    bundled_base,
     cache_beside,
     consenting_person,
     open_checkpoint,
     refuse_disabled,
     refuse_weights,
 )
-=======
-from botconvo.checkpoints import bundled_base, cache_beside, consenting_person, open_checkpoint
->>>>>>> main
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
