@@ -116,9 +116,10 @@ ROWS = (
     ),
     PersonalRows(
         name="leak key",
-        holds="the key to digests of six words in a row of everybody's, which is made anew",
+        holds="the key to digests of what everybody wrote; it is made anew",
         columns={"leak_index": ("one", "key", "messages", "sha256")},
-        count=f"SELECT count(*) FROM leak_index WHERE EXISTS (SELECT 1 FROM messages WHERE {_BY_ID})",
+        count="SELECT count(*) FROM leak_index WHERE EXISTS"
+        f" (SELECT 1 FROM messages WHERE {_BY_ID})",
         erase=("DELETE FROM leak_index",),
     ),
     PersonalRows(
