@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def is_gone(project: Project) -> bool:
 
 def test_a_clone_that_heard_them_is_disabled_and_older_ones_go(project: Project) -> None:
     clones = project.folder / "checkpoints"
+    shutil.copy(project.store, project.store.with_name(f"{STORE_NAME}.backup-20240101-version-3"))
     for name in (NAME.lower(), "juno"):
         shutil.copytree(clones / name, clones / f"{name}.previous")
     receipt = forget(project, NAME, NOON)
@@ -121,11 +123,14 @@ def test_the_settings_lose_the_person_and_keep_the_comments(project: Project) ->
 
 def test_what_names_them_and_is_not_botconvos_is_named_and_kept(project: Project) -> None:
     (project.folder / "notes.txt").write_text(f"ask {NAME} again", encoding="utf-8")
+    with zipfile.ZipFile(project.folder / "old.zip", "w") as archive:
+        archive.writestr("inside.txt", f"{NAME} said")
     (project.folder / ".env").write_text(
         f"BOTCONVO_DISCORD_TOKEN_{NAME.upper()}=secret\n", encoding="utf-8"
     )
     shown = " ".join(left.shown for left in plan(project, NAME).left)
     assert str(project.folder / "notes.txt") in shown
+    assert str(project.folder / "old.zip") in shown
     assert ".env, line 1" in shown
     assert "secret" not in shown
     receipt = forget(project, NAME, NOON)

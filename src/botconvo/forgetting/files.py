@@ -15,7 +15,7 @@ from botconvo.store import Somebody, Store, Written
 from botconvo.store.erasing import is_named
 from botconvo.writing import write_whole
 
-__all__ = ["FILES", "LEAKS", "changed_files", "digest_of_file"]
+__all__ = ["COPIES", "FILES", "LEAKS", "changed_files", "digest_of_file"]
 
 _WHAT = {"csv": "a CSV of their words", "chat": "a saved chat", "report": "a report of an import"}
 
@@ -123,6 +123,31 @@ LEAKS = Keeper(
     holds="digests of everybody's words, theirs among them; it is made anew without them",
     find=_find_leaks,
     erase=_erase_leaks,
+)
+
+
+def _copies(project: Project) -> tuple[Path, ...]:
+    """Copies of the store beside it, such as one that an update made: ``<store>.backup-...``."""
+    return tuple(sorted(project.store.parent.glob(f"{project.store.name}.*")))
+
+
+def _find_copies(project: Project, _: Store, _somebody: Somebody) -> tuple[Found, ...]:
+    return tuple(
+        Found(what="an older copy of the store", count=1, shown=str(path))
+        for path in _copies(project)
+    )
+
+
+def _erase_copies(project: Project, _: Store, _somebody: Somebody) -> None:
+    for path in _copies(project):
+        remove(path)
+
+
+COPIES = Keeper(
+    name="copies",
+    holds="copies of the store beside it, with everything that stood in it then",
+    find=_find_copies,
+    erase=_erase_copies,
 )
 
 FILES = Keeper(
