@@ -9,6 +9,7 @@ import sys
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from builders import NOON, a_message, an_author
@@ -20,7 +21,7 @@ from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, heard_d
 from botconvo.errors import ConsentError, StoreError
 from botconvo.forgetting import Project, forget, plan, unfinished
 from botconvo.messages import AuthorId
-from botconvo.store import STORE_NAME, Source, Store
+from botconvo.store import STORE_NAME, Source, Store, Written
 from botconvo.store.erasing import is_named
 from model_server.checkpoint.manifest import Manifest
 
@@ -136,6 +137,17 @@ def test_what_names_them_and_is_not_botconvos_is_named_and_kept(project: Project
     receipt = forget(project, NAME, NOON)
     assert NAME not in json.dumps(receipt.as_json())
     assert any("file of the owner's" in left for left in receipt.left)
+
+
+def test_a_file_that_is_gone_already_leaves_no_trace_of_its_name(project: Project) -> None:
+    kinds: tuple[Literal["csv", "report", "clone"], ...] = ("csv", "report", "clone")
+    for kind in kinds:
+        path = project.folder / f"{NAME}-{kind}"
+        with Store.open(project.store) as store:
+            people = frozenset({PEOPLE[NAME]})
+            store.note_written(Written(path=path, kind=kind, sha256="0" * 64, people=people))
+    forget(project, NAME, NOON)
+    assert is_gone(project)
 
 
 def test_somebody_who_never_agreed_is_forgotten_too(tmp_path: Path) -> None:
