@@ -221,7 +221,7 @@ def test_nothing_of_somebody_who_is_forgotten_can_be_found(project: Path) -> Non
     before = fingerprint(project)
     dry = done("forget", NAME, "--dry-run", "--project", project)
     assert "Nothing was changed." in dry.out
-    assert f"a raw export: {project}-general.json (it holds words of 1 other people too)" in dry.out
+    assert f"a raw export: {project}-general.json (others wrote in it too: 1)" in dry.out
     assert f"Juno: {project}/checkpoints/juno" in dry.out.replace("\\", "/")
     assert fingerprint(project) == before
 
