@@ -47,6 +47,10 @@ class LeakGate:
     def __init__(self, inner: TextFilter, indexes: Iterable[LeakIndex]) -> None:
         self._inner, self._indexes = inner, tuple(indexes)
 
+    def use(self, indexes: Iterable[LeakIndex]) -> None:
+        """Look into these from now on, and into no others."""
+        self._indexes = tuple(indexes)
+
     def objection(self, text: str) -> Objection | None:
         if any(index.copies(text) for index in self._indexes):
             return "copied"

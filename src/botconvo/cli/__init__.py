@@ -21,6 +21,7 @@ _VERBS = {
     "collect": ("collect", "Read the history of Discord channels, as the bot may."),
     "people": ("people", "List who writes in the imported exports."),
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
+    "forget": ("forget", "Erase somebody from the project, with a receipt."),
     "review": ("review", "Show what a clone is not trained on."),
     "export-csv": ("export_csv", "Write what one person wrote as a CSV of one column."),
     "train": ("train", "Clone a friend who agreed."),

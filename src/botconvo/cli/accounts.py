@@ -62,12 +62,16 @@ def say_next(store: "Store", total: "Accounting") -> None:
     click.echo(f'  botconvo consent grant "{asked[0].name}" --adult')
 
 
-def write_report(report: Path, total: "Accounting") -> None:
-    """
+def write_report(report: Path, total: "Accounting", store: "Store") -> None:
+    """Write it, and remember it: it names authors by ids, so a forget has to look into it.
+
     Raises:
         ImportFailed: it cannot be written.
     """
+    import hashlib
+
     from botconvo.errors import ImportFailed
+    from botconvo.store import Written
 
     text = json.dumps(total.as_json(), indent=2, ensure_ascii=False)
     unfinished = report.with_name(f"{report.name}.unfinished")
@@ -76,3 +80,7 @@ def write_report(report: Path, total: "Accounting") -> None:
         unfinished.replace(report)
     except OSError as error:
         raise ImportFailed(f"the report {report} cannot be written: {error.strerror}") from None
+    digest = hashlib.sha256(report.read_bytes()).hexdigest()
+    store.note_written(
+        Written(path=report.absolute(), kind="report", sha256=digest, people=frozenset())
+    )

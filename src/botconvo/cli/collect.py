@@ -111,7 +111,7 @@ def command(
         finally:
             _say(collecting)
             if report is not None:
-                write_report(report, collecting.total)
+                write_report(report, collecting.total, store)
         if collecting.interrupted:
             click.echo("\nInterrupted: what was read is stored. Repeat the command to go on.")
         else:

@@ -1,12 +1,18 @@
 """``botconvo import``: read chat exports, and keep the words of those who agreed."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from botconvo.cli.accounts import report_option, say_account, say_next, warn, write_report
 from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import file_progress, open_store, project_option, stop_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botconvo.taking import Taken
 
 __all__ = ["command"]
 
@@ -81,7 +87,7 @@ def command(
         troubles = [file.failed for file in taken if file.failed is not None and not file.empty]
         warn(troubles, "files")
         if report is not None:
-            write_report(report, total)
+            write_report(report, total, store)
         interrupted = taken[-1].interrupted
         if interrupted:
             click.echo(
@@ -90,7 +96,18 @@ def command(
             )
         else:
             say_next(store, total)
+    _say_forgotten(taken)
     for origin in sorted({file.origin for file in taken} & POLICIES.keys()):
         click.echo(f"\n{POLICIES[origin].rule}")
     if interrupted:
         raise click.Abort
+
+
+def _say_forgotten(files: "Sequence[Taken]") -> None:
+    for file in files:
+        if file.forgotten:
+            click.echo(
+                f"\n{file.name} holds words of somebody who was forgotten here. None of them was "
+                "taken, but 'botconvo people' lists their name again: delete the file, then "
+                "'botconvo forget NAME' once more."
+            )

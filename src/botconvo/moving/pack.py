@@ -12,11 +12,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from botconvo import __version__
 from botconvo.config import load_settings
-from botconvo.consent import verify
+from botconvo.consent import PersonId, verify
 from botconvo.errors import ConsentError, OutputError
 from botconvo.moving.contents import CONFIG, Contents, LeftBehind, contents_of
 from botconvo.moving.listing import LISTING, PackedFile, made
-from botconvo.store import Store
+from botconvo.store import Store, Written
 from botconvo.taking import drop_without_consent
 
 __all__ = ["PackedProject", "check_ledger", "pack_project"]
@@ -61,12 +61,14 @@ def pack_project(
             with Store.open(copy) as store:
                 dropped = drop_without_consent(store, now)
                 contents = contents_of(project, settings, store, now)
+                people = frozenset(person.id for person in store.people())
             contents.files[contents.store] = copy
             whole = Path(scratch) / "archive"
             size = _write(whole, contents, now, archive.name, progress)
             if archive.exists():
                 raise OutputError(f"{archive} is there already; name another file")
             whole.replace(archive)
+        _keep_in_mind(settings.store, archive, people)
     except OSError as error:
         raise OutputError(
             f"{archive} cannot be written: {error.strerror or error}"
@@ -80,6 +82,16 @@ def pack_project(
         dropped=dropped,
         left=tuple(contents.left),
     )
+
+
+def _keep_in_mind(store: Path, archive: Path, people: frozenset[PersonId]) -> None:
+    """Who is forgotten has to go from the archive, too, as long as it lies there."""
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with Store.open(store, create=False) as opened:
+        opened.note_written(
+            Written(path=archive.absolute(), kind="project", sha256=digest, people=people)
+        )
 
 
 def check_ledger(store: Store) -> None:

@@ -5,6 +5,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 
 from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
+from botconvo.store.erasing import Erasing, Somebody, Underway, Written
 from botconvo.store.exports import Adding, SeenAuthor, Source
 from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
@@ -23,11 +24,14 @@ __all__ = [
     "LeakKey",
     "Refused",
     "SeenAuthor",
+    "Somebody",
     "Source",
     "Span",
     "Store",
+    "Underway",
+    "Written",
 ]
 
 
-class Store(Collected, Leaks, Noted):
+class Store(Collected, Leaks, Noted, Erasing):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -232,6 +232,35 @@ CREATE TABLE collected (
 );
 """
 
+_FORGETTING = """
+CREATE TABLE forgetting (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    somebody TEXT,
+    receipt TEXT NOT NULL
+);
+CREATE TABLE forgets (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL
+);
+CREATE TABLE forgotten_exports (
+    sha256 TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE disabled (
+    weights TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE written (
+    path TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('csv', 'report', 'chat', 'clone', 'copy', 'project')),
+    sha256 TEXT NOT NULL,
+    people TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _LIFESPAN,
@@ -241,6 +270,7 @@ MIGRATIONS = (
     _ACCOUNTS,
     _LEAKS,
     _UNFINISHED,
+    _FORGETTING,
 )
 """Script n makes version n + 1 out of version n."""
 
