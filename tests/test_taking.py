@@ -112,7 +112,7 @@ def test_a_torn_file_is_taken_as_far_as_it_goes_and_named(store: Store, tmp_path
     assert adds_up(accounting)
     (error,) = accounting.errors
     assert error["file"] == str(torn)
-    assert error["what"] == "torn"
+    assert error["what"] == "the file breaks off here"
     assert isinstance(error["line"], int)
 
 
@@ -133,7 +133,10 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_rest(store: Store, tmp_pat
         ("", "is empty"),
         ('{"guild": {}, "channel": {"id": "5"}, "messages": []}', "no messages at all"),
         ("AuthorID,Author,Date,Content,Attachments,Reactions\n", "no messages at all"),
-        ('{"guild": {}, "channel": {"id": "5"}, "messages": [{"id": "1', "1 torn"),
+        (
+            '{"guild": {}, "channel": {"id": "5"}, "messages": [{"id": "1',
+            "1 the file breaks off here",
+        ),
         ('{"guild": {}, "channel": {"id": "5"}, "messages": [1, 2]}', "2 malformed"),
     ],
 )
@@ -324,3 +327,44 @@ def test_parts_are_one_channel_in_the_order_of_their_numbers(
     held = [each for each in store.messages_of([BORT]) if each.text in names]
     assert [each.text for each in held] == list(names)
     assert len({each.channel for each in held}) == 1
+
+
+def many_lines(folder: Path, count: int) -> Path:
+    """A CSV of one column with so many rows, all different."""
+    path = folder / "many.csv"
+    rows = "\n".join(f"this is what I said for the {n}th time" for n in range(count))
+    path.write_text(f"text\n{rows}\n", encoding="utf-8")
+    return path
+
+
+def test_an_interrupted_import_goes_on_behind_what_was_read(store: Store, tmp_path: Path) -> None:
+    path = many_lines(tmp_path, 3500)
+    take_exports(store, [BORT_CSV], NOON, author="Bort")
+    grant(store, "Bort", ADULT, NOON)
+    asked = iter((False, True))
+    (half,) = take_exports(store, [path], NOON, author="Bort", stop=lambda: next(asked))
+    assert (half.interrupted, half.accounting.read, half.accounting.taken) == (True, 2000, 2000)
+    (asked_from,) = [source for source in store.sources() if source.path == path]
+    assert store.rows_read(asked_from) == 2000
+    (rest,) = take_exports(store, [path], NOON, author="Bort")
+    assert adds_up(rest.accounting)
+    assert (rest.accounting.read, rest.accounting.taken) == (3500, 1500)
+    assert rest.accounting.left_out == {"taken before the interruption": 2000}
+    assert not rest.interrupted
+    assert store.rows_read(asked_from) == 0
+    (bort,) = store.authors()
+    assert bort.taken == bort.messages == 3500 + 4
+    again = take(store, path, author="Bort")
+    assert again.left_out == {"already taken": 3500}
+
+
+def test_who_agreed_since_the_interruption_is_taken_from_the_beginning(
+    store: Store, tmp_path: Path
+) -> None:
+    path = many_lines(tmp_path, 1500)
+    (half,) = take_exports(store, [path], NOON, author="Bort", stop=lambda: True)
+    assert (half.accounting.read, half.accounting.left_out) == (1000, {"no consent": 1000})
+    grant(store, "Bort", ADULT, NOON)
+    rest = take(store, path, author="Bort")
+    assert rest.taken + rest.left_out["already taken"] == 1500
+    assert store.authors()[0].taken == 1500

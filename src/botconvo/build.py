@@ -4,8 +4,10 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
+import hashlib
+import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +16,14 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from botconvo.checkpoints import cache_beside, consenting_person, open_checkpoint
+from botconvo.checkpoints import (
+    bundled_base,
+    cache_beside,
+    consenting_person,
+    open_checkpoint,
+    refuse_disabled,
+    refuse_weights,
+)
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
@@ -26,6 +35,7 @@ from botconvo.consent import PersonId, allows
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
+from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
@@ -43,9 +53,10 @@ from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
 from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
+from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import Store
+from botconvo.store import Store, Written
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
 from model_server.checkpoint.folder import Checkpoint
 from model_server.errors import ModelServerError
@@ -63,6 +74,8 @@ __all__ = [
     "build_refusals",
     "take_up",
 ]
+
+logger = logging.getLogger(__name__)
 
 _PLAY_PRESET = "friend-simulator"
 CONVERSING = ("transcript", "speaker_token")
@@ -106,8 +119,12 @@ class PlayOptions:
     max_tokens: int | None = None
 
 
-def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
+def build_cast(
+    settings: Settings, store: Store, refused: Callable[[ConsentError], None] | None = None
+) -> tuple[CastMember, ...]:
     """Every persona with its checkpoint checked and its consent looked up.
+
+    With ``refused`` those whom nobody agreed to are told there, and left out.
 
     Raises:
         ConfigError: no persona is configured, or one's avatar is missing.
@@ -115,8 +132,18 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
         ConsentError: nobody agreed to one of the clones.
     """
     if not settings.personas:
-        raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
-    return tuple(_member(persona, settings, store) for persona in settings.personas)
+        raise ConfigError(
+            "config.toml has no [[personas]] table; 'botconvo train NAME' adds one for a friend"
+        )
+    members = []
+    for persona in settings.personas:
+        try:
+            members.append(_member(persona, settings, store))
+        except ConsentError as error:
+            if refused is None:
+                raise
+            refused(error)
+    return tuple(members)
 
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
@@ -124,8 +151,11 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     cache = cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
+    refuse_disabled(checkpoint, store, persona.name)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,
@@ -141,7 +171,13 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
     )
-    return CastMember(persona=clone, spec=spec, person=person, prompt_format=form)
+    return CastMember(
+        persona=clone,
+        spec=spec,
+        person=person,
+        prompt_format=form,
+        weights=checkpoint.manifest.weights.sha256,
+    )
 
 
 def _speech_and_person(
@@ -205,7 +241,8 @@ def build_plan(
     if settings.spacy_pipeline not in ("auto", "bundled"):
         _ = extractor.description  # what the owner names is there before anybody speaks
     text_filter, people = _text_filter(settings), build_people(settings)
-    refusals = build_refusals(text_filter, store)
+    gate = LeakGate(text_filter, _leak_indexes(members, store))
+    refusals = build_refusals(gate, store)
     clock = options.rehearsed.clock if options.rehearsed else RealClock()
 
     def reload() -> Settled:
@@ -214,7 +251,8 @@ def build_plan(
         _check_approvals(settings.model_copy(update={"reins": fresh.reins}), options)
         _check_office(settings.reins.approval_channel, fresh.reins.approval_channel)
         try:
-            members = build_cast(fresh, store)
+            # Somebody who takes their consent back must not keep the others from changes.
+            members = build_cast(fresh, store, lambda error: logger.warning("%s", error))
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
         changed(fresh)
@@ -244,6 +282,7 @@ def build_plan(
         config=options.config,
         prepare=lambda: extractor.description,  # waits until it has loaded
         reload=reload,
+        renew=lambda: gate.use(_leak_indexes(members, store)),
         supervise=lambda spec, changed: Supervisor(
             spec,
             token,
@@ -282,7 +321,8 @@ def build_playing(
     prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
     phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
-    text_filter = build_refusals(_text_filter(settings, options.bad_words), store)
+    gate = LeakGate(_text_filter(settings, options.bad_words), _leak_indexes((member,), store))
+    text_filter = build_refusals(gate, store)
 
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
@@ -296,6 +336,12 @@ def build_playing(
     def check_consent(cast: Sequence[Persona]) -> None:
         for name in {member.persona.name, *(persona.name for persona in cast)}:
             _check_console(name, people[name], store)
+        refuse_weights(member.weights, store, member.persona.name)
+
+    def keep_in_mind(path: Path) -> None:
+        known = frozenset(person for person in people.values() if person is not None)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        store.note_written(Written(path=path, kind="chat", sha256=digest, people=known))
 
     return Playing(
         member=member,
@@ -314,6 +360,7 @@ def build_playing(
         ),
         voice=voice,
         check_consent=check_consent,
+        keep_in_mind=keep_in_mind,
     )
 
 
@@ -408,6 +455,14 @@ class _NoPhrases:
 def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListFilter:
     talk = settings.conversation
     return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
+
+
+def _leak_indexes(members: Sequence[CastMember], store: Store) -> Iterator[LeakIndex]:
+    """What the clones may know by heart: the project's messages, and those of the demo's clones."""
+    yield leak_index(store)
+    demo = bundled_base().parent
+    if any(member.spec.checkpoint.is_relative_to(demo) for member in members):
+        yield sample_index()
 
 
 def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from botconvo.consent import ConsentRecord, PersonId, allows, is_live, latest_record, live_record
 from botconvo.errors import ConsentError
+from botconvo.granting import shell_word
 from botconvo.people import letters
 from botconvo.store import STORE_NAME, KnownPerson, Store
 from model_server.checkpoint import opening
@@ -29,6 +30,8 @@ __all__ = [
     "consenting_person",
     "open_checkpoint",
     "project_cache",
+    "refuse_disabled",
+    "refuse_weights",
 ]
 
 CONVERTED = "converted"
@@ -94,6 +97,23 @@ def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | N
         f"{name}: the consent for this clone {state}; "
         f"record it with 'botconvo consent grant {name}', or remove the persona"
     )
+
+
+def refuse_disabled(checkpoint: Checkpoint, store: Store, name: str) -> None:
+    """
+    Raises:
+        ConsentError: the clone saw lines of somebody who was forgotten since.
+    """
+    refuse_weights(checkpoint.manifest.weights.sha256, store, name)
+
+
+def refuse_weights(weights: str, store: Store, name: str) -> None:
+    """The same, of weights by their digest."""
+    if weights in store.disabled():
+        raise ConsentError(
+            f"{name}: this clone was trained on lines of somebody who was forgotten; "
+            f"train it again: botconvo train {shell_word(name)}"
+        )
 
 
 def bound_person(

@@ -21,18 +21,26 @@ _LOOK_S = 1.0
 
 
 class Permits:
-    """The consents of a run's cast."""
+    """The consents of a run's cast, and the clones that saw too much."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._seen = store.data_version()
+        self._forgets = store.forgets()
 
     def refusal(self, member: CastMember) -> str | None:
         """Why somebody may not be played any more; an invented character always may."""
+        name = member.persona.name
+        if member.weights in self._store.disabled():
+            return f"{name} has left: this clone saw lines of somebody who was forgotten"
         if member.person is None or self._record(member) is not None:
             return None
-        name = member.persona.name
         return f"{name} has left: the consent for this clone was withdrawn or has expired"
+
+    def somebody_was_forgotten(self) -> bool:
+        """Whether that has happened since this was asked last."""
+        before, self._forgets = self._forgets, self._store.forgets()
+        return self._forgets != before
 
     async def changed(self, members: Sequence[CastMember]) -> None:
         """Come back when somebody's consent may not be what it was.

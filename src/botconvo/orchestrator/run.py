@@ -67,7 +67,8 @@ class Plan:
     """Everything that a run needs, made by ``build``.
 
     ``prepare`` comes back when what loads in the background is there, or raises a BotConvoError;
-    ``reload`` reads config.toml anew, or raises a BotConvoError.
+    ``reload`` reads config.toml anew, or raises a BotConvoError; ``renew`` makes anew what was made
+    of everybody's words, once somebody was forgotten.
     """
 
     members: tuple[CastMember, ...]
@@ -90,6 +91,7 @@ class Plan:
     posted: Callable[[Message, Post], None]
     """Called for every message that a clone posted."""
     charge: Charge
+    renew: Callable[[], None] = lambda: None
     approvals: Approvals = field(default_factory=lambda: Approvals(None))
     """Where somebody approves every line."""
     approval: timedelta | None = None
@@ -279,7 +281,7 @@ class _Running:
             note="; ".join(note for note in notes if note) or None,
         )
 
-    def _play(self, members: Sequence[CastMember]) -> None:
+    def _play(self, members: Sequence[CastMember], *, anew: bool = False) -> None:
         """Let those of these play whose people agree to it."""
         self._members = tuple(members)
         found = {member.persona.name: self._permits.refusal(member) for member in members}
@@ -288,15 +290,28 @@ class _Running:
             if refusal not in self._refusals:
                 logger.warning("%s", refusal)
         self._refusals = refusals
-        self.cast.play([each for each in members if found[each.persona.name] is None])
+        staying = [each for each in members if found[each.persona.name] is None]
+        self.cast.play(staying, anew=anew)
 
     async def watch_consents(self) -> None:
         """Let whoever takes their consent back leave, and come back if they agree again."""
         while True:
             await self._permits.changed(self._members)
+            if self._permits.somebody_was_forgotten():
+                await self._let_go()
+                continue
             found = {self._permits.refusal(member) for member in self._members} - {None}
             if found != set(self._refusals):
                 self._play(self._members)
+
+    async def _let_go(self) -> None:
+        """Remember no more than the store does, in the model servers' memory neither."""
+        logger.info("somebody was forgotten; the model servers start again")
+        self._plan.charge.let_go()
+        for talk in self._reins.talks:
+            talk.let_go()
+        self._play(self._members, anew=True)
+        await asyncio.to_thread(self._plan.renew)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
@@ -315,7 +330,7 @@ class _Running:
                 logger.error("config.toml was not taken up: %s", error)
                 continue
             names = ", ".join(member.persona.name for member in settled.members)
-            logger.info("config.toml changed: %s", names)
+            logger.info("config.toml was taken up; in the talk: %s", names)
             await self._take_up(settled)
 
     async def _take_up(self, settled: Settled) -> None:

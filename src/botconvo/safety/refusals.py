@@ -6,11 +6,12 @@ letters or words differ, or where one of several words stands whole in the other
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from botconvo.conversation.events import Objection
 from botconvo.ports import TextFilter
 
 __all__ = ["Refusals", "is_near_copy"]
@@ -61,11 +62,15 @@ class Refusals:
         """Forget a refusal."""
         self._refused.pop(number, None)
 
-    def is_safe(self, text: str) -> bool:
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget all other refusals."""
+        self._refused = {n: text for n, text in self._refused.items() if n in numbers}
+
+    def objection(self, text: str) -> Objection | None:
         mine = _fold(text)
         if any(_alike(mine, refused) for refused in self._refused.values()):
-            return False
-        return self._inner.is_safe(text)
+            return "unsafe"
+        return self._inner.objection(text)
 
 
 def _fold(text: str) -> _Folded:

@@ -3,25 +3,35 @@
 It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.taking``).
 """
 
+from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
-from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.erasing import Erasing, Somebody, Underway, Written
+from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
 
 __all__ = [
+    "COLLECTED",
     "LIVE_KEPT",
     "STORE_NAME",
     "Adding",
     "ChannelReins",
     "Claimed",
+    "Kinds",
     "KnownPerson",
+    "LeakKey",
     "Refused",
     "SeenAuthor",
+    "Somebody",
     "Source",
+    "Span",
     "Store",
+    "Underway",
+    "Written",
 ]
 
 
-class Store(Exports, Noted):
+class Store(Collected, Leaks, Noted, Erasing):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

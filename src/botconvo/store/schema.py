@@ -211,7 +211,67 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS)
+_LEAKS = """
+CREATE TABLE leak_index (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL,
+    messages TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+);
+"""
+
+_UNFINISHED = """
+ALTER TABLE sources ADD COLUMN rows_read INTEGER;
+ALTER TABLE sources ADD COLUMN ledger_entries INTEGER;
+ALTER TABLE author_counts ADD COLUMN record TEXT;
+CREATE TABLE collected (
+    source INTEGER PRIMARY KEY REFERENCES sources ON DELETE CASCADE,
+    channel TEXT NOT NULL UNIQUE,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+"""
+
+_FORGETTING = """
+CREATE TABLE forgetting (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    somebody TEXT,
+    receipt TEXT NOT NULL
+);
+CREATE TABLE forgets (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL
+);
+CREATE TABLE forgotten_exports (
+    sha256 TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE disabled (
+    weights TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE written (
+    path TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('csv', 'report', 'chat', 'clone', 'copy', 'project')),
+    sha256 TEXT NOT NULL,
+    people TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (
+    _FIRST,
+    _LIFESPAN,
+    _REINS,
+    _MEMBERS,
+    _WITHOUT,
+    _ACCOUNTS,
+    _LEAKS,
+    _UNFINISHED,
+    _FORGETTING,
+)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

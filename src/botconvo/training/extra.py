@@ -34,8 +34,9 @@ def require_modules(names: Iterable[str], *, work: str, extra: str) -> None:
             ) from None
         except (ImportError, OSError) as error:  # a library of another platform or version
             raise TrainingError(
+                # Whoever reinstalls "botconvo" by name may get a stranger's from the index.
                 f"{work} needs {name}, which cannot be loaded ({_first_line(error)}); "
-                f'pip install --force-reinstall "botconvo[{extra}]"'
+                f"pip install --force-reinstall {name}"
             ) from None
 
 
