@@ -4,6 +4,7 @@ The ledger is asked as it is before a training: words of people who did not agre
 either, and a clone whose friend has withdrawn is not asked anything.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from botconvo.build import build_cast, build_refusals
+from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
 from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
 from botconvo.errors import ConfigError, CorpusError
+from botconvo.evaluation.drawn import KEPT
 from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
 from botconvo.evaluation.learned import Learnt, learnt_of
 from botconvo.evaluation.page import page_of
@@ -25,18 +27,15 @@ from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.gathering import Gathered, gather
 from botconvo.orchestrator.cast import CastMember
 from botconvo.people import letters
-from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import STORE_NAME, Store
+from botconvo.store import STORE_NAME, Store, Written
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["KEPT", "Wish", "evaluate_project", "write_report"]
+__all__ = ["Wish", "evaluate_project", "write_report"]
 
-KEPT = "evaluation"
-"""The project's folder for what clones said when they were evaluated."""
 _CONTEXT = 14
 """Lines before a place, for clones of manners that give none."""
 
@@ -85,10 +84,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     with Store.open(wish.project / STORE_NAME, create=False) as store:
         members = build_cast(_with_personas(settings, wish), store)
         clones = [_clone(member, store, now) for member in members]
-        refusals = build_refusals(
-            WordListFilter(settings.conversation.allowed_words, settings.conversation.bad_words),
-            store,
-        )
+        text_filter = build_filter(settings, members, store)
     sessions = _sessions(clones[0])
     learnt = [_learnt(clone, sessions, wish.since) for clone in clones]
     border = max(each.until for each in learnt)
@@ -107,7 +103,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
         kept=wish.project / KEPT,
         examples=wish.examples,
     )
-    return evaluate(subjects, evidence, options, refusals, progress, now)
+    return evaluate(subjects, evidence, options, text_filter, progress, now)
 
 
 def _with_personas(settings: Settings, wish: Wish) -> Settings:
@@ -236,14 +232,23 @@ def _say_border(
     say(f"Later than all training, {evidence.border:%Y-%m-%d %H:%M} UTC{guess}: {counts}")
 
 
-def write_report(report: Report, html: Path | None, as_data: Path | None) -> None:
-    """Write the page and the data, in place of older ones.
+def write_report(report: Report, project: Path, html: Path, as_data: Path | None) -> None:
+    """Write the page and the data, in place of older ones; the store remembers where they lie.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    if html is not None:
-        write_whole(html, page_of(report), force=True)
+    written = [_written(html, page_of(report))]
     if as_data is not None:
-        text = json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
-        write_whole(as_data, text, force=True)
+        data = json.dumps(as_json(report), indent=2, ensure_ascii=False)
+        written.append(_written(as_data, f"{data}\n"))
+    with Store.open(project / STORE_NAME, create=False) as store:
+        # Lines before an example may be anybody's.
+        people = frozenset(person.id for person in store.people())
+        for path, digest in written:
+            store.note_written(Written(path=path, kind="copy", sha256=digest, people=people))
+
+
+def _written(path: Path, text: str) -> tuple[Path, str]:
+    write_whole(path, text, force=True)
+    return path.absolute(), hashlib.sha256(path.read_bytes()).hexdigest()

@@ -67,7 +67,7 @@ def test_a_clone_is_evaluated_and_the_files_are_whole(project: Path, tmp_path: P
     assert base is not None
     assert own is not None
     assert own.value < 0.6 * base.value
-    write_report(report, tmp_path / "r.html", tmp_path / "r.json")
+    write_report(report, project, tmp_path / "r.html", tmp_path / "r.json")
     assert "How alike" in (tmp_path / "r.html").read_text(encoding="utf-8")
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert data["clones"][0]["name"] == "Tilly"

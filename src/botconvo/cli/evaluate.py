@@ -105,7 +105,7 @@ def command(
     html = html or project / "report.html"
     with progress_for(sys.stderr) as progress:
         report = evaluate_project(wish, progress, lambda line: click.echo(line, err=True))
-    write_report(report, html, as_data)
+    write_report(report, project, html, as_data)
     for clone in report.clones:
         click.echo(_summary(clone))
     click.echo(f"Next: open {html}")

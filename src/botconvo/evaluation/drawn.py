@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from botconvo.evaluation.evidence import Place, Said
 
-__all__ = ["Drawn", "words_drawn"]
+__all__ = ["KEPT", "Drawn", "words_drawn"]
+
+KEPT = "evaluation"
+"""The project's folder for what clones said when they were evaluated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
