@@ -130,7 +130,7 @@ def cloned(
     form = PromptFormat(speaker=name)
     corpus = corpus_of(channel, name, form)
     if not folder.exists():
-        material = Material(corpus=corpus, form=form, consent=NOBODY)
+        material = Material(corpus=corpus, form=form, consent=NOBODY, heard=None)
         settings = TrainingSettings(seed=options.seed)
         prepared = prepared_within(material, settings, 60 * options.minutes * options.speed)
         print(

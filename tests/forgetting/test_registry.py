@@ -82,7 +82,6 @@ IMPERSONAL_PLACES = {
     "model_server/checkpoint/folder:sync": _GIVEN,
     "model_server/checkpoint/gguf_adapter:write_lora": _GIVEN,
     "model_server/checkpoint/gguf_reading:read_weights": "only reads",
-    "botconvo/evaluation/plots:_svg": "in memory",
     "model_server/checkpoint/gguf_writing:_append": _GIVEN,
     "model_server/checkpoint/gguf_writing:write_model": _GIVEN,
     "model_server/checkpoint/gguf_writing:written_whole": _GIVEN,

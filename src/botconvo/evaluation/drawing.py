@@ -180,7 +180,7 @@ class _NoPhrases:
 
 
 def _digest(speaker: Speaker, wanted: Wanted) -> str:
-    """Of everything that the outcome depends on, but for the machine."""
+    """Of all that the outcome depends on, but for the machine and the filter."""
     facts = [
         _VERSION,
         speaker.spec.digest,
