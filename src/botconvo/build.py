@@ -22,7 +22,7 @@ from botconvo.config import (
     WebSettings,
     load_settings,
 )
-from botconvo.consent import PersonId, allows
+from botconvo.consent import PersonId, refusal
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
@@ -371,13 +371,11 @@ def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> 
     """
     if person is None:
         return
-    record = store.live_record(person, datetime.now(UTC))
-    if record is None:
-        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
-    if not allows(record, platform="console"):
+    now = datetime.now(UTC)
+    why = refusal(store.live_record(person, now), now, platform="console", processor="local")
+    if why is not None:
         raise ConsentError(
-            f"{name}: the consent for this clone names other platforms than the console; "
-            f"'botconvo consent show {name}' shows it"
+            f"{name}: the consent for this clone {why}; 'botconvo consent show {name}' shows it"
         )
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from botconvo.agreed import audience_words
 from botconvo.consent import (
     ConsentRecord,
     PersonId,
     RecordId,
+    Terms,
     allows,
     granted,
     latest_record,
@@ -22,7 +24,7 @@ from botconvo.consent import (
     withdrawn,
 )
 from botconvo.errors import ConsentError
-from botconvo.messages import AuthorId, ChannelId
+from botconvo.messages import AuthorId
 from botconvo.people import letters, speaker_name
 from botconvo.store import KnownPerson, SeenAuthor, Store
 from botconvo.taking import Accounting, Progress, take_again
@@ -37,26 +39,6 @@ __all__ = [
     "shell_word",
     "withdraw",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a person agrees to; the fields are those of ``ConsentRecord``.
-
-    ``checkpoints`` are added to those that a live record has.  With nothing said but checkpoints
-    (neither ``adult`` nor ``fictional``) the other terms stay those of the live record.
-    """
-
-    adult: bool = False
-    fictional: bool = False
-    channels: tuple[ChannelId, ...] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    platforms: tuple[str, ...] | None = None
-    processors: tuple[str, ...] = ("local",)
-    expires_at: datetime | None = None
-    statement: str = ""
-    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +122,7 @@ def grant_command(name: str, record: ConsentRecord | None, *, processor: str) ->
     if record is not None:
         options += [("channel", channel) for channel in record.channels or ()]
         options += [("platform", platform) for platform in record.platforms or ()]
+        options += [("audience", each) for each in audience_words(record.audience)]
         # "--until" takes the last day, and the record holds the moment after it.
         last = None if record.until is None else record.until - timedelta(microseconds=1)
         days = (("since", record.since), ("until", last), ("expires", record.expires_at))
@@ -275,6 +258,7 @@ def _record(
         since=terms.since,
         until=terms.until,
         platforms=terms.platforms,
+        audience=terms.audience,
         processors=terms.processors,
         expires_at=terms.expires_at,
         statement=terms.statement,

@@ -15,7 +15,7 @@ from botconvo.conversation.events import Event, OrderId, Ruling, Steer
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
-from botconvo.messages import AuthorId, ChannelId, Message, MessageId
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
 __all__ = [
@@ -229,9 +229,11 @@ class Removed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MayAsk:
-    """May this person set a topic or ask a clone now?  Where not, the answer is an error."""
+    """May this person set a topic, or ask a clone, now?  Where not, the answer is an error."""
 
-    author: AuthorId
+    author: Author
+    persona: PersonaName | None = None
+    """Whom they want to ask."""
 
 
 Query = Who | Why | Status | Info | Help | Recent | Lines | Removed | MayAsk

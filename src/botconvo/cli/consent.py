@@ -20,7 +20,6 @@ from botconvo.cli.project import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from botconvo.consent import ConsentRecord
     from botconvo.granting import Granted
     from botconvo.messages import ChannelId
     from botconvo.policies import Policy
@@ -59,6 +58,14 @@ def command() -> None:
     help="Where the clone may talk; may be repeated. Default: everywhere.",
 )
 @click.option(
+    "--audience",
+    "audience",
+    multiple=True,
+    metavar="anyone|clones|ID|role:ID",
+    help="Who may talk to the clone; may be repeated: a Discord account's number, role:NUMBER, or "
+    "clones for other clones alone. Default: anyone. You always can, on your own screen.",
+)
+@click.option(
     "--channel",
     "channels",
     multiple=True,
@@ -95,6 +102,7 @@ def grant(
     until: datetime | None,
     expires: datetime | None,
     platforms: tuple[str, ...],
+    audience: tuple[str, ...],
     channels: tuple[str, ...],
     processors: tuple[str, ...],
     checkpoints: tuple[Path, ...],
@@ -109,7 +117,9 @@ def grant(
     """
     from datetime import UTC
 
-    from botconvo.granting import Terms, grant
+    from botconvo.agreed import audience_of
+    from botconvo.consent import Terms
+    from botconvo.granting import grant
     from botconvo.messages import AuthorId
     from botconvo.policies import POLICIES
 
@@ -120,6 +130,7 @@ def grant(
         since=at_midnight(since),
         until=None if until is None else at_midnight(until + timedelta(days=1)),
         platforms=platforms or None,
+        audience=audience_of(audience),
         processors=processors,
         expires_at=at_midnight(expires),
         statement=statement,
@@ -159,9 +170,12 @@ def show(name: str | None, project: Path) -> None:
     """Show what was agreed: everybody's, or NAME's."""
     from datetime import UTC
 
+    from botconvo.agreed import reminder, rows
     from botconvo.consent import latest_record
     from botconvo.granting import find_person
     from botconvo.people_list import consent_state
+
+    now = datetime.now(UTC)
 
     with open_store(project) as store:
         people, ledger = store.people(), store.ledger()
@@ -171,9 +185,11 @@ def show(name: str | None, project: Path) -> None:
         click.echo("Nobody has a consent record yet.")
     for person in people:
         record = latest_record(ledger, person.id)
-        click.echo(f"{person.name} ({person.id}): {consent_state(record, datetime.now(UTC))}")
-        if record is not None:
-            _say_record(record)
+        click.echo(f"{person.name} ({person.id}): {consent_state(record, now)}")
+        for label, value in () if record is None else rows(record):
+            click.echo(f"  {label:11}  {value}")
+        if (said := reminder(person.name, record, now)) is not None:
+            click.echo(said)
 
 
 @command.command("withdraw")
@@ -251,27 +267,6 @@ def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], rules: "Sequenc
 
     for checkpoint in checkpoints:
         click.echo(f"\nFor config.toml:\n\n{persona_table(person.name, checkpoint.as_posix())}")
-
-
-def _say_record(record: "ConsentRecord") -> None:
-    dates = [f"since {record.since:%Y-%m-%d}"] if record.since else []
-    dates += [f"before {record.until:%Y-%m-%d}"] if record.until else []
-    expires = f", expires {record.expires_at:%Y-%m-%d}" if record.expires_at else ""
-    ended = f", withdrawn {record.withdrawn_at:%Y-%m-%d}" if record.withdrawn_at else ""
-    who = "an invented character" if record.fictional else "an adult"
-    for label, value in (
-        ("record", f"{record.id}, granted {record.granted_at:%Y-%m-%d}{expires}{ended}"),
-        ("who", who),
-        ("sources", ", ".join(record.sources) or "none"),
-        ("channels", ", ".join(record.channels) if record.channels else "all"),
-        ("dates", " ".join(dates) or "all"),
-        ("platforms", ", ".join(record.platforms) if record.platforms else "all"),
-        ("audience", record.audience),
-        ("processors", ", ".join(record.processors)),
-        ("statement", record.statement or "none"),
-        ("checkpoints", ", ".join(digest[:16] for digest in record.checkpoints) or "none"),
-    ):
-        click.echo(f"  {label:11}  {value}")
 
 
 def _channel(typed: str) -> "ChannelId":

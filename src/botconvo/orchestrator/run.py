@@ -7,6 +7,7 @@
      ├─ the herald                               (tells talks and watchers who is ready)
      ├─ the porter                               (tells platforms who is away)
      ├─ the watch on the consents                (whoever takes theirs back leaves)
+     ├─ the reminder                             (whose consent ends soon, every day)
      └─ the watch on config.toml                 (reload)
 
 It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
@@ -49,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 _RELOAD_S = 1.0
 """How often config.toml is looked at."""
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,7 @@ async def run(
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
                 tasks.create_task(running.watch_consents()),
+                tasks.create_task(running.remind()),
                 tasks.create_task(running.tell_who_is_away()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
@@ -144,7 +147,7 @@ class _Running:
         self._manners, self._approval = plan.manners, plan.approval
         self._offices: set[ChannelId] = set()
         """Where lines are, or were, approved: nobody talks there."""
-        self._permits = Permits(plan.store, plan.clock)
+        self._permits = Permits(plan.store, plan.clock, [each.name for each in platforms])
         self._members = plan.members
         self._refusals: tuple[str, ...] = ()
         self._posted = 0
@@ -195,7 +198,7 @@ class _Running:
         conversation = Conversation(
             channel,
             fitting(self._manners, limits),
-            company(self.cast.ready(), limits),
+            company(self.cast.ready(), limits, channel),
             seed=plan.seed,
             people=plan.people,
             kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
@@ -288,15 +291,34 @@ class _Running:
             if refusal not in self._refusals:
                 logger.warning("%s", refusal)
         self._refusals = refusals
-        self.cast.play([each for each in members if found[each.persona.name] is None])
+        playing = [each for each in members if found[each.persona.name] is None]
+        self.cast.play([self._permits.bounded(each) for each in playing])
 
     async def watch_consents(self) -> None:
-        """Let whoever takes their consent back leave, and come back if they agree again."""
+        """Let whoever takes their consent back leave, and come back if they agree again.
+
+        Whoever agrees to something else plays under that from then on.
+        """
         while True:
             await self._permits.changed(self._members)
             found = {self._permits.refusal(member) for member in self._members} - {None}
-            if found != set(self._refusals):
+            if found != set(self._refusals) or self._are_bounded_anew():
                 self._play(self._members)
+
+    def _are_bounded_anew(self) -> bool:
+        playing = (self.cast.member(member.persona.name) for member in self._members)
+        return any(
+            self._permits.bounded(each).persona != each.persona
+            for each in playing
+            if each is not None
+        )
+
+    async def remind(self) -> None:
+        """Tell the owner every day whose consent ends soon."""
+        while True:
+            for line in await asyncio.to_thread(self._permits.reminders, self._members):
+                logger.warning("%s", line)
+            await self._plan.clock.wait_until(self._plan.clock.now() + _DAY)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""

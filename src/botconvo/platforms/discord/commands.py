@@ -137,14 +137,18 @@ class Commands:
         await interaction.followup.send(_fitted(done), allowed_mentions=_NO_PINGS, ephemeral=True)
 
     async def say(
-        self, interaction: Interaction, shown: str, steer: Callable[[Message], ev.Steer]
+        self,
+        interaction: Interaction,
+        shown: str,
+        steer: Callable[[Message], ev.Steer],
+        asked: PersonaName | None = None,
     ) -> None:
         """Put a person's words into the channel and make a steer of the message.
 
         Whoever may not is told so alone, before anybody sees the words.
         """
         try:
-            await self.ask(interaction, MayAsk(author=_author(interaction).id))
+            await self.ask(interaction, MayAsk(author=_author(interaction), persona=asked))
         except PlatformError as error:
             await _answer(interaction, str(error))
             return
@@ -348,6 +352,7 @@ def _alone(
             interaction,
             f"{name}, {text}",
             lambda message: ev.AskPersona(persona=name, message=message),
+            name,
         )
 
     # Who may is Discord's to say: a server can give it to other roles.  All others have a vote (🗑).
