@@ -13,6 +13,7 @@ __all__ = [
     "REMINDED",
     "audience_of",
     "audience_words",
+    "next_reminder",
     "reminder",
     "rows",
     "whom",
@@ -20,6 +21,7 @@ __all__ = [
 
 REMINDED = timedelta(days=14)
 """So long before its end a consent is spoken of."""
+_SHORTLY = timedelta(seconds=1)
 
 
 def rows(record: ConsentRecord) -> tuple[tuple[str, str], ...]:
@@ -93,6 +95,16 @@ def _qualified(word: str) -> str:
 
 def _typed(id: str) -> str:
     return id.replace("discord:role/", "role:")
+
+
+def next_reminder(record: ConsentRecord | None, now: datetime) -> datetime | None:
+    """When ``reminder`` has something new to say; None: never."""
+    if record is None or record.expires_at is None or not is_live(record, now):
+        return None
+    left = record.expires_at - now
+    if left > REMINDED:
+        return record.expires_at - REMINDED
+    return record.expires_at - timedelta(days=left.days) + _SHORTLY if left.days else None
 
 
 def reminder(name: str, record: ConsentRecord | None, now: datetime) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from botconvo.agreed import reminder
+from botconvo.agreed import next_reminder, reminder
 from botconvo.consent import ConsentRecord, refusal
 from botconvo.orchestrator.cast import CastMember
 from botconvo.ports import Clock
@@ -57,6 +57,12 @@ class Permits:
         now = self._clock.now()
         found = (reminder(each.persona.name, self._record(each), now) for each in members)
         return tuple(line for line in found if line is not None)
+
+    def next_reminder(self, members: Sequence[CastMember]) -> datetime | None:
+        """When there is a new one; None: not before somebody agrees to something else."""
+        now = self._clock.now()
+        found = (next_reminder(self._record(each), now) for each in members)
+        return min((at for at in found if at is not None), default=None)
 
     async def changed(self, members: Sequence[CastMember]) -> None:
         """Come back when somebody's consent may not be what it was.

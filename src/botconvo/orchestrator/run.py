@@ -20,7 +20,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 _RELOAD_S = 1.0
 """How often config.toml is looked at."""
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +151,7 @@ class _Running:
         self._refusals: tuple[str, ...] = ()
         self._posted = 0
         self._rested = asyncio.Event()
+        self._played_anew = asyncio.Event()
         self.talking: set[asyncio.Task[None]] = set()
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
@@ -293,6 +293,7 @@ class _Running:
         self._refusals = refusals
         playing = [each for each in members if found[each.persona.name] is None]
         self.cast.play([self._permits.bounded(each) for each in playing])
+        self._played_anew.set()
 
     async def watch_consents(self) -> None:
         """Let whoever takes their consent back leave, and come back if they agree again.
@@ -315,10 +316,27 @@ class _Running:
 
     async def remind(self) -> None:
         """Tell the owner every day whose consent ends soon."""
+        told: set[str] = set()
         while True:
+            self._played_anew.clear()
             for line in await asyncio.to_thread(self._permits.reminders, self._members):
-                logger.warning("%s", line)
-            await self._plan.clock.wait_until(self._plan.clock.now() + _DAY)
+                if line not in told:
+                    logger.warning("%s", line)
+                told.add(line)
+            due = await asyncio.to_thread(self._permits.next_reminder, self._members)
+            await self._until_played_anew(due)
+
+    async def _until_played_anew(self, until: datetime | None) -> None:
+        """Come back then, or when somebody has come, left, or agreed to something else."""
+        playing = asyncio.create_task(self._played_anew.wait())
+        clock = self._plan.clock
+        waiting = None if until is None else asyncio.create_task(clock.wait_until(until))
+        tasks = {task for task in (playing, waiting) if task is not None}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
