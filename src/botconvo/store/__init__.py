@@ -4,6 +4,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 """
 
 from botconvo.store.database import STORE_NAME
+from botconvo.store.erasing import Erasing, Somebody, Underway, Written
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
@@ -18,10 +19,13 @@ __all__ = [
     "KnownPerson",
     "Refused",
     "SeenAuthor",
+    "Somebody",
     "Source",
     "Store",
+    "Underway",
+    "Written",
 ]
 
 
-class Store(Exports, Noted):
+class Store(Exports, Noted, Erasing):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

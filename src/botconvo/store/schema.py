@@ -211,7 +211,36 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS)
+_FORGETTING = """
+CREATE TABLE forgetting (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    somebody TEXT,
+    receipt TEXT NOT NULL
+);
+CREATE TABLE forgets (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL
+);
+CREATE TABLE forgotten_exports (
+    sha256 TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE disabled (
+    weights TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE written (
+    path TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('csv', 'report', 'chat')),
+    sha256 TEXT NOT NULL,
+    people TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS, _FORGETTING)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

@@ -1,0 +1,73 @@
+"""What the store holds of somebody goes, all of it, and nothing stays in the file."""
+
+from pathlib import Path
+
+import pytest
+from builders import NOON, a_message, a_reaction, an_author
+
+from botconvo.consent import verify
+from botconvo.errors import ConsentError
+from botconvo.forgetting import Project, forget, plan
+from botconvo.granting import Terms, grant
+from botconvo.messages import AuthorId
+from botconvo.store import STORE_NAME, Source, Store
+
+SOURCE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
+WORDS = "a canary in the coal mine"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Bort and Juno agreed; Bort wrote a canary, and Juno answered."""
+    with Store.open(tmp_path / STORE_NAME) as store:
+        bort = AuthorId("discord:218000000000000001")
+        him = an_author("Bort")
+        with store.add_export(SOURCE, NOON) as adding:
+            for message in (
+                a_message(WORDS, author=him, id="1"),
+                a_message(
+                    "ah", author="Juno", id="2", reply_to="1", reactions=[a_reaction(by=him)]
+                ),
+            ):
+                adding.saw(message)
+                adding.take(message)
+        assert bort
+        for name in ("Bort", "Juno"):
+            grant(store, name, Terms(adult=True, statement=f"{name} says yes"), NOON)
+        store.record_live(a_message("live " + WORDS, author=him, id="3"))
+        store.note_line(a_message("live " + WORDS, author=him, id="3"), "favourite", "Bort", NOON)
+        store.record_live(a_message("fine", author="Juno", id="4", reactions=[a_reaction(by=him)]))
+    return Project.at(tmp_path)
+
+
+def stored(project: Project) -> bytes:
+    """Every byte of the store's files."""
+    return b"".join(path.read_bytes() for path in project.folder.glob(f"{STORE_NAME}*"))
+
+
+def test_nothing_of_somebody_who_is_forgotten_is_left_in_the_file(project: Project) -> None:
+    assert b"canary" in stored(project)
+    assert b"Bort" in stored(project)
+    receipt = forget(project, "bort", NOON)
+    assert sum(item.count for item in receipt.items) > 5
+    for trace in (b"canary", b"bort", b"Bort"):
+        assert trace not in stored(project)
+    with Store.open(project.store) as store:
+        assert verify(store.ledger()) == ()
+        assert [person.name for person in store.people()] == ["Juno"]
+        (kept,) = store.messages_of([AuthorId("discord:juno")])
+        assert (kept.text, kept.reply_to, kept.reactions) == ("ah", None, ())
+
+
+def test_the_plan_changes_nothing(project: Project) -> None:
+    before = stored(project)
+    found = {name: each.count for name, each in plan(project, "Bort").found}
+    assert found["messages"] == 2
+    assert found["transcripts"] == 1
+    assert stored(project) == before
+
+
+def test_nobody_is_forgotten_twice(project: Project) -> None:
+    forget(project, "Bort", NOON)
+    with pytest.raises(ConsentError, match="Bort"):
+        forget(project, "Bort", NOON)
