@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, count
 
 from botconvo.agreed import audience_words
 from botconvo.consent import (
@@ -35,6 +36,7 @@ __all__ = [
     "find_author",
     "find_person",
     "grant",
+    "grant_by_account",
     "grant_command",
     "shell_word",
     "withdraw",
@@ -79,15 +81,52 @@ def grant(
         StoreError: the store cannot be written.
     """
     person = _person(store, name, author_ids, speaker, unseen=bool(terms.checkpoints))
+    return _granted(store, person, person.authors, terms, now, progress)
+
+
+def grant_by_account(
+    store: Store, author: AuthorId, shown: str, terms: Terms, now: datetime
+) -> Granted:
+    """Record what somebody agrees to by their own account, and take its rows.
+
+    Nobody else is meant, whatever they are called: only what this account wrote is agreed to, also
+    where the owner has joined others to it.  ``shown`` is the name for transcripts if it is free.
+
+    Raises:
+        ConsentError: the terms can allow nothing.
+        StoreError: the store cannot be written.
+    """
+    person = next((each for each in store.people() if author in each.authors), None)
+    if person is None:
+        name = _another_name(store, speaker_name(shown))
+        person = KnownPerson(id=_new_id(), name=name, authors=frozenset({author}))
+    return _granted(store, person, frozenset({author}), terms, now, None)
+
+
+def _granted(
+    store: Store,
+    person: KnownPerson,
+    sources: frozenset[AuthorId],
+    terms: Terms,
+    now: datetime,
+    progress: Progress | None,
+) -> Granted:
     with store.transaction():
         entries = store.ledger()
-        record = _record(person, terms, live_record(entries, person.id, now), now)
+        record = _record(person, sources, terms, live_record(entries, person.id, now), now)
         entry = granted(entries, record, salt=secrets.token_hex(16))
         store.keep_person(person.id, person.name, person.authors)
         store.append_ledger(entry)
         _drop_uncovered(store, person, record)
-    accounting, trouble = take_again(store, person.authors, now, progress)
+    accounting, trouble = take_again(store, sources, now, progress)
     return Granted(person=person, record=record, accounting=accounting, trouble=trouble)
+
+
+def _another_name(store: Store, name: str) -> str:
+    """The name, with a number where somebody has it already."""
+    taken = {_folded(each.name) for each in store.people()}
+    names = chain([name], (f"{name} {number}" for number in count(2)))
+    return next(each for each in names if _folded(each) not in taken)
 
 
 def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
@@ -237,10 +276,14 @@ def _free_name(store: Store, shown: str, person: PersonId) -> str:
 
 
 def _record(
-    person: KnownPerson, terms: Terms, before: ConsentRecord | None, now: datetime
+    person: KnownPerson,
+    authors: frozenset[AuthorId],
+    terms: Terms,
+    before: ConsentRecord | None,
+    now: datetime,
 ) -> ConsentRecord:
     """``before`` is the live record that this one takes the place of."""
-    record_id, sources = RecordId(f"r-{_random_word()}"), tuple(sorted(person.authors))
+    record_id, sources = RecordId(f"r-{_random_word()}"), tuple(sorted(authors))
     earlier = before.checkpoints if before is not None else ()
     checkpoints = tuple(dict.fromkeys((*earlier, *terms.checkpoints)))
     if before is not None and terms == Terms(checkpoints=terms.checkpoints):

@@ -199,22 +199,16 @@ def withdraw(name: str, project: Path) -> None:
     """End NAME's consent and remove what was taken from them."""
     from datetime import UTC
 
-    from botconvo.checkpoints import CONVERTED
-    from botconvo.consent import latest_record
-    from botconvo.granting import withdraw
-    from botconvo.packing.records import packs_with
-    from model_server.checkpoint.conversion import remove_converted
+    from botconvo.leaving import leave
     from model_server.checkpoint.opening import user_cache
 
     with open_store(project) as store:
-        person, rows = withdraw(store, name, datetime.now(UTC))
-        record = latest_record(store.ledger(), person.id)
+        left = leave(store, name, datetime.now(UTC), [user_cache(os.environ)])
+    person, rows = left.person, left.rows
     click.echo(f"{person.name} has withdrawn; {rows} messages were removed from the store.")
-    if record is not None and record.checkpoints:
-        caches = (project / CONVERTED, user_cache(os.environ))
-        removed = sum(remove_converted(cache, record.checkpoints) for cache in caches)
-        click.echo(f"{removed} checkpoints that were converted from theirs were deleted.")
-    for out in packs_with(project, person.id):
+    if left.converted:
+        click.echo(f"{left.converted} checkpoints that were converted from theirs were deleted.")
+    for out in left.packs:
         click.echo(
             f"{out.archive} holds words of theirs too, packed for {out.pack.processor!r}; delete "
             "it here and there, and what came of it."

@@ -4,8 +4,9 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 """
 
 from botconvo.store.database import STORE_NAME
-from botconvo.store.erasing import Erasing, Somebody, Underway, Written
+from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.holdings import Holdings
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -27,5 +28,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Noted, Erasing):
+class Store(Exports, Noted, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""
