@@ -543,10 +543,15 @@ def _discord(
     stop: Callable[[], None],
 ) -> Platform:
     from botconvo.build_discord import build_discord
+    from botconvo.desk import OwnDesk
+    from botconvo.forgetting import Project
 
     # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
     kept = store if options.seed is None else None
-    return build_discord(settings, options.preset, kept, reins)
+    clock = options.rehearsed.clock if options.rehearsed else RealClock()
+    project = Project(folder=store.path.parent, store=store.path, config=options.config)
+    desk = OwnDesk(project=project, now=clock.now)
+    return build_discord(settings, options.preset, kept, reins, desk)
 
 
 _PLATFORMS: dict[

@@ -21,7 +21,7 @@ def refuse_existing(path: Path, advice: str = "--force replaces it") -> None:
 def write_whole(
     path: Path, text: str | bytes, *, force: bool, advice: str = "--force replaces it"
 ) -> None:
-    """Write ``text``, as UTF-8 where it is no bytes, readable for its owner alone; at the end it is there, all of it.
+    """Write ``text`` (UTF-8), readable for its owner alone; at the end it is there, all of it.
 
     Raises:
         OutputError: it is there already and ``force`` is False, or it cannot be written; what was

@@ -216,11 +216,49 @@ def withdraw(name: str, project: Path) -> None:
     click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
 
 
-@command.command("verify-ledger")
+@command.command("export")
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A zip (NAME.zip), or a new folder. Default: what-is-held-of-them.zip.",
+)
+@click.option("--force", is_flag=True, help="Replace what is there.")
 @project_option
-def verify_ledger(project: Path) -> None:
-    """Check that nobody edited the record of who agreed."""
-    from botconvo.consent import head, verify
+def export(name: str, out: Path | None, force: bool, project: Path) -> None:
+    """Write everything that is held of NAME, for NAME: JSON and a summary, nobody else's words.
+
+    It is theirs: hand it over, and delete it here.
+    """
+    from datetime import UTC
+
+    from botconvo.forgetting import Project
+    from botconvo.holdings import holding, write_holding
+
+    path = out or Path("what-is-held-of-them.zip")
+    open_store(project).close()  # says what is wrong with it
+    held = holding(Project.at(project), name, datetime.now(UTC))
+    write_holding(held, path, force=force)
+    click.echo(f"{path}: all that is held of {held.name}, {held.messages} messages among it.")
+    click.echo("It is for them alone: hand it over, and delete it here.")
+
+
+@command.command("verify-ledger")
+@click.option(
+    "--head",
+    "noted",
+    metavar="DIGEST",
+    help="The last digest as you noted it earlier: it has to be in the ledger still.",
+)
+@project_option
+def verify_ledger(noted: str | None, project: Path) -> None:
+    """Check that nobody edited the record of who agreed.
+
+    Whoever cuts entries off at the end, or writes all of it anew, is found by a digest that you
+    noted elsewhere (--head).
+    """
+    from botconvo.consent import START, head, verify
     from botconvo.errors import ConsentError
 
     with open_store(project) as store:
@@ -229,6 +267,11 @@ def verify_ledger(project: Path) -> None:
     if faults:
         wrong = "; ".join(f"entry {fault.number} {fault.what}" for fault in faults[:5])
         raise ConsentError(f"{path}: the ledger does not hold: {wrong}; restore a copy of it")
+    if noted is not None and noted not in {START, *(entry.digest for entry in ledger)}:
+        raise ConsentError(
+            f"{path}: the ledger has no entry with the digest {noted} any more: entries were cut "
+            "off, or it was written anew; restore a copy of it"
+        )
     click.echo(f"The ledger holds: {len(ledger)} entries, the last with the digest {head(ledger)}")
 
 
