@@ -17,7 +17,7 @@ __all__ = ["Left", "leave"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What became of it: ``rows`` removed, ``converted`` checkpoints deleted, ``packs`` still out."""
+    """What became of it: ``rows`` and ``converted`` checkpoints removed, ``packs`` still out."""
 
     person: KnownPerson
     rows: int

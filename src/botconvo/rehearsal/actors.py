@@ -311,7 +311,7 @@ class Person:
 def _part(shown: Interaction, key: str, value: str) -> dict[str, Any]:
     """The button or menu of an answer in which ``key`` has that value."""
     rows = [] if shown.original is None else shown.original.components
-    parts = [part for row in rows for part in row.get("components", ())]
+    parts: list[dict[str, Any]] = [part for row in rows for part in row.get("components", ())]
     for part in parts:
         if part.get(key) == value:
             return part
