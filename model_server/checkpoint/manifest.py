@@ -104,6 +104,8 @@ class Manifest(_Strict):
     consent: Consent | None = None
     source: Source | None = None
     corpus_sha256: Digest | None = None
+    heard: tuple[Digest, ...] | None = None
+    """What stands for everybody whose lines it was trained on; None: an older version made it."""
     training: dict[str, str | int | float | bool | None] = {}
     """Settings, seed and losses of the run that made it, for people to read."""
     versions: dict[str, str] = {}

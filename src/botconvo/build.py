@@ -4,6 +4,8 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
+import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -14,7 +16,13 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from botconvo.checkpoints import cache_beside, consenting_person, open_checkpoint
+from botconvo.checkpoints import (
+    cache_beside,
+    consenting_person,
+    open_checkpoint,
+    refuse_disabled,
+    refuse_weights,
+)
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
@@ -45,7 +53,7 @@ from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import Store
+from botconvo.store import Store, Written
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
 from model_server.checkpoint.folder import Checkpoint
 from model_server.errors import ModelServerError
@@ -63,6 +71,8 @@ __all__ = [
     "build_refusals",
     "take_up",
 ]
+
+logger = logging.getLogger(__name__)
 
 _PLAY_PRESET = "friend-simulator"
 CONVERSING = ("transcript", "speaker_token")
@@ -106,8 +116,12 @@ class PlayOptions:
     max_tokens: int | None = None
 
 
-def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
+def build_cast(
+    settings: Settings, store: Store, refused: Callable[[ConsentError], None] | None = None
+) -> tuple[CastMember, ...]:
     """Every persona with its checkpoint checked and its consent looked up.
+
+    With ``refused`` those whom nobody agreed to are told there, and left out.
 
     Raises:
         ConfigError: no persona is configured, or one's avatar is missing.
@@ -116,7 +130,15 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
     """
     if not settings.personas:
         raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
-    return tuple(_member(persona, settings, store) for persona in settings.personas)
+    members = []
+    for persona in settings.personas:
+        try:
+            members.append(_member(persona, settings, store))
+        except ConsentError as error:
+            if refused is None:
+                raise
+            refused(error)
+    return tuple(members)
 
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
@@ -124,6 +146,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     cache = cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
+    refuse_disabled(checkpoint, store, persona.name)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
         raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
     spec = ModelSpec(
@@ -141,7 +164,13 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
     )
-    return CastMember(persona=clone, spec=spec, person=person, prompt_format=form)
+    return CastMember(
+        persona=clone,
+        spec=spec,
+        person=person,
+        prompt_format=form,
+        weights=checkpoint.manifest.weights.sha256,
+    )
 
 
 def _speech_and_person(
@@ -214,7 +243,8 @@ def build_plan(
         _check_approvals(settings.model_copy(update={"reins": fresh.reins}), options)
         _check_office(settings.reins.approval_channel, fresh.reins.approval_channel)
         try:
-            members = build_cast(fresh, store)
+            # Somebody who takes their consent back must not keep the others from changes.
+            members = build_cast(fresh, store, lambda error: logger.warning("%s", error))
         except ModelServerError as error:
             raise ConfigError(str(error)) from None
         changed(fresh)
@@ -296,6 +326,12 @@ def build_playing(
     def check_consent(cast: Sequence[Persona]) -> None:
         for name in {member.persona.name, *(persona.name for persona in cast)}:
             _check_console(name, people[name], store)
+        refuse_weights(member.weights, store, member.persona.name)
+
+    def keep_in_mind(path: Path) -> None:
+        known = frozenset(person for person in people.values() if person is not None)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        store.note_written(Written(path=path, kind="chat", sha256=digest, people=known))
 
     return Playing(
         member=member,
@@ -314,6 +350,7 @@ def build_playing(
         ),
         voice=voice,
         check_consent=check_consent,
+        keep_in_mind=keep_in_mind,
     )
 
 

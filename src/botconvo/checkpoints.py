@@ -19,6 +19,7 @@ from botconvo.consent import (
     refusal,
 )
 from botconvo.errors import ConsentError
+from botconvo.granting import shell_word
 from botconvo.people import letters
 from botconvo.store import STORE_NAME, KnownPerson, Store
 from model_server.checkpoint import opening
@@ -37,6 +38,8 @@ __all__ = [
     "consenting_person",
     "open_checkpoint",
     "project_cache",
+    "refuse_disabled",
+    "refuse_weights",
 ]
 
 CONVERTED = "converted"
@@ -104,6 +107,23 @@ def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | N
         f"{name}: the consent for this clone {state}; "
         f"record it with 'botconvo consent grant {name}', or remove the persona"
     )
+
+
+def refuse_disabled(checkpoint: Checkpoint, store: Store, name: str) -> None:
+    """
+    Raises:
+        ConsentError: the clone saw lines of somebody who was forgotten since.
+    """
+    refuse_weights(checkpoint.manifest.weights.sha256, store, name)
+
+
+def refuse_weights(weights: str, store: Store, name: str) -> None:
+    """The same, of weights by their digest."""
+    if weights in store.disabled():
+        raise ConsentError(
+            f"{name}: this clone was trained on lines of somebody who was forgotten; "
+            f"train it again: botconvo train {shell_word(name)}"
+        )
 
 
 def bound_person(

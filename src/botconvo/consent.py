@@ -34,6 +34,7 @@ __all__ = [
     "forgotten",
     "granted",
     "head",
+    "heard_digest",
     "is_live",
     "latest_record",
     "live_record",
@@ -193,6 +194,14 @@ def verify(entries: Sequence[LedgerEntry]) -> tuple[Fault, ...]:
 def head(entries: Sequence[LedgerEntry]) -> str:
     """The digest that stands for the whole ledger."""
     return entries[-1].digest if entries else START
+
+
+def heard_digest(person: PersonId, corpus_sha256: str) -> str:
+    """What stands for a person in the manifest of a clone that heard them.
+
+    It is another one for every corpus, so that two clones do not show that they heard the same.
+    """
+    return hashlib.sha256(f"{corpus_sha256}\n{person}".encode()).hexdigest()
 
 
 def latest_record(entries: Iterable[LedgerEntry], person: PersonId) -> ConsentRecord | None:

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from botconvo.agreed import rows
+from botconvo.config import load_settings
 from botconvo.consent import Terms, latest_record
-from botconvo.errors import ConsentError, StoreError
-from botconvo.forgetting import Project, forget, plan
+from botconvo.errors import ConfigError, ConsentError
+from botconvo.forgetting import OwnAccount, Project, forget, plan
 from botconvo.granting import grant_by_account
 from botconvo.holdings import holding, zipped
 from botconvo.leaving import leave
@@ -25,8 +26,6 @@ from botconvo.store import KnownPerson, Store
 __all__ = ["OwnDesk"]
 
 T = TypeVar("T")
-_TRIES = 5
-"""A running talk looks into the store now and then; a forget needs it for itself for a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +75,24 @@ class OwnDesk:
         said = f': "{terms.statement}"' if terms.statement else ""
         agreed = replace(terms, statement=f"by their own account, {author.id}{said}")
         with self._open() as store:
-            done = grant_by_account(store, author.id, author.name, agreed, self.now())
+            name, taken = self._names(author)
+            done = grant_by_account(store, author.id, name, agreed, self.now(), taken=taken)
         return (
             f"Recorded ({done.record.id}): you agreed, as {done.person.name}. {done.taken} of your "
             "messages were taken from what the owner has imported. /consent show tells what you "
             "agreed to, /consent withdraw ends it at once, /forgetme removes everything."
         )
+
+    def _names(self, author: Author) -> tuple[str, frozenset[str]]:
+        """What somebody is to be called, and what nobody but those whom the owner meant may be."""
+        try:
+            settings = load_settings(self.project.config, required=False)
+        except ConfigError:
+            return author.name, frozenset()
+        for person in settings.people:
+            if author.id in person.authors:
+                return person.name, frozenset()
+        return author.name, frozenset(each.name for each in (*settings.people, *settings.personas))
 
     def _withdraw(self, author: Author) -> str:
         with self._open() as store:
@@ -99,26 +110,20 @@ class OwnDesk:
         )
 
     def _holdings(self, author: Author) -> str:
-        there = plan(self.project, author.id)
+        there = plan(self.project, OwnAccount(author=author.id))
         found = [f"- {each.count} x {keeper}: {each.what}" for keeper, each in there.found]
         listed = "\n".join(found) or "- nothing but that you were seen"
         left = "".join(f"\n{each}" for each in there.left)
         return f"This is held of you here, and would be removed for good:\n{listed}{left}"
 
     def _forget(self, author: Author) -> str:
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                receipt = forget(self.project, author.id, self.now())
-                break
-            except StoreError:
-                if not tries_left:
-                    raise
+        receipt = forget(self.project, OwnAccount(author=author.id), self.now())
         items = ", ".join(f"{item.count} x {item.keeper}" for item in receipt.items) or "nothing"
         left = "".join(f"\n{each}" for each in receipt.left)
         return f"Forgotten (receipt {receipt.id}, {receipt.at:%Y-%m-%d %H:%M}): {items}.{left}"
 
     def _export(self, author: Author) -> Handed:
-        held = holding(self.project, author.id, self.now())
+        held = holding(self.project, OwnAccount(author=author.id), self.now())
         return Handed(name="what-is-held-of-me.zip", content=zipped(held))
 
     def _open(self) -> Store:

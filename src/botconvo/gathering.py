@@ -5,10 +5,11 @@ rows were taken, and so is the platform's rule.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from botconvo.consent import ConsentRecord, allows
+from botconvo.consent import ConsentRecord, PersonId, allows
 from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
@@ -36,6 +37,8 @@ class Gathered:
     person: KnownPerson
     record: ConsentRecord
     people: People
+    ids: Mapping[str, PersonId]
+    """Who has which name in transcripts."""
     origins: frozenset[str]
     selected: Selected
 
@@ -82,7 +85,8 @@ def gather(
         )
     if training:
         _check_origin(store, records)
-    people = People(Person(name=known.name, authors=known.authors) for known in store.people())
+    everybody = store.people()
+    people = People(Person(name=known.name, authors=known.authors) for known in everybody)
     messages = tuple(
         _named(_agreed(message, records), people)
         for message in store.messages_of(records)
@@ -95,6 +99,7 @@ def gather(
         person=person,
         record=own,
         people=people,
+        ids={known.name: known.id for known in everybody},
         selected=selected,
         origins=store.origins_of(records),
     )

@@ -7,7 +7,7 @@ drops that person's rows.  It also finds whose a clone is that names nobody itse
 import base64
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain, count
@@ -85,12 +85,19 @@ def grant(
 
 
 def grant_by_account(
-    store: Store, author: AuthorId, shown: str, terms: Terms, now: datetime
+    store: Store,
+    author: AuthorId,
+    shown: str,
+    terms: Terms,
+    now: datetime,
+    *,
+    taken: Collection[str] = (),
 ) -> Granted:
     """Record what somebody agrees to by their own account, and take its rows.
 
     Nobody else is meant, whatever they are called: only what this account wrote is agreed to, also
-    where the owner has joined others to it.  ``shown`` is the name for transcripts if it is free.
+    where the owner has joined others to it.  ``shown`` is the name for transcripts if nobody
+    has it, in the store or among those ``taken``.
 
     Raises:
         ConsentError: the terms can allow nothing.
@@ -98,7 +105,7 @@ def grant_by_account(
     """
     person = next((each for each in store.people() if author in each.authors), None)
     if person is None:
-        name = _another_name(store, speaker_name(shown))
+        name = _another_name(store, speaker_name(shown), taken)
         person = KnownPerson(id=_new_id(), name=name, authors=frozenset({author}))
     return _granted(store, person, frozenset({author}), terms, now, None)
 
@@ -122,9 +129,9 @@ def _granted(
     return Granted(person=person, record=record, accounting=accounting, trouble=trouble)
 
 
-def _another_name(store: Store, name: str) -> str:
+def _another_name(store: Store, name: str, others: Collection[str]) -> str:
     """The name, with a number where somebody has it already."""
-    taken = {_folded(each.name) for each in store.people()}
+    taken = {_folded(each) for each in (*others, *(known.name for known in store.people()))}
     names = chain([name], (f"{name} {number}" for number in count(2)))
     return next(each for each in names if _folded(each) not in taken)
 

@@ -16,7 +16,7 @@ from typing import Any
 from botconvo.agreed import rows
 from botconvo.consent import latest_record
 from botconvo.errors import OutputError
-from botconvo.forgetting import Plan, Project, find_somebody, plan
+from botconvo.forgetting import OwnAccount, Plan, Project, find_somebody, plan
 from botconvo.packing.records import packs_with
 from botconvo.store import Somebody, Store
 from botconvo.writing import write_whole
@@ -35,7 +35,7 @@ class Holding:
     files: Mapping[str, str]
 
 
-def holding(project: Project, name: str, now: datetime) -> Holding:
+def holding(project: Project, name: str | OwnAccount, now: datetime) -> Holding:
     """What is held of the person with that name, author id or opaque id.
 
     Raises:
@@ -44,7 +44,7 @@ def holding(project: Project, name: str, now: datetime) -> Holding:
     """
     there = plan(project, name)
     with Store.open(project.store, create=False) as store:
-        somebody = find_somebody(store, name)
+        somebody = find_somebody(project, store, name)
         held = store.holdings(somebody)
         record = None
         if somebody.person is not None:
@@ -64,7 +64,7 @@ def _shown(store: Store, somebody: Somebody) -> str:
     known = {person.id: person.name for person in store.people()}
     if somebody.person in known:
         return known[somebody.person]
-    return min(somebody.names, default="somebody")
+    return min(somebody.names or somebody.authors, default="somebody")
 
 
 def zipped(held: Holding) -> bytes:

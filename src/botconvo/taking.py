@@ -87,6 +87,8 @@ class Taken:
     origin: str
     accounting: Accounting
     failed: str | None = None
+    forgotten: bool = False
+    """Somebody wrote in it who was forgotten since: their name is listed again, no words."""
     empty: bool = False
     """It failed because nobody has written anything there."""
 
@@ -183,7 +185,8 @@ def take_again(
             if export.digest() != source.sha256:
                 trouble.append(f"{export.label} was changed since it was imported; import it again")
                 continue
-            total.add(_take(store, export, source.sha256, now, progress).accounting)
+            again = _take(store, export, source.sha256, now, progress, again=True)
+            total.add(again.accounting)
         except ImportFailed as failed:
             trouble.append(f"{failed}; import it again from where it is now")
     return total, tuple(trouble)
@@ -203,8 +206,15 @@ def _check_policy(store: Store, export: Export) -> None:
 
 
 def _take(
-    store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
+    store: Store,
+    export: Export,
+    sha256: str,
+    now: datetime,
+    progress: Progress | None,
+    *,
+    again: bool = False,
 ) -> Taken:
+    """Read ``again`` for somebody else's sake, it brings nobody back who was forgotten."""
     if export.names_only:
         export = replace(export, accounts=store.accounts())
     if export.channel is None and export.guesses_channel:
@@ -228,12 +238,16 @@ def _take(
     with _few_collections(), store.add_export(source, now, same) as adding:
         accounting = _rows(export, adding, store.live_records(now), told)
         adding.counts = {"read": accounting.read, **accounting.left_out}
+        forgotten = sha256 in store.forgotten_exports()
+        if again and forgotten:
+            adding.pass_over_unknown()
     return Taken(
         path=export.path,
         member=export.member,
         format=export.format,
         origin=export.origin,
         accounting=accounting,
+        forgotten=forgotten,
     )
 
 

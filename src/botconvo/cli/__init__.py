@@ -20,6 +20,7 @@ _VERBS = {
     "import": ("import_", "Read chat exports."),
     "people": ("people", "List who writes in the imported exports."),
     "consent": ("consent", "Record who agreed to be cloned, show or withdraw it."),
+    "forget": ("forget", "Erase somebody from the project, with a receipt."),
     "review": ("review", "Show what a clone is not trained on."),
     "export-csv": ("export_csv", "Write what one person wrote as a CSV of one column."),
     "train": ("train", "Clone a friend who agreed."),

@@ -6,6 +6,7 @@ import click
 
 from botconvo.cli.configuring import configure as configure_clone
 from botconvo.cli.project import open_store, project_option
+from botconvo.cli.train import note_clone
 
 __all__ = ["command"]
 
@@ -54,6 +55,7 @@ def command(
     said = "is in" if done.fresh else "was in"
     already = "" if done.fresh else " already"
     click.echo(f"{speaker}: the clone {said} {folder}{already}")
+    note_clone(project, folder)
     configure_clone(project, speaker, folder, write=configure)
     left = [str(path) for path in (archive, Path(done.record.archive)) if path.exists()]
     click.echo(

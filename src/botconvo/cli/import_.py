@@ -88,7 +88,9 @@ def command(
         _warn(troubles, "files")
         if report is not None:
             _write(report, total)
+            _note_report(store, report)
         _say_next(store, taken, total)
+    _say_forgotten(taken)
     for origin in sorted({file.origin for file in taken} & POLICIES.keys()):
         click.echo(f"\n{POLICIES[origin].rule}")
 
@@ -105,6 +107,16 @@ def _say_file(file: "Taken") -> None:
         f"{error['file']}, line {error['line']}: {error['what']}" for error in accounting.errors
     ]
     _warn(rows, "lines")
+
+
+def _say_forgotten(files: "Sequence[Taken]") -> None:
+    for file in files:
+        if file.forgotten:
+            click.echo(
+                f"\n{file.name} holds words of somebody who was forgotten here. None of them was "
+                "taken, but 'botconvo people' lists their name again: delete the file, then "
+                "'botconvo forget NAME' once more."
+            )
 
 
 def _warn(troubles: "Sequence[str]", what: str) -> None:
@@ -127,6 +139,17 @@ def _say_next(store: "Store", files: "Sequence[Taken]", total: "Accounting") -> 
     click.echo(f"\nNo consent yet: {people}{more}.")
     click.echo(f"{nothing}Ask your friends first; then, for each who agrees:")
     click.echo(f'  botconvo consent grant "{asked[0].name}" --adult')
+
+
+def _note_report(store: "Store", report: Path) -> None:
+    """It names authors by their ids: who is forgotten is taken out of it."""
+    import hashlib
+
+    from botconvo.store import Written
+
+    digest = hashlib.sha256(report.read_bytes()).hexdigest()
+    path = report.absolute()
+    store.note_written(Written(path=path, kind="report", sha256=digest, people=frozenset()))
 
 
 def _write(report: Path, total: "Accounting") -> None:

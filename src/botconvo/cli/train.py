@@ -20,13 +20,17 @@ from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from botconvo.gathering import Gathered
+    from botconvo.messages import AuthorId
     from botconvo.training.bases import Base
     from botconvo.training.clone import Prepared
     from botconvo.training.settings import Weights
     from botconvo.training.trainer import Trained
+    from model_server.checkpoint.manifest import Manifest
 
-__all__ = ["command"]
+__all__ = ["command", "note_clone", "train_again"]
 
 _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
@@ -75,6 +79,12 @@ _INTERRUPTED = 130
     help="Leave out what has an e-mail address, a number, a key or an address in it ('botconvo "
     "review NAME' shows them). Default: leave out.",
 )
+@click.option(
+    "--delete-raw",
+    is_flag=True,
+    help="Once the clone is there, delete the raw exports in which NAME wrote (asks first).",
+)
+@click.option("--yes", is_flag=True, help="With --delete-raw: do not ask.")
 @acknowledge_options
 @pack_options
 def command(
@@ -86,6 +96,8 @@ def command(
     output: Path | None,
     configure: bool,
     redact: bool,
+    delete_raw: bool,
+    yes: bool,
     acknowledged: tuple[str, ...],
     pack: bool,
     processor: str,
@@ -98,6 +110,8 @@ def command(
     'botconvo adopt'.
     """
     if pack:
+        if delete_raw:
+            raise click.UsageError("--delete-raw comes after training; 'train --pack' trains not.")
         if not redact:
             raise click.UsageError("--pack takes nothing private along; leave out --no-redact.")
         if engine != "transformers":
@@ -106,13 +120,75 @@ def command(
         return
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
-        gathered = _gather(project, name, acknowledged, redact)
-        folder = _train_simple(gathered, base, simple, project, output, device)
+        gathered, allowed = _gather(project, name, acknowledged, redact)
+        folder = _train_simple(gathered, base, simple, project, output, device, allowed)
     else:
         settings = training_settings(numbers)
-        gathered = _gather(project, name, acknowledged, redact)
-        folder = _train_ours(gathered, base, settings, project, output, device)
+        gathered, allowed = _gather(project, name, acknowledged, redact)
+        folder = _train_ours(gathered, base, settings, project, output, device, allowed)
+    note_clone(project, folder)
     configure_clone(project, gathered.person.name, folder, write=configure)
+    if delete_raw:
+        _delete_raw(project, gathered.person.authors, ask=not yes)
+
+
+def train_again(manifest: "Manifest", folder: Path, project: Path) -> None:
+    """Train a clone once more with the settings that it was made with, on what is there now.
+
+    Raises:
+        BotConvoError: it cannot be; the old one stays disabled.
+    """
+    from dataclasses import fields
+
+    known = {field.name for field in fields(TrainingSettings)}
+    settings = TrainingSettings(
+        **{key: value for key, value in manifest.training.items() if key in known}  # type: ignore[arg-type]
+    )
+    assert manifest.persona is not None
+    click.echo(f"\nTraining {manifest.persona} again:")
+    gathered, allowed = _gather(project, manifest.persona, (), redact=True)
+    base = _base_of(manifest, folder, project)
+    _train_ours(gathered, base, settings, project, folder, "auto", allowed)
+    note_clone(project, folder)
+
+
+def _base_of(manifest: "Manifest", folder: Path, project: Path) -> str | None:
+    """What ``--base`` would have to say; None for the one that comes with BotConvo."""
+    if manifest.base is not None:
+        return None if manifest.base.path is None else str(folder / manifest.base.path)
+    from botconvo.checkpoints import bundled_base
+    from botconvo.training.bases import open_base
+
+    name = str(manifest.training.get("base", ""))
+    bundled = open_base(bundled_base(), bases=project / "bases", bundled=True)
+    return None if name == bundled.name else name
+
+
+def note_clone(project: Path, folder: Path) -> None:
+    """Remember where a clone lies; an older version that may not be served any more goes."""
+    from botconvo.forgetting.clones import keep_in_mind
+
+    with open_store(project) as store:
+        keep_in_mind(store, folder)
+
+
+def _delete_raw(project: Path, authors: "Collection[AuthorId]", *, ask: bool) -> None:
+    from botconvo.forgetting.raw import delete_raw, raw_exports
+
+    with open_store(project) as store:
+        found = raw_exports(store, authors)
+        for raw in found:
+            click.echo(f"  {raw.whole}")
+        if not found:
+            click.echo("No raw export is there any more.")
+            return
+        if ask and not click.confirm("Delete these raw exports?"):
+            return
+        gone, kept = delete_raw(found)
+    for path in gone:
+        click.echo(f"Deleted: {path}")
+    for path in kept:
+        click.echo(f"warning: {path} was changed since it was imported, and is left", err=True)
 
 
 def _train_ours(
@@ -122,6 +198,7 @@ def _train_ours(
     project: Path,
     output: Path | None,
     device: str,
+    allowed: "Callable[[], bool]",
 ) -> Path:
     """The checkpoint's folder."""
     from botconvo.training.extra import require_extra
@@ -134,7 +211,7 @@ def _train_ours(
     _say_corpus(prepared)
     folder, kept = _places(gathered.person.name, project, output)
     state = kept / "state.safetensors"
-    trained = _train(prepared, folder, state, device)
+    trained = _train(prepared, folder, state, device, allowed)
     if not trained.finished:
         raise _stopped(trained.steps, state)
     click.echo(
@@ -151,6 +228,7 @@ def _train_simple(
     project: Path,
     output: Path | None,
     device: str,
+    allowed: "Callable[[], bool]",
 ) -> Path:
     """The checkpoint's folder."""
     import sys
@@ -180,6 +258,7 @@ def _train_simple(
             stream=sys.stderr,
             stopped=stopped,
             now=datetime.now(UTC),
+            allowed=allowed,
         )
     if not trained.finished:
         raise _stopped(trained.steps, work)
@@ -203,7 +282,10 @@ def _stopped(steps: int, kept: Path) -> SystemExit:
     return SystemExit(_INTERRUPTED)
 
 
-def _gather(project: Path, name: str, acknowledged: tuple[str, ...], redact: bool) -> "Gathered":
+def _gather(
+    project: Path, name: str, acknowledged: tuple[str, ...], redact: bool
+) -> "tuple[Gathered, Callable[[], bool]]":
+    """What to train on, and a question: whether nobody was forgotten since."""
     from datetime import UTC, datetime
 
     from botconvo.gathering import gather
@@ -212,13 +294,19 @@ def _gather(project: Path, name: str, acknowledged: tuple[str, ...], redact: boo
     with open_store(project) as store:
         for policy in acknowledged:
             store.acknowledge(policy, now)
+        forgets = store.forgets_begun()
         gathered = gather(store, name, now, redact=redact)
     if gathered.selected.redacted:
         _say(
             f"{len(gathered.selected.redacted)} messages are left out as private; see those of "
             f'{gathered.person.name} with: botconvo review "{gathered.person.name}"'
         )
-    return gathered
+
+    def allowed() -> bool:
+        with open_store(project) as store:
+            return store.forgets_begun() == forgets
+
+    return gathered, allowed
 
 
 def _open_base(text: str | None, project: Path, weights: "Weights") -> "Base":
@@ -250,7 +338,13 @@ def _say_corpus(prepared: "Prepared") -> None:
     )
 
 
-def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Trained":
+def _train(
+    prepared: "Prepared",
+    folder: Path,
+    state: Path,
+    device: str,
+    allowed: "Callable[[], bool]",
+) -> "Trained":
     import sys
     from datetime import UTC, datetime
 
@@ -269,4 +363,5 @@ def _train(prepared: "Prepared", folder: Path, state: Path, device: str) -> "Tra
             reporter=reporter_for(sys.stderr),
             stopped=stopped,
             now=datetime.now(UTC),
+            allowed=allowed,
         )

@@ -8,7 +8,15 @@ Each place is a ``Keeper`` in ``registry.KEEPERS``.  Whoever adds a table, a col
 which something of a person may stand adds it there; a test fails until that is done.
 """
 
-from botconvo.forgetting.forget import Plan, Receipt, find_somebody, forget, plan
+from botconvo.forgetting.forget import (
+    OwnAccount,
+    Plan,
+    Receipt,
+    find_somebody,
+    forget,
+    plan,
+    unfinished,
+)
 from botconvo.forgetting.keeping import Found, Keeper, Project
 from botconvo.forgetting.registry import KEEPERS
 from botconvo.store import Somebody
@@ -17,6 +25,7 @@ __all__ = [
     "KEEPERS",
     "Found",
     "Keeper",
+    "OwnAccount",
     "Plan",
     "Project",
     "Receipt",
@@ -24,4 +33,5 @@ __all__ = [
     "find_somebody",
     "forget",
     "plan",
+    "unfinished",
 ]

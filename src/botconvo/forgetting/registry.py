@@ -1,7 +1,12 @@
 """All keepers, in the order in which they are erased: files first, the store's rows last."""
 
 from botconvo.forgetting import rows
+from botconvo.forgetting.clones import CACHES, CLONES, RUNS
+from botconvo.forgetting.files import FILES
+from botconvo.forgetting.packs import PACKS
+from botconvo.forgetting.settings import SETTINGS
 
 __all__ = ["KEEPERS"]
 
-KEEPERS = (*rows.KEEPERS,)
+# The settings come after what is found by them.
+KEEPERS = (CLONES, RUNS, PACKS, CACHES, FILES, SETTINGS, *rows.KEEPERS)

@@ -26,13 +26,14 @@ class CastMember:
     """A persona with everything that serves it.
 
     ``person`` is the opaque id of whom it was cloned from; None for an invented character.
-    ``prompt_format`` belongs to the checkpoint of ``spec``.
+    ``prompt_format`` belongs to the checkpoint of ``spec``, ``weights`` is their digest.
     """
 
     persona: Persona
     spec: ModelSpec
     person: PersonId | None
     prompt_format: PromptFormat
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +68,17 @@ class Cast:
         self.changed = asyncio.Event()
         """Set whenever somebody's state changes; whoever waits for it clears it."""
 
-    def play(self, members: Sequence[CastMember]) -> None:
+    def play(self, members: Sequence[CastMember], *, anew: bool = False) -> None:
         """Start whoever is new or changed, stop whoever left, keep the rest running.
 
-        Whoever has failed is tried again.
+        Whoever has failed is tried again.  ``anew`` starts every server again: with it goes what
+        it remembers of prompts.
         """
         wanted = {member.persona.name: member for member in members}
         for name, playing in list(self._playing.items()):
             member = wanted.get(name)
-            if member is None or member.spec != playing.member.spec or playing.has_failed:
+            is_same = member is not None and member.spec == playing.member.spec
+            if member is None or not is_same or playing.has_failed or anew:
                 playing.task.cancel()
                 self._leaving.add(playing.task)
                 playing.task.add_done_callback(self._leaving.discard)

@@ -54,6 +54,13 @@ class Charge:
         self._ignored -= {author}
         self._store.heed_author(author)
 
+    def let_go(self) -> None:
+        """Somebody was forgotten: know no more than the store does."""
+        self._ignored = self._store.ignored_authors()
+        self._asked = {}
+        if self._refusals is not None:
+            self._refusals.keep_only({each.number for each in self._store.refused_texts()})
+
     def check_asking(self, author: AuthorId) -> None:
         """Whether somebody may set a topic or ask a clone now, wherever they are.
 

@@ -197,6 +197,7 @@ class _Chatting:
         except (OutputError, RuntimeError) as error:  # "~nobody"
             return str(error)
         self._saved.add(path)
+        self._playing.keep_in_mind(path)
         return f"{path}: {len(chat.messages)} messages"
 
 

@@ -23,17 +23,20 @@ _LOOK_S = 1.0
 
 
 class Permits:
-    """The consents of a run's cast, on the platforms of that run."""
+    """The consents of a run's cast, on its platforms, and the clones that saw too much."""
 
     def __init__(self, store: Store, clock: Clock, platforms: Sequence[str] = ()) -> None:
         self._store, self._clock, self._platforms = store, clock, tuple(platforms)
         self._seen = store.data_version()
+        self._forgets = store.forgets()
 
     def refusal(self, member: CastMember) -> str | None:
         """Why somebody may not be played any more; an invented character always may."""
+        name, record, now = member.persona.name, self._record(member), self._clock.now()
+        if member.weights in self._store.disabled():
+            return f"{name} has left: this clone saw lines of somebody who was forgotten"
         if member.person is None:
             return None
-        name, record, now = member.persona.name, self._record(member), self._clock.now()
         places = self._platforms or (None,)
         why = [refusal(record, now, platform=each, processor="local") for each in places]
         if all(why):
@@ -63,6 +66,11 @@ class Permits:
         now = self._clock.now()
         found = (next_reminder(self._record(each), now) for each in members)
         return min((at for at in found if at is not None), default=None)
+
+    def somebody_was_forgotten(self) -> bool:
+        """Whether that has happened since this was asked last."""
+        before, self._forgets = self._forgets, self._store.forgets()
+        return self._forgets != before
 
     async def changed(self, members: Sequence[CastMember]) -> None:
         """Come back when somebody's consent may not be what it was.

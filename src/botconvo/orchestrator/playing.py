@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from botconvo.conversation.drafting import Drafting
 from botconvo.conversation.manners import Manners
@@ -40,6 +41,8 @@ class Playing:
     supervise: Callable[[Callable[[], None]], Supervisor]
     voice: Callable[[Persona | None, Sequence[Persona], Address], Voice]
     check_consent: Callable[[Sequence[Persona]], None]
+    keep_in_mind: Callable[[Path], None] = lambda _: None
+    """Told of every file that a chat was saved in."""
 
 
 class Server:

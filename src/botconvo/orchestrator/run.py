@@ -282,7 +282,7 @@ class _Running:
             note="; ".join(note for note in notes if note) or None,
         )
 
-    def _play(self, members: Sequence[CastMember]) -> None:
+    def _play(self, members: Sequence[CastMember], *, anew: bool = False) -> None:
         """Let those of these play whose people agree to it."""
         self._members = tuple(members)
         found = {member.persona.name: self._permits.refusal(member) for member in members}
@@ -292,7 +292,7 @@ class _Running:
                 logger.warning("%s", refusal)
         self._refusals = refusals
         playing = [each for each in members if found[each.persona.name] is None]
-        self.cast.play([self._permits.bounded(each) for each in playing])
+        self.cast.play([self._permits.bounded(each) for each in playing], anew=anew)
         self._played_anew.set()
 
     async def watch_consents(self) -> None:
@@ -302,6 +302,9 @@ class _Running:
         """
         while True:
             await self._permits.changed(self._members)
+            if self._permits.somebody_was_forgotten():
+                self._let_go()
+                continue
             found = {self._permits.refusal(member) for member in self._members} - {None}
             if found != set(self._refusals) or self._are_bounded_anew():
                 self._play(self._members)
@@ -337,6 +340,14 @@ class _Running:
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _let_go(self) -> None:
+        """Remember no more than the store does, in the model servers' memory neither."""
+        logger.info("somebody was forgotten; the model servers start again")
+        self._plan.charge.let_go()
+        for talk in self._reins.talks:
+            talk.let_go()
+        self._play(self._members, anew=True)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""

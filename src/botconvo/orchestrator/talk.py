@@ -564,6 +564,24 @@ class Talk:
             kept = tuple(r for r in message.reactions if r.author is None or r.author.id != author)
             self._messages[message.id] = replace(message, reactions=kept)
 
+    def let_go(self) -> None:
+        """Somebody was forgotten: know no more than the store does.
+
+        Traces hold prompts, and prompts hold anybody's words.
+        """
+        self._traces.clear()
+        known = {each.id: each for each in self.conversation.messages} | self._messages
+        for message in known.values():
+            stored = self._store.live_message(message.id)
+            if stored is None:
+                self._messages.pop(message.id, None)
+                self.conversation.receive(ev.Removed(message=message.id))
+                self._show(ShownRemoval(message=message.id))
+            elif stored != message:
+                if message.id in self._messages:
+                    self._messages[message.id] = stored
+                self.conversation.receive(ev.Edited(message=stored))
+
     def _keep(self, message: Message) -> None:
         """Remember it, here and in the store; a newer revision replaces an older one."""
         self._remember(message)

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from botconvo.consent import PersonId, heard_digest
 from botconvo.errors import PackError
 from botconvo.packing.consents import check_consents
 from botconvo.packing.pack import Pack
@@ -90,7 +91,7 @@ def adopt(
         standing = _standing(path, result, target, places, force=force)
         if standing is not None:
             return Adopted(record=record, checkpoint=standing, fresh=False)
-        checkpoint = _take(result, base, target, scratch)
+        checkpoint = _take(result, record, base, target, scratch)
     return Adopted(record=record, checkpoint=checkpoint, fresh=True)
 
 
@@ -201,10 +202,19 @@ def _manifest_in(folder: Path) -> Manifest | None:
         return None
 
 
-def _take(result: Result, base: Base | None, target: Path, scratch: Path) -> Checkpoint:
+def _heard(record: PackRecord) -> tuple[str, ...]:
+    people = (PersonId(person) for person in record.people)
+    return tuple(sorted(heard_digest(each, record.pack.corpus_sha256) for each in people))
+
+
+def _take(
+    result: Result, record: PackRecord, base: Base | None, target: Path, scratch: Path
+) -> Checkpoint:
     """Check that all of it fits together, try it out, and put it in its place."""
     reference = None if base is None else base.reference(target)
-    manifest = result.manifest.model_copy(update={"base": reference})
+    manifest = result.manifest.model_copy(
+        update={"base": reference, "heard": _heard(record)}  # only this project knows who that was
+    )
     # A path that came with it is never followed: the base is the one that was found here.
     pathless = None if reference is None else reference.model_copy(update={"path": None})
     trial = manifest.model_copy(update={"base": pathless})

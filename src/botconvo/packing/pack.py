@@ -124,7 +124,7 @@ def read_pack(folder: Path) -> tuple[Pack, Material]:
     )
     if corpus.digest() != pack.corpus_sha256:
         raise PackError(f"{folder}: its corpus is not the one that was packed; unpack it again")
-    return pack, Material(corpus=corpus, form=pack.prompt_format, consent=pack.consent)
+    return pack, Material(corpus=corpus, form=pack.prompt_format, consent=pack.consent, heard=None)
 
 
 def _read_description(path: Path) -> Pack:

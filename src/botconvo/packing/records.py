@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from botconvo.errors import PackError
+from botconvo.errors import OutputError, PackError
 from botconvo.packing.pack import Pack
 from botconvo.writing import write_whole
 
-__all__ = ["PackRecord", "find_record", "keep_record", "packs_with"]
+__all__ = ["PackRecord", "drop_record", "find_record", "keep_record", "packs_with"]
 
 _FOLDER = Path("training", "packs")
 """In the project."""
@@ -60,6 +60,19 @@ def find_record(project: Path, id: str) -> PackRecord:
 def packs_with(project: Path, person: str) -> tuple[PackRecord, ...]:
     """All packs that hold words of a person, by their opaque id."""
     return tuple(record for record in _records(project) if person in record.people)
+
+
+def drop_record(project: Path, record: PackRecord) -> None:
+    """Of a pack that nobody may adopt any more.
+
+    Raises:
+        OutputError: it cannot be deleted.
+    """
+    path = project / _FOLDER / f"{record.pack.name}.json"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be deleted: {error.strerror or error}") from None
 
 
 def _records(project: Path) -> Iterator[PackRecord]:

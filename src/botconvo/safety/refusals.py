@@ -6,7 +6,7 @@ letters or words differ, or where one of several words stands whole in the other
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -60,6 +60,10 @@ class Refusals:
     def allow(self, number: int) -> None:
         """Forget a refusal."""
         self._refused.pop(number, None)
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget all other refusals."""
+        self._refused = {n: text for n, text in self._refused.items() if n in numbers}
 
     def is_safe(self, text: str) -> bool:
         mine = _fold(text)

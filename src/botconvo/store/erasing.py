@@ -53,7 +53,7 @@ class Written:
     """A file with people's words or ids in it that somebody asked for; ``people`` are opaque."""
 
     path: Path
-    kind: Literal["csv", "report", "chat"]
+    kind: Literal["csv", "report", "chat", "clone"]
     sha256: str
     people: frozenset[PersonId]
 
@@ -130,9 +130,33 @@ class Erasing(Database):
         """How many people were forgotten so far."""
         return int(self._rows("SELECT count(*) FROM forgets")[0][0])
 
+    def forgets_begun(self) -> int:
+        """The same, with one that is under way."""
+        return self.forgets() + len(
+            self._rows("SELECT 1 FROM forgetting WHERE somebody IS NOT NULL")
+        )
+
     def forgotten_exports(self) -> frozenset[str]:
         """Digests of exports in which somebody wrote who was forgotten."""
         return frozenset(sha for (sha,) in self._rows("SELECT sha256 FROM forgotten_exports"))
+
+    def others_in(self, path: Path, authors: Collection[AuthorId]) -> int:
+        """How many others wrote in what was imported from a path."""
+        rows = self._rows(
+            "SELECT count(DISTINCT author) FROM author_counts WHERE source IN"
+            " (SELECT id FROM sources WHERE path = ?)"
+            " AND author NOT IN (SELECT value FROM json_each(?))",
+            (str(path), json.dumps(sorted(authors))),
+        )
+        return int(rows[0][0])
+
+    def is_ignored(self, authors: Collection[AuthorId]) -> bool:
+        """Whether one of these asked to be ignored."""
+        rows = self._rows(
+            "SELECT 1 FROM ignored WHERE author IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(authors)),),
+        )
+        return bool(rows)
 
     # ---- clones that saw somebody's lines ------------------------------------------------
 

@@ -119,6 +119,11 @@ class Adding:
         """Remember that an author is a bot: other exports of the same channel may not say so."""
         self._bots.add(author)
 
+    def pass_over_unknown(self) -> None:
+        """Count only for authors who are known already: others in this file were forgotten."""
+        known = {author for (author,) in self._store._rows("SELECT id FROM authors")}
+        self._seen = {author: count for author, count in self._seen.items() if author in known}
+
     def take(self, message: Message) -> bool:
         """Keep a message.  False where it is there already; the row that knows more is kept."""
         return self.take_all([message])[0]

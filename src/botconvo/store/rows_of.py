@@ -1,8 +1,8 @@
 """Which columns hold something of a person, and how that is counted and erased: a table of SQL.
 
-In every statement ``:authors`` is a JSON list of author ids, ``:names`` one of every name of theirs,
+In every statement ``:authors`` is a JSON list of author ids, ``:names`` one of all their names,
 ``:clones`` one of their clones' names in lower case (compared with ``folded(...)``), ``:person``
-the opaque id or NULL, ``:at`` the time; the functions are those of ``store.erasing``.  What belongs
+the opaque id or NULL, ``:at`` the time; the functions are those of ``erasing``.  What belongs
 to others is kept: their words, also where they name the person.  An author id in them is taken out.
 """
 

@@ -234,7 +234,7 @@ CREATE TABLE disabled (
 ) WITHOUT ROWID;
 CREATE TABLE written (
     path TEXT PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('csv', 'report', 'chat')),
+    kind TEXT NOT NULL CHECK (kind IN ('csv', 'report', 'chat', 'clone')),
     sha256 TEXT NOT NULL,
     people TEXT NOT NULL
 ) WITHOUT ROWID;

@@ -15,7 +15,13 @@ from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, encoder_of
 from botconvo.training.examples import Encode, Window, pack, windows_of
-from botconvo.training.finish import Made, Written, check_target, write_clone
+from botconvo.training.finish import (
+    Made,
+    Written,
+    check_target,
+    forgotten_meanwhile,
+    write_clone,
+)
 from botconvo.training.material import Material, material_of
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
 from botconvo.training.progress import Reporter
@@ -43,6 +49,7 @@ class Prepared:
     base: Base
     form: PromptFormat
     consent: Consent
+    heard: tuple[str, ...] | None
     settings: TrainingSettings
     examples: Examples
 
@@ -76,6 +83,7 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         base=base,
         form=form,
         consent=material.consent,
+        heard=material.heard,
         settings=settings,
         examples=make_examples(material.corpus, form, base, settings),
     )
@@ -131,10 +139,12 @@ def train_clone(
     reporter: Reporter,
     stopped: Callable[[], bool],
     now: datetime,
+    allowed: Callable[[], bool] = lambda: True,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``state`` is the file in which a stopped run is kept; it is gone once the checkpoint stands.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
 
     Raises:
         TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
@@ -150,6 +160,9 @@ def train_clone(
             trained = train(network, prepared.examples, prepared.settings, kept, reporter, stopped)
     except RuntimeError as error:
         raise _out_of_memory(error, prepared.base) from None
+    if not allowed():
+        kept.remove()
+        raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
         write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now)
@@ -204,6 +217,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         form=prepared.form,
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
+        heard=prepared.heard,
         training={
             "engine": "transformers",
             **asdict(prepared.settings),

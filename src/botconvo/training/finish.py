@@ -25,7 +25,7 @@ from model_server.checkpoint.tokens import tokens_of
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Made", "Written", "check_target", "write_clone"]
+__all__ = ["Made", "Written", "check_target", "forgotten_meanwhile", "write_clone"]
 
 _LIBRARIES = ("botconvo", "gguf", "numpy")
 
@@ -37,6 +37,7 @@ class Made:
     form: PromptFormat
     consent: Consent
     corpus_sha256: str
+    heard: tuple[str, ...] | None
     training: Mapping[str, str | int | float | bool | None]
     libraries: tuple[str, ...]
 
@@ -73,6 +74,14 @@ def check_target(folder: Path, persona: str) -> None:
         raise TrainingError(
             f"{folder} holds {there or 'a base'}, not {persona}; name another with --output DIR"
         )
+
+
+def forgotten_meanwhile(persona: str) -> TrainingError:
+    """What was trained must not be kept."""
+    return TrainingError(
+        f"{persona}: somebody was forgotten while this clone was trained, so it is not kept; "
+        "repeat the command, it begins anew without them"
+    )
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -124,6 +133,7 @@ def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Mani
         prompt_format=made.form,
         consent=made.consent,
         corpus_sha256=made.corpus_sha256,
+        heard=made.heard,
         training=dict(made.training),
         versions={name: version(name) for name in (*_LIBRARIES, *made.libraries)},
     )

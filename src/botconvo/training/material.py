@@ -4,9 +4,11 @@ It knows nothing of bases, settings or torch, so that it can be made on one comp
 on another.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from botconvo.consent import heard_digest
 from botconvo.corpus import Corpus, build_corpus
 from botconvo.gathering import Gathered
 from botconvo.transcript.cleaning import PROFILES
@@ -20,11 +22,16 @@ _CLEANING = "chat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """The corpus of ``form.speaker``, under ``consent``."""
+    """The corpus of ``form.speaker``, under ``consent``.
+
+    ``heard`` stands for everybody whose lines are in it (``consent.heard_digest``); None where that
+    is not known.
+    """
 
     corpus: Corpus
     form: PromptFormat
     consent: Consent
+    heard: tuple[str, ...] | None
 
 
 def material_of(gathered: Gathered) -> Material:
@@ -42,4 +49,11 @@ def material_of(gathered: Gathered) -> Material:
     )
     record = gathered.record
     consent = Consent(person=record.person, record=record.id, fictional=record.fictional)
-    return Material(corpus=corpus, form=form, consent=consent)
+    return Material(
+        corpus=corpus, form=form, consent=consent, heard=_heard(corpus.speakers, gathered, corpus)
+    )
+
+
+def _heard(names: Iterable[str], gathered: Gathered, corpus: Corpus) -> tuple[str, ...]:
+    people = {gathered.ids[name] for name in names if name in gathered.ids}
+    return tuple(sorted(heard_digest(person, corpus.digest()) for person in people))

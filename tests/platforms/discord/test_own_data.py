@@ -14,7 +14,6 @@ from fakes import FakeControls
 
 from botconvo.agreed import rows
 from botconvo.consent import latest_record, verify
-from botconvo.conversation import events as ev
 from botconvo.desk import OwnDesk
 from botconvo.forgetting import Project
 from botconvo.granting import Terms, grant
@@ -63,7 +62,12 @@ class Server:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+def desk_class() -> type[OwnDesk]:
+    return OwnDesk
+
+
+@pytest.fixture
+async def server(tmp_path: Path, desk_class: type[OwnDesk]) -> AsyncIterator[Server]:
     async with Rehearsal(limits=NO_LIMITS) as rehearsal:
         olga = rehearsal.add_person("Olga")
         guild = rehearsal.add_guild("The Leaky Kettle", owner=olga)
@@ -77,7 +81,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
             take_exports(store, [export], datetime.now(UTC))
         controls = FakeControls(ChannelId(f"discord:{guild.id}/{general.id}"))
         project = Project.at(tmp_path)
-        desk = OwnDesk(project=project, now=lambda: datetime.now(UTC))
+        desk = desk_class(project=project, now=lambda: datetime.now(UTC))
         async with connected(rehearsal, bot) as client:
             await prepare_with(controls, desk)(client)
             yield Server(rehearsal, general, ann, mallory, bot, project, controls)
@@ -136,9 +140,11 @@ async def test_nobody_presses_what_was_shown_to_another(server: Server) -> None:
 async def test_nobody_acts_for_another_by_taking_their_name(server: Server) -> None:
     with server.store() as store:
         grant(store, "Mallory", Terms(adult=True, checkpoints=("a" * 64,)), datetime.now(UTC))
+    config = "[[people]]\nname = 'Mallory 2'\nauthors = ['discord:1']\n"
+    server.project.config.write_text(config, encoding="utf-8")
     form = await server.mallory.runs(server.general, "/consent give")
     done = await server.mallory.presses(form, YES)
-    await server.says(done, "you agreed, as Mallory 2")
+    await server.says(done, "you agreed, as Mallory 3")
     with server.store() as store:
         first, second = store.people()
         assert store.live_record(first.id, datetime.now(UTC)) is not None
@@ -151,10 +157,16 @@ async def test_nobody_acts_for_another_by_taking_their_name(server: Server) -> N
     with server.store() as store:
         assert store.live_record(first.id, datetime.now(UTC)) is not None
         assert store.live_record(second.id, datetime.now(UTC)) is None
+    asked = await server.mallory.runs(server.general, "/forgetme")
+    await server.says(asked, "cannot be brought back")
+    await server.says(await server.mallory.presses(asked, "Remove everything"), "Forgotten")
+    with server.store() as store:
+        assert [person.id for person in store.people()] == [first.id]
+        assert store.live_record(first.id, datetime.now(UTC)) is not None
 
 
 async def test_accounts_that_the_owner_joined_agree_one_by_one(server: Server) -> None:
-    other = AuthorId("discord:102000000000000002")
+    other = AuthorId("discord:101000000000000002")
     with server.store() as store:
         grant(
             store,
@@ -194,7 +206,7 @@ async def test_whoever_agreed_to_nothing_is_told_so(server: Server) -> None:
     done = await server.mallory.runs(server.general, "/consent withdraw")
     await server.says(done, "nothing that could be withdrawn")
     held = await server.mallory.runs(server.general, "/export")
-    await server.says(held, "nobody")
+    await server.says(held, "Everything that is held")
 
 
 async def test_a_copy_of_what_is_held_is_handed_to_that_person_alone(server: Server) -> None:
@@ -210,20 +222,24 @@ async def test_a_copy_of_what_is_held_is_handed_to_that_person_alone(server: Ser
     assert "an adult" in summary
 
 
-async def test_a_copy_that_is_too_large_is_not_cut(server: Server, tmp_path: Path) -> None:
-    desk = Heavy(project=server.project, now=lambda: datetime.now(UTC))
-    async with connected(server.rehearsal, server.bot) as client:
-        await prepare_with(server.controls, desk)(client)
-        answer = await server.ann.runs(server.general, "/export")
-        message = await server.says(answer, "10.0 MB", "ask the owner")
-    assert message.attachments == []
-
-
 class Heavy(OwnDesk):
     """Holds more than Discord takes."""
 
     async def export(self, author: object) -> Handed:
         return Handed(name="x.zip", content=bytes(own_data.LARGEST + 1))
+
+
+class TestTooLarge:
+    """A copy that Discord does not take is not cut."""
+
+    @pytest.fixture
+    def desk_class(self) -> type[OwnDesk]:
+        return Heavy
+
+    async def test_whoever_asks_is_sent_to_the_owner(self, server: Server) -> None:
+        answer = await server.ann.runs(server.general, "/export")
+        message = await server.says(answer, "10.0 MB", "ask the owner")
+        assert message.attachments == []
 
 
 async def test_somebody_is_forgotten_after_a_second_word(server: Server) -> None:
@@ -243,5 +259,3 @@ async def test_somebody_is_forgotten_after_a_second_word(server: Server) -> None
         assert store.people() == ()
         assert store.messages_of([server.author]) == ()
         assert verify(store.ledger()) == ()
-    steers = [pull.steer for pull in server.controls.steered]
-    assert steers == [ev.Ignore(author=server.author), ev.Heed(author=server.author)]

@@ -87,7 +87,7 @@ class Commands:
         tree.add_command(_Talk(self))
         tree.add_command(_Persona(self))
         tree.add_command(consent_commands(self._desk))
-        for command in (*_alone(self), *own_commands(self._desk, self._controls)):
+        for command in (*_alone(self), *own_commands(self._desk)):
             tree.add_command(command)
         tree.error(_tell_failure)
         return tree

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 import discord
 from discord import app_commands
 
-from botconvo.conversation import events as ev
 from botconvo.errors import BotConvoError
 from botconvo.messages import Author, ChannelId
 from botconvo.platforms.discord.form import (
@@ -21,7 +20,7 @@ from botconvo.platforms.discord.form import (
     with_words,
 )
 from botconvo.platforms.discord.reading import person
-from botconvo.ports import Controls, Desk
+from botconvo.ports import Desk
 
 __all__ = ["LARGEST", "consent_commands", "own_commands"]
 
@@ -60,7 +59,7 @@ def consent_commands(desk: Desk) -> app_commands.Group:
 
 
 def own_commands(
-    desk: Desk, controls: Controls
+    desk: Desk,
 ) -> Sequence[app_commands.Command[app_commands.Group, ..., None]]:
     """``/forgetme`` and ``/export``."""
 
@@ -70,8 +69,9 @@ def own_commands(
         try:
             held = await desk.holdings(_author(interaction))
         except BotConvoError as error:
-            held = f"{error}\nWhat you wrote in live talks would be removed."
-        view = _Forget(desk, controls, interaction)
+            await _follow(interaction, str(error))
+            return
+        view = _Forget(desk, interaction)
         text = f"{_fitted(held)}\nRemove it all? It cannot be brought back."
         await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=_NO_PINGS)
 
@@ -226,9 +226,9 @@ class _Words(discord.ui.Modal):
 class _Forget(_Own):
     """The second step of ``/forgetme``."""
 
-    def __init__(self, desk: Desk, controls: Controls, interaction: Interaction) -> None:
+    def __init__(self, desk: Desk, interaction: Interaction) -> None:
         super().__init__(interaction)
-        self._desk, self._controls = desk, controls
+        self._desk = desk
 
     @discord.ui.button(label="Remove everything", style=discord.ButtonStyle.red)
     async def remove(self, interaction: Interaction, _: discord.ui.Button["_Forget"]) -> None:
@@ -243,19 +243,10 @@ class _Forget(_Own):
         await self._close(interaction, "…", nothing)
 
     async def _forget(self, author: Author) -> str:
-        """The talks that go on drop their lines first, so that nothing writes them anew."""
-        await self._tell_talks(ev.Ignore(author=author.id), author)
-        try:
-            return (
-                f"{await self._desk.forget(author)}\nWhat you write from now on is heard as "
-                "anybody's; /ignoreme keeps it from the bots."
-            )
-        finally:
-            await self._tell_talks(ev.Heed(author=author.id), author)
-
-    async def _tell_talks(self, steer: ev.Ignore | ev.Heed, author: Author) -> None:
-        for channel in self._controls.channels()[:1]:  # whoever is ignored is so in every channel
-            await self._controls.steer(channel, steer, author.name)
+        return (
+            f"{await self._desk.forget(author)}\nWhat you write from now on is heard as "
+            "anybody's; /ignoreme keeps it from the bots."
+        )
 
 
 async def _told(interaction: Interaction, ask: Callable[[Author], Awaitable[str]]) -> None:

@@ -17,11 +17,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
+from botconvo.consent import PersonId, heard_digest
 from botconvo.corpus import Corpus
 from botconvo.errors import TrainingError
 from botconvo.gathering import Gathered
 from botconvo.importers.single_column_csv import print_rows
-from botconvo.training.finish import Made, Written, check_target, write_clone
+from botconvo.training.finish import (
+    Made,
+    Written,
+    check_target,
+    forgotten_meanwhile,
+    write_clone,
+)
 from botconvo.training.gpt2_simple.child import Report, run_child
 from botconvo.training.gpt2_simple.model import Model
 from botconvo.training.gpt2_simple.progress import Watch, watch_for
@@ -100,10 +107,12 @@ def train_clone(
     stream: TextIO,
     stopped: Callable[[], bool],
     now: datetime,
+    allowed: Callable[[], bool] = lambda: True,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``work`` is the folder in which a run is kept; it is gone once the checkpoint stands.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
 
     Raises:
         TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
@@ -119,6 +128,9 @@ def train_clone(
             f"{work}: cannot be written: {error.strerror or error}; free some space and repeat "
             "the command, it goes on from where it last could save"
         ) from None
+    if not allowed():
+        shutil.rmtree(work, ignore_errors=True)
+        raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
         write_clone(folder, lambda scratch: _write(scratch, run), made, now)
@@ -215,6 +227,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         form=prepared.form,
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
+        heard=(heard_digest(PersonId(prepared.consent.person), prepared.corpus.digest()),),
         training={
             "engine": "gpt-2-simple",
             **asdict(prepared.settings),

@@ -1,0 +1,115 @@
+"""Files that somebody asked for and that hold people's words or ids: CSVs, chats, reports.
+
+The store notes each when it is written.  One that was changed since is somebody's own work: it is
+named, and left.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from botconvo.forgetting.clones import remove
+from botconvo.forgetting.keeping import Found, Keeper, Project
+from botconvo.store import Somebody, Store, Written
+from botconvo.store.erasing import is_named
+from botconvo.writing import write_whole
+
+__all__ = ["FILES", "changed_files", "digest_of_file"]
+
+_WHAT = {"csv": "a CSV of their words", "chat": "a saved chat", "report": "a report of an import"}
+
+
+def digest_of_file(path: Path) -> str | None:
+    """SHA-256 of a file; None where there is none that can be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _theirs(store: Store, somebody: Somebody) -> tuple[Written, ...]:
+    """Files that hold something of theirs, whether they were changed or not."""
+    return tuple(
+        each
+        for each in store.written()
+        if each.kind != "clone"
+        and each.path.is_file()
+        and (somebody.person in each.people or _mentions(each, somebody))
+    )
+
+
+def _mentions(written: Written, somebody: Somebody) -> bool:
+    """A report names everybody by their ids; a chat whoever was in it."""
+    if written.kind == "csv":
+        return False
+    text = written.path.read_text(encoding="utf-8", errors="replace")
+    return is_named(text, somebody.names, somebody.authors)
+
+
+def changed_files(store: Store, somebody: Somebody) -> tuple[Path, ...]:
+    """Those that were changed since, and are left."""
+    return tuple(
+        each.path
+        for each in _theirs(store, somebody)
+        if each.kind != "report" and digest_of_file(each.path) != each.sha256
+    )
+
+
+def _find(_: Project, store: Store, somebody: Somebody) -> tuple[Found, ...]:
+    changed = changed_files(store, somebody)
+    return tuple(
+        Found(what=_WHAT[each.kind], count=1, shown=str(each.path), digests=(each.sha256,))
+        for each in _theirs(store, somebody)
+        if each.path not in changed
+    )
+
+
+def _erase(_: Project, store: Store, somebody: Somebody) -> None:
+    changed = changed_files(store, somebody)
+    for each in _theirs(store, somebody):
+        if each.kind == "report" and _without(each.path, somebody):
+            store.note_written(
+                Written(
+                    path=each.path,
+                    kind=each.kind,
+                    sha256=digest_of_file(each.path) or "",
+                    people=each.people,
+                )
+            )
+            continue
+        if each.path not in changed:
+            remove(each.path)
+        store.drop_written(each.path)
+
+
+def _without(path: Path, somebody: Somebody) -> bool:
+    """Take a person out of a report; False where it is none any more."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        by_author = {
+            author: count
+            for author, count in report["by_author"].items()
+            if not is_named(author, somebody.names, somebody.authors)
+        }
+        errors = [
+            error
+            for error in report["errors"]
+            if not is_named(json.dumps(error), somebody.names, somebody.authors)
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    fresh = {**report, "by_author": by_author, "errors": errors}
+    text = json.dumps(fresh, indent=2, ensure_ascii=False)
+    if is_named(text, somebody.names, somebody.authors):
+        return False
+    write_whole(path, f"{text}\n", force=True)
+    return True
+
+
+FILES = Keeper(
+    name="files",
+    holds="CSVs of their words, saved chats with their clone, and their part of import reports",
+    find=_find,
+    erase=_erase,
+)
