@@ -92,7 +92,8 @@ class OwnDesk:
         for person in settings.people:
             if author.id in person.authors:
                 return person.name, frozenset()
-        return author.name, frozenset(each.name for each in (*settings.people, *settings.personas))
+        people = {each.name for each in settings.people}
+        return author.name, frozenset(people | {each.name for each in settings.personas})
 
     def _withdraw(self, author: Author) -> str:
         with self._open() as store:
@@ -113,7 +114,7 @@ class OwnDesk:
         there = plan(self.project, OwnAccount(author=author.id))
         found = [f"- {each.count} x {keeper}: {each.what}" for keeper, each in there.found]
         listed = "\n".join(found) or "- nothing but that you were seen"
-        left = "".join(f"\n{each}" for each in there.left)
+        left = "".join(f"\n- not from here: {each.what}" for each in there.left)
         return f"This is held of you here, and would be removed for good:\n{listed}{left}"
 
     def _forget(self, author: Author) -> str:

@@ -55,7 +55,9 @@ def holding(project: Project, name: str | OwnAccount, now: datetime) -> Holding:
     files = {f"{title.replace(' ', '-')}.json": _json(each) for title, each in held.items()}
     files["elsewhere.json"] = _json({"in the project": elsewhere, "sent away": gone})
     agreed = () if record is None else rows(record)
-    files[_README] = _summary(shown, now, held, agreed, elsewhere, gone, there.left)
+    files[_README] = _summary(
+        shown, now, held, agreed, elsewhere, gone, [each.shown or each.what for each in there.left]
+    )
     count = len(held["messages"]) + len(held["said in live talks"])
     return Holding(name=shown, messages=count, files=files)
 
@@ -125,7 +127,7 @@ def _summary(
     agreed: tuple[tuple[str, str], ...],
     elsewhere: list[dict[str, Any]],
     gone: list[dict[str, Any]],
-    left: tuple[str, ...],
+    left: list[str],
 ) -> str:
     seen = sum(each["messages"] for each in held["seen"])
     taken = len(held["messages"])

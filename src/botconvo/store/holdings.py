@@ -31,7 +31,8 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
         ("names", f"SELECT author, name FROM author_names WHERE {_BY_ID} ORDER BY author, name"),
         (
             "seen",
-            "SELECT author_counts.author, format, origin, sha256, imported_at, messages, first, last"
+            "SELECT author_counts.author, format, origin, sha256, imported_at, messages, first,"
+            " last"
             f" FROM author_counts JOIN sources ON sources.id = source WHERE author_counts.{_BY_ID}"
             " ORDER BY sources.id",
         ),
