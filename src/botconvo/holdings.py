@@ -55,9 +55,8 @@ def holding(project: Project, name: str | OwnAccount, now: datetime) -> Holding:
     files = {f"{title.replace(' ', '-')}.json": _json(each) for title, each in held.items()}
     files["elsewhere.json"] = _json({"in the project": elsewhere, "sent away": gone})
     agreed = () if record is None else rows(record)
-    files[_README] = _summary(
-        shown, now, held, agreed, elsewhere, gone, [each.shown or each.what for each in there.left]
-    )
+    left = [each.what for each in there.left]
+    files[_README] = _summary(shown, now, held, agreed, elsewhere, gone, left)
     count = len(held["messages"]) + len(held["said in live talks"])
     return Holding(name=shown, messages=count, files=files)
 
@@ -98,9 +97,17 @@ def write_holding(held: Holding, path: Path, *, force: bool = False) -> None:
 
 
 def _elsewhere(there: Plan) -> list[dict[str, Any]]:
-    """What stands in files: it can be counted and named, and not handed out with others' words."""
+    """What stands in files: it is counted and known by digests, and not handed out.
+
+    Others' words may be in it, and paths are the owner's own matter.
+    """
     return [
-        {"where": keeper, "what": found.what, "count": found.count, "which": found.shown}
+        {
+            "where": keeper,
+            "what": found.what,
+            "count": found.count,
+            "sha256": list(found.digests),
+        }
         for keeper, found in there.found
         if found.shown
     ]
@@ -146,13 +153,16 @@ def _summary(
         "  their number and the dates of the first and the last.",
         "",
         "Clones, files and other places with something of it",
-        *(f"  {each['count']} x {each['what']}: {each['which']}" for each in elsewhere),
+        *(f"  {each['count']} x {each['what']}" for each in elsewhere),
         *([] if elsewhere else ["  none"]),
         "",
         "Where the words went, other than this computer",
         *(f"  {each['to']}, in the pack {each['pack']}" for each in gone),
         *([] if gone else ["  nowhere"]),
+        "",
+        "What the project cannot reach, if there is any",
         *(f"  {each}" for each in left),
+        *([] if left else ["  nothing known"]),
         "",
         "Nobody else's words are in here. To be forgotten: /forgetme in Discord, or ask the owner",
         "of the project ('botconvo forget').",
