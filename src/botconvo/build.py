@@ -586,7 +586,9 @@ def _discord(
     # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
     kept = store if options.seed is None else None
     clock = options.rehearsed.clock if options.rehearsed else RealClock()
-    project = Project(folder=store.path.parent, store=store.path, config=options.config)
+    # A rehearsal has a store of its own, and must not touch the owner's files.
+    config = store.path.with_name("config.toml") if options.rehearsed else options.config
+    project = Project(folder=store.path.parent, store=store.path, config=config)
     desk = OwnDesk(project=project, now=clock.now)
     return build_discord(settings, options.preset, kept, reins, desk)
 
