@@ -183,8 +183,12 @@ def verify(entries: Sequence[LedgerEntry]) -> tuple[Fault, ...]:
             faults.append(Fault(number=entry.number, what="does not follow on the one before it"))
         if entry.digest != _digest(entry):
             faults.append(Fault(number=entry.number, what="was edited"))
-        erased = entry.text is None and gone.get(entry.person, 0) > entry.number
-        wrong = None if entry.kind != "granted" or erased else _text_fault(entry)
+        bare = entry.text is None and entry.salt is None
+        erased = bare and gone.get(entry.person, 0) > entry.number
+        if entry.kind != "granted":
+            wrong = None if bare else "has a record, and is no consent"
+        else:
+            wrong = None if erased else _text_fault(entry)
         if wrong is not None:
             faults.append(Fault(number=entry.number, what=wrong))
         previous = entry.digest
