@@ -143,3 +143,8 @@ def test_its_way_from_an_export_to_a_talk_works(tmp_path: Path) -> None:
     done = run(steps[-1], tmp_path, "--platform", "console", "--json", "--max-messages", "1")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["persona"] == "Bort"
+    would, does = (run(step, tmp_path) for step in commands("Forget a friend"))
+    assert (would.returncode, does.returncode) == (0, 0), (would.stderr, does.stderr)
+    assert "Nothing was changed." in would.stdout
+    assert "it names nobody" in does.stdout
+    assert not (tmp_path / "checkpoints" / "bort").exists()

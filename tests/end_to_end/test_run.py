@@ -273,8 +273,44 @@ def test_a_consent_withdrawn_in_another_process_ends_its_clone_in_a_running_talk
                 later.append(message["persona"])
         assert set(later) == {"Juno"}
         assert run.servers()["juno"] == servers["juno"], "nobody else was restarted"
+        with config.open("a", encoding="utf-8") as file:
+            file.write("\n# Bort is still in here\n")
+        assert until(lambda: "config.toml changed: Juno" in run.errors()), run.errors()
+        assert "Bort: the consent for this clone was withdrawn" in run.errors()
         assert run.end(signal.SIGINT) == 0
         assert "Traceback" not in run.errors()
+
+
+@needs_proc
+def test_whoever_is_forgotten_is_out_of_a_running_talk_and_out_of_its_memory(
+    tmp_path: Path,
+) -> None:
+    config = make_project(tmp_path, "Bort", "Juno")
+    consented(tmp_path, "Bort", "Juno")
+    with talking(config, "--preset", "group-chat") as run:
+        run.hear_of("Bort", "Juno")
+        servers = run.servers()
+        words = ["forget", "Bort", "--yes", "--project", str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, "-m", "botconvo", *words], capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        gone = datetime.now(UTC)
+        assert until(lambda: not is_alive(servers["bort"]))
+        assert until(lambda: not is_alive(servers["juno"])), "it remembered prompts with Bort in"
+        later: list[dict[str, Any]] = []
+        while len(later) < 3:
+            message = run.hear()
+            if datetime.fromisoformat(message["time"]) > gone:
+                later.append(message)
+        assert {message["persona"] for message in later} == {"Juno"}
+        assert not any("Bort:" in message["prompt"] for message in later[1:])
+        assert until(lambda: "config.toml changed: Juno" in run.errors()), run.errors()
+        assert run.end(signal.SIGINT) == 0
+        assert "Traceback" not in run.errors()
+    with Store.open(tmp_path / STORE_NAME) as store:
+        assert b"Bort" not in (tmp_path / STORE_NAME).read_bytes()
+        assert store.underway() is None
 
 
 # What a person has to mend

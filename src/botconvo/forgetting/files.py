@@ -10,11 +10,12 @@ from pathlib import Path
 
 from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
+from botconvo.leak_gate import INDEX_NAME
 from botconvo.store import Somebody, Store, Written
 from botconvo.store.erasing import is_named
 from botconvo.writing import write_whole
 
-__all__ = ["FILES", "changed_files", "digest_of_file"]
+__all__ = ["FILES", "LEAKS", "changed_files", "digest_of_file"]
 
 _WHAT = {"csv": "a CSV of their words", "chat": "a saved chat", "report": "a report of an import"}
 
@@ -106,6 +107,23 @@ def _without(path: Path, somebody: Somebody) -> bool:
     write_whole(path, f"{text}\n", force=True)
     return True
 
+
+def _find_leaks(project: Project, _: Store, _somebody: Somebody) -> tuple[Found, ...]:
+    path = project.store.parent / INDEX_NAME
+    there = (Found(what="a leak index", count=1, shown=str(path)),)
+    return there if path.is_file() else ()
+
+
+def _erase_leaks(project: Project, _: Store, _somebody: Somebody) -> None:
+    remove(project.store.parent / INDEX_NAME)
+
+
+LEAKS = Keeper(
+    name="leak index",
+    holds="digests of everybody's words, theirs among them; it is made anew without them",
+    find=_find_leaks,
+    erase=_erase_leaks,
+)
 
 FILES = Keeper(
     name="files",

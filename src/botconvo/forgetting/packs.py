@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
-from botconvo.packing.records import PackRecord, drop_record, packs_with
+from botconvo.packing.records import PackRecord, drop_record, packs_with, record_path
 from botconvo.store import Somebody, Store
 
 __all__ = ["PACKS"]
@@ -53,7 +53,8 @@ def _found(project: Project, records: tuple[PackRecord, ...]) -> Iterator[Found]
     for path in _files(project, records) if records else ():
         yield Found(what="a file of a pack", count=1, shown=str(path))
     for record in records:
-        yield Found(what="a pack's record", count=1, shown=f"training/packs/{record.pack.name}")
+        path = record_path(project.folder, record)
+        yield Found(what="a pack's record", count=1, shown=str(path))
 
 
 def _erase(project: Project, _store: Store, somebody: Somebody) -> None:

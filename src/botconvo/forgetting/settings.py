@@ -10,7 +10,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, Table
 
-from botconvo.config import load_settings, token_variable
+from botconvo.config import token_variable
 from botconvo.errors import ConfigError
 from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
@@ -68,17 +68,21 @@ def _erase(project: Project, _: Store, somebody: Somebody) -> None:
         if inside:
             remove(path)
     config = project.config.resolve()  # behind a link the link stays
-    if not config.exists():
-        return
-    before = config.read_bytes().decode("utf-8")
+    if config.exists():
+        before, after = _both(config, somebody)
+        if after != before:
+            _write(config, after)
+
+
+def _both(config: Path, somebody: Somebody) -> tuple[str, str]:
+    """The text as it is, and without the person."""
     try:
+        before = config.read_bytes().decode("utf-8")
         document = tomlkit.parse(before.removeprefix("\ufeff"))
-    except TOMLKitError as error:
+    except (OSError, ValueError, TOMLKitError) as error:
         raise ConfigError(f"{config}: {error}; mend it first") from None
     _strip(document, somebody)
-    after = tomlkit.dumps(document)
-    if after != before:
-        _write(config, after, project)
+    return before, tomlkit.dumps(document)
 
 
 def _strip(table: Any, somebody: Somebody) -> None:
@@ -106,8 +110,8 @@ def _strip(table: Any, somebody: Somebody) -> None:
             _strip(value, somebody)
 
 
-def _write(config: Path, text: str, project: Project) -> None:
-    """In one step, and only what can be loaded."""
+def _write(config: Path, text: str) -> None:
+    """In one step."""
     partial = config.with_name(f"{config.name}.partial")
     try:
         partial.write_bytes(text.encode("utf-8"))
@@ -118,28 +122,24 @@ def _write(config: Path, text: str, project: Project) -> None:
         raise ConfigError(
             f"{config}: cannot be written: {error.strerror or error}; repeat the command then"
         ) from None
-    try:
-        load_settings(project.config)
-    except ConfigError:
-        return  # it is said by whoever reads it next; the person is out of it all the same
 
 
 def still_named(project: Project, somebody: Somebody) -> tuple[str, ...]:
     """Rows of config.toml and .env that name them even so: comments, and names of variables."""
-    try:
-        variables = {token_variable(name) for name in somebody.clones}
-    except ValueError:
-        variables = set()
+    variables = {token_variable(name) for name in somebody.clones}
     rows = []
     for path in (project.config, project.config.with_name(".env")):
         if not path.is_file():
             continue
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
+        if path == project.config:
+            _, text = _both(path, somebody)
+        else:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), 1):
             variable = line.partition("=")[0].strip()
             shown = line if path == project.config else variable
             if variable in variables or is_named(shown, somebody.names, somebody.authors):
-                rows.append(f"{path}, line {number}")
+                rows.append(f"{path}, line {number}{' then' if path == project.config else ''}")
     return tuple(rows)
 
 

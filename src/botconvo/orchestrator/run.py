@@ -68,7 +68,8 @@ class Plan:
     """Everything that a run needs, made by ``build``.
 
     ``prepare`` comes back when what loads in the background is there, or raises a BotConvoError;
-    ``reload`` reads config.toml anew, or raises a BotConvoError.
+    ``reload`` reads config.toml anew, or raises a BotConvoError; ``renew`` makes anew what was made
+    of everybody's words, once somebody was forgotten.
     """
 
     members: tuple[CastMember, ...]
@@ -91,6 +92,7 @@ class Plan:
     posted: Callable[[Message, Post], None]
     """Called for every message that a clone posted."""
     charge: Charge
+    renew: Callable[[], None] = lambda: None
     approvals: Approvals = field(default_factory=lambda: Approvals(None))
     """Where somebody approves every line."""
     approval: timedelta | None = None
@@ -303,7 +305,7 @@ class _Running:
         while True:
             await self._permits.changed(self._members)
             if self._permits.somebody_was_forgotten():
-                self._let_go()
+                await self._let_go()
                 continue
             found = {self._permits.refusal(member) for member in self._members} - {None}
             if found != set(self._refusals) or self._are_bounded_anew():
@@ -341,13 +343,14 @@ class _Running:
             for task in tasks:
                 task.cancel()
 
-    def _let_go(self) -> None:
+    async def _let_go(self) -> None:
         """Remember no more than the store does, in the model servers' memory neither."""
         logger.info("somebody was forgotten; the model servers start again")
         self._plan.charge.let_go()
         for talk in self._reins.talks:
             talk.let_go()
         self._play(self._members, anew=True)
+        await asyncio.to_thread(self._plan.renew)
 
     async def watch_config(self) -> None:
         """Take up a changed config.toml or ``.env``; a bad one changes nothing."""

@@ -13,7 +13,7 @@ from botconvo.errors import OutputError, PackError
 from botconvo.packing.pack import Pack
 from botconvo.writing import write_whole
 
-__all__ = ["PackRecord", "drop_record", "find_record", "keep_record", "packs_with"]
+__all__ = ["PackRecord", "drop_record", "find_record", "keep_record", "packs_with", "record_path"]
 
 _FOLDER = Path("training", "packs")
 """In the project."""
@@ -38,9 +38,14 @@ def keep_record(project: Path, record: PackRecord) -> None:
     Raises:
         OutputError: the disk refuses.
     """
-    path = project / _FOLDER / f"{record.pack.name}.json"
+    path = record_path(project, record)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, record.model_dump_json(indent=2) + "\n", force=True)
+
+
+def record_path(project: Path, record: PackRecord) -> Path:
+    """Where a record is kept."""
+    return project / _FOLDER / f"{record.pack.name}.json"
 
 
 def find_record(project: Path, id: str) -> PackRecord:
@@ -68,7 +73,7 @@ def drop_record(project: Path, record: PackRecord) -> None:
     Raises:
         OutputError: it cannot be deleted.
     """
-    path = project / _FOLDER / f"{record.pack.name}.json"
+    path = record_path(project, record)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from botconvo.conversation.events import Objection
 from botconvo.ports import TextFilter
 
 __all__ = ["Refusals", "is_near_copy"]
@@ -65,11 +66,11 @@ class Refusals:
         """Forget all other refusals."""
         self._refused = {n: text for n, text in self._refused.items() if n in numbers}
 
-    def is_safe(self, text: str) -> bool:
+    def objection(self, text: str) -> Objection | None:
         mine = _fold(text)
         if any(_alike(mine, refused) for refused in self._refused.values()):
-            return False
-        return self._inner.is_safe(text)
+            return "unsafe"
+        return self._inner.objection(text)
 
 
 def _fold(text: str) -> _Folded:

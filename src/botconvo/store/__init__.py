@@ -7,6 +7,7 @@ from botconvo.store.database import STORE_NAME
 from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
 from botconvo.store.holdings import Holdings
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -18,6 +19,7 @@ __all__ = [
     "ChannelReins",
     "Claimed",
     "KnownPerson",
+    "LeakKey",
     "Refused",
     "SeenAuthor",
     "Somebody",
@@ -28,5 +30,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Noted, Holdings):
+class Store(Exports, Leaks, Noted, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

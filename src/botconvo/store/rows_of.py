@@ -115,6 +115,14 @@ ROWS = (
         ),
     ),
     PersonalRows(
+        name="leak key",
+        holds="the key to digests of what everybody wrote; it is made anew",
+        columns={"leak_index": ("one", "key", "messages", "sha256")},
+        count="SELECT count(*) FROM leak_index WHERE EXISTS"
+        f" (SELECT 1 FROM messages WHERE {_BY_ID})",
+        erase=("DELETE FROM leak_index",),
+    ),
+    PersonalRows(
         name="transcripts",
         holds="what they and their clone said in live talks",
         columns={
@@ -213,14 +221,23 @@ ROWS = (
     ),
 )
 
-IMPERSONAL = {
-    "ledger": "opaque ids and seals; the chain outlives the texts",
-    "acknowledgements": "which platform's rule the owner has read",
-    "forgets": "that somebody was forgotten, and when",
-    "forgotten_exports": "digests of exports in which somebody wrote who was forgotten",
-    "disabled": "digests of weights",
-    "sqlite_sequence": "SQLite's own counters",
-    "forgetting": "who is being forgotten, until that is done; then nobody",
-    "written": "files that hold somebody's words; erased together with them",
+IMPERSONAL: dict[str, tuple[tuple[str, ...], str]] = {
+    "ledger": (
+        ("number", "at", "kind", "person", "record", "seal", "previous", "digest"),
+        "opaque ids and seals: the chain outlives the texts",
+    ),
+    "acknowledgements": (("policy", "at"), "which platform's rule the owner has read"),
+    "forgets": (("number", "id", "at"), "that somebody was forgotten, and when"),
+    "forgotten_exports": (("sha256", "at"), "digests of exports of several people"),
+    "disabled": (("weights", "at"), "digests of weights"),
+    "forgetting": (
+        ("number", "id", "at", "somebody", "receipt"),
+        "who is being forgotten: emptied together with their rows",
+    ),
+    "written": (
+        ("path", "kind", "sha256", "people"),
+        "where files lie: a row goes with its file (keepers 'files' and 'clones')",
+    ),
+    "sqlite_sequence": (("name", "seq"), "SQLite's own counters"),
 }
-"""Tables that hold nothing of anybody, with the reason."""
+"""Columns that hold nothing of anybody once a forget is done, and why."""

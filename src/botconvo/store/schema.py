@@ -211,6 +211,15 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
+_LEAKS = """
+CREATE TABLE leak_index (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL,
+    messages TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+);
+"""
+
 _FORGETTING = """
 CREATE TABLE forgetting (
     number INTEGER PRIMARY KEY CHECK (number = 1),
@@ -240,7 +249,16 @@ CREATE TABLE written (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS, _FORGETTING)
+MIGRATIONS = (
+    _FIRST,
+    _LIFESPAN,
+    _REINS,
+    _MEMBERS,
+    _WITHOUT,
+    _ACCOUNTS,
+    _LEAKS,
+    _FORGETTING,
+)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)
