@@ -69,6 +69,7 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
             " AND state = 'settled' GROUP BY channel",
         ),
     ),
+    "leak key": (),  # a random number, and digests made with it
     "agreement": (
         ("ids", "SELECT author, person FROM identities WHERE person = :person"),
         (
