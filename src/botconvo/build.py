@@ -132,7 +132,9 @@ def build_cast(
         ConsentError: nobody agreed to one of the clones.
     """
     if not settings.personas:
-        raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
+        raise ConfigError(
+            "config.toml has no [[personas]] table; 'botconvo train NAME' adds one for a friend"
+        )
     members = []
     for persona in settings.personas:
         try:
@@ -151,7 +153,9 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     form, person = _speech_and_person(persona, checkpoint, store)
     refuse_disabled(checkpoint, store, persona.name)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,

@@ -36,14 +36,14 @@ _LOOK_S = 1.0
 """How often the store is looked at: a withdrawal comes from another process."""
 
 
-def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
-    """Look up the consent, then serve until stopped; the exit code.
+def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> None:
+    """Look up the consent, then serve until stopped.
 
     Raises:
         ConsentError: nobody agreed to this clone.
-        ModelServerError: the checkpoint or the address cannot be used.
+        ModelServerError: the checkpoint or the address cannot be used, or there is no token.
     """
-    from model_server.__main__ import Options, serve
+    from model_server.serving import Options, serve_or_raise
 
     opened = open_checkpoint(
         checkpoint, project_cache(project), words.get("precision", DEFAULT_PRECISION)
@@ -61,7 +61,7 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
         else:
             permit = ""
     options = Options(checkpoint=opened.folder, permit=permit, **words)
-    return serve(options, read_environment(project), opened)
+    serve_or_raise(options, read_environment(project), opened)
 
 
 def _check_and_watch(path: Path, check: Callable[[Store], None]) -> None:

@@ -115,7 +115,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done("train", name, *TRAIN, *here)
         clone = folder / "checkpoints" / name.casefold()
         shutil.copytree(clone, clone.with_name(f"{clone.name}.previous"))
-    done("train", NAME, "--pack", *here)
     done("train", OTHER, "--pack", *here)
     done("export-csv", NAME, *here)
     talk(folder)
@@ -214,7 +213,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def test_nothing_of_somebody_who_is_forgotten_can_be_found(project: Path) -> None:
     planted = " ".join(traces(project))
-    for place in (STORE_NAME, "config.toml", "chat.md", "report.json", ".csv", ".ipynb", "packs"):
+    for place in (STORE_NAME, "config.toml", "chat.md", "report.json", ".csv", "corpus/train.txt"):
         assert place in planted, planted
     assert "previous/manifest.json" in planted
     assert f"avatars/{NAME}.png" in planted

@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from builders import NOON, a_message, an_author
@@ -19,7 +21,7 @@ from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, heard_d
 from botconvo.errors import ConsentError, StoreError
 from botconvo.forgetting import Project, forget, plan, unfinished
 from botconvo.messages import AuthorId
-from botconvo.store import STORE_NAME, Source, Store
+from botconvo.store import STORE_NAME, Source, Store, Written
 from botconvo.store.erasing import is_named
 from model_server.checkpoint.manifest import Manifest
 
@@ -78,6 +80,7 @@ def is_gone(project: Project) -> bool:
 
 def test_a_clone_that_heard_them_is_disabled_and_older_ones_go(project: Project) -> None:
     clones = project.folder / "checkpoints"
+    shutil.copy(project.store, project.store.with_name(f"{STORE_NAME}.backup-20240101-version-3"))
     for name in (NAME.lower(), "juno"):
         shutil.copytree(clones / name, clones / f"{name}.previous")
     receipt = forget(project, NAME, NOON)
@@ -121,16 +124,30 @@ def test_the_settings_lose_the_person_and_keep_the_comments(project: Project) ->
 
 def test_what_names_them_and_is_not_botconvos_is_named_and_kept(project: Project) -> None:
     (project.folder / "notes.txt").write_text(f"ask {NAME} again", encoding="utf-8")
+    with zipfile.ZipFile(project.folder / "old.zip", "w") as archive:
+        archive.writestr("inside.txt", f"{NAME} said")
     (project.folder / ".env").write_text(
         f"BOTCONVO_DISCORD_TOKEN_{NAME.upper()}=secret\n", encoding="utf-8"
     )
     shown = " ".join(left.shown for left in plan(project, NAME).left)
     assert str(project.folder / "notes.txt") in shown
+    assert str(project.folder / "old.zip") in shown
     assert ".env, line 1" in shown
     assert "secret" not in shown
     receipt = forget(project, NAME, NOON)
     assert NAME not in json.dumps(receipt.as_json())
     assert any("file of the owner's" in left for left in receipt.left)
+
+
+def test_a_file_that_is_gone_already_leaves_no_trace_of_its_name(project: Project) -> None:
+    kinds: tuple[Literal["csv", "report", "clone"], ...] = ("csv", "report", "clone")
+    for kind in kinds:
+        path = project.folder / f"{NAME}-{kind}"
+        with Store.open(project.store) as store:
+            people = frozenset({PEOPLE[NAME]})
+            store.note_written(Written(path=path, kind=kind, sha256="0" * 64, people=people))
+    forget(project, NAME, NOON)
+    assert is_gone(project)
 
 
 def test_somebody_who_never_agreed_is_forgotten_too(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ _MODEL = "a base model from its publisher, nobody's clone"
 IMPERSONAL_PLACES = {
     "botconvo/writing:write_whole": _GIVEN,
     "botconvo/forgetting/forget:_keep": "a receipt, which names nobody",
+    "botconvo/forgetting/left:_texts": "only reads an archive",
     "botconvo/forgetting/packs:_pack_of": "only reads an archive",
     "botconvo/importers/trees:ZipTree.__init__": "only reads an archive",
     "botconvo/packing/result:read_result": "only reads an archive",

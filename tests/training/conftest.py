@@ -15,6 +15,7 @@ if not EXTRA_IS_THERE:
         "test_hub.py",
         "test_measure_clones.py",
         "test_network.py",
+        "test_raw_and_retraining.py",
         "test_trainer.py",
     ]
 

@@ -43,6 +43,7 @@ def gathered(sessions: int = 16) -> Gathered:
             id=RecordId("r-1"), person=PERSON, granted_at=NOW, adult=True, sources=(author,)
         ),
         people=People(),
+        ids={"Bort": PERSON},
         selected=select(toy_messages(sessions), str.strip),
         origins=frozenset({"file"}),
     )

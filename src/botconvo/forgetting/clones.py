@@ -167,7 +167,9 @@ def _digests(folder: Path) -> tuple[str, ...]:
 def _erase_clones(project: Project, store: Store, somebody: Somebody) -> None:
     for path in _clones_of(project, store, somebody):
         remove(path)
-        store.drop_written(path)
+    for written in store.written():
+        if written.kind == "clone" and somebody.person in written.people:
+            store.drop_written(written.path)
 
 
 CLONES = Keeper(

@@ -15,7 +15,7 @@ from botconvo.store import Somebody, Store, Written
 from botconvo.store.erasing import is_named
 from botconvo.writing import write_whole
 
-__all__ = ["FILES", "LEAKS", "changed_files", "digest_of_file"]
+__all__ = ["COPIES", "FILES", "LEAKS", "changed_files", "digest_of_file"]
 
 _WHAT = {"csv": "a CSV of their words", "chat": "a saved chat", "report": "a report of an import"}
 
@@ -40,8 +40,17 @@ def _theirs(store: Store, somebody: Somebody) -> tuple[Written, ...]:
     )
 
 
+def _lost(store: Store) -> tuple[Written, ...]:
+    """Files that are gone; of those nothing has to be remembered, their names neither."""
+    return tuple(
+        each for each in store.written() if each.kind != "clone" and not each.path.exists()
+    )
+
+
 def _mentions(written: Written, somebody: Somebody) -> bool:
     """A report names everybody by their ids; a chat whoever was in it."""
+    if is_named(written.path.name, somebody.names, somebody.authors):
+        return True
     if written.kind == "csv":
         return False
     text = written.path.read_text(encoding="utf-8", errors="replace")
@@ -68,6 +77,8 @@ def _find(_: Project, store: Store, somebody: Somebody) -> tuple[Found, ...]:
 
 def _erase(_: Project, store: Store, somebody: Somebody) -> None:
     changed = changed_files(store, somebody)
+    for each in _lost(store):
+        store.drop_written(each.path)
     for each in _theirs(store, somebody):
         if each.kind == "report" and _without(each.path, somebody):
             store.note_written(
@@ -85,7 +96,9 @@ def _erase(_: Project, store: Store, somebody: Somebody) -> None:
 
 
 def _without(path: Path, somebody: Somebody) -> bool:
-    """Take a person out of a report; False where it is none any more."""
+    """Take a person out of a report; False where it is none any more, or is called after them."""
+    if is_named(path.name, somebody.names, somebody.authors):
+        return False
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         by_author = {
@@ -123,6 +136,31 @@ LEAKS = Keeper(
     holds="digests of everybody's words, theirs among them; it is made anew without them",
     find=_find_leaks,
     erase=_erase_leaks,
+)
+
+
+def _copies(project: Project) -> tuple[Path, ...]:
+    """Copies of the store beside it, such as one that an update made: ``<store>.backup-...``."""
+    return tuple(sorted(project.store.parent.glob(f"{project.store.name}.*")))
+
+
+def _find_copies(project: Project, _: Store, _somebody: Somebody) -> tuple[Found, ...]:
+    return tuple(
+        Found(what="an older copy of the store", count=1, shown=str(path))
+        for path in _copies(project)
+    )
+
+
+def _erase_copies(project: Project, _: Store, _somebody: Somebody) -> None:
+    for path in _copies(project):
+        remove(path)
+
+
+COPIES = Keeper(
+    name="copies",
+    holds="copies of the store beside it, with everything that stood in it then",
+    find=_find_copies,
+    erase=_erase_copies,
 )
 
 FILES = Keeper(

@@ -21,6 +21,7 @@ class Project:
     @classmethod
     def at(cls, folder: Path, cache: Path | None = None) -> "Project":
         """With everything where it is by default."""
+        folder = folder.absolute()
         return cls(
             folder=folder,
             store=folder / STORE_NAME,

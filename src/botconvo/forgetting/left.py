@@ -1,5 +1,6 @@
 """What cannot be erased from here, named plainly, so that the owner can do the rest."""
 
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from botconvo.forgetting.files import changed_files
 from botconvo.forgetting.keeping import Project
 from botconvo.forgetting.raw import raw_exports
 from botconvo.forgetting.settings import pictures, still_named
+from botconvo.importers.trees import DAMAGED
 from botconvo.store import STORE_NAME, Somebody, Store
 from botconvo.store.erasing import is_named
 
@@ -16,7 +18,7 @@ __all__ = ["ALWAYS", "Left", "left_of"]
 
 ALWAYS = (
     "exports and copies of them that were never imported from where they lie now, and backups",
-    "packs and clones on other computers: delete them there",
+    "packs, of a clone or of the whole project, and clones elsewhere: delete them there",
     "what their clone posted on Discord and elsewhere: delete it there",
     "what other people wrote about them: it stays theirs",
 )
@@ -80,9 +82,20 @@ def _others(
 
 def _holds(path: Path, somebody: Somebody) -> bool:
     try:
-        if path.stat().st_size > _MOST_BYTES or path.suffix in (".gguf", ".safetensors"):
+        if path.suffix in (".gguf", ".safetensors"):
             return False
-        text = path.read_bytes().decode("utf-8", "replace")
-    except OSError:
+        return any(is_named(text, somebody.names, somebody.authors) for text in _texts(path))
+    except (OSError, ValueError, RuntimeError, NotImplementedError, *DAMAGED):
         return False
-    return is_named(text, somebody.names, somebody.authors)
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """What can be read of a file, or of the files in a zip."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                yield member.filename
+                if member.file_size <= _MOST_BYTES:
+                    yield archive.read(member).decode("utf-8", "replace")
+    elif path.stat().st_size <= _MOST_BYTES:
+        yield path.read_bytes().decode("utf-8", "replace")
