@@ -65,9 +65,8 @@ def audience_of(words: Sequence[str]) -> tuple[str, ...] | None:
     """
     named = [word for word in words if word not in ("anyone", "clones")]
     if "anyone" in words and len(set(words)) > 1:
-        raise ConsentError(
-            f"--audience anyone leaves nobody out; leave it, or leave {_listed(named or words)}"
-        )
+        others = _listed([word for word in words if word != "anyone"])
+        raise ConsentError(f"--audience anyone leaves nobody out; give it alone, or only {others}")
     wrong = [word for word in named if not _qualified(word).partition(":")[2]]
     if wrong:
         raise ConsentError(
