@@ -192,6 +192,7 @@ def test_a_forget_that_was_killed_is_finished_by_the_same_command(
         assert store.live_record(PEOPLE[NAME], NOON) is None, "nothing of theirs is said any more"
     done = typed("forget", NAME, "--yes", "--project", project.folder)
     assert done.code == 0, done
+    assert "An earlier forget was interrupted; it is finished now." in done.out
     assert "Receipt f-" in done.out
     assert is_gone(project)
     assert not unfinished(project)

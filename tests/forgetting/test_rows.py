@@ -9,7 +9,7 @@ from botconvo.consent import verify
 from botconvo.errors import ConsentError
 from botconvo.forgetting import Project, forget, plan
 from botconvo.granting import Terms, grant
-from botconvo.messages import AuthorId
+from botconvo.messages import Author, AuthorId
 from botconvo.store import STORE_NAME, Source, Store
 
 SOURCE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
@@ -71,3 +71,27 @@ def test_nobody_is_forgotten_twice(project: Project) -> None:
     forget(project, "Bort", NOON)
     with pytest.raises(ConsentError, match="Bort"):
         forget(project, "Bort", NOON)
+
+
+def test_a_chat_of_two_loses_their_id_and_keeps_what_the_other_wrote(tmp_path: Path) -> None:
+    channel = "telegram:1-218000000000000001"
+    him = Author(id=AuthorId("telegram:218000000000000001"), name="Bort", kind="person")
+    her = Author(id=AuthorId("telegram:1"), name="Juno", kind="person")
+    reaction = a_reaction(by=her)
+    with Store.open(tmp_path / STORE_NAME) as store, store.add_export(SOURCE, NOON) as adding:
+        for message in (
+            a_message(WORDS, author=him, id="1", channel=channel),
+            a_message("ah", author=her, id="2", channel=channel, reactions=[reaction]),
+            a_message("so", author=her, id="3", channel=channel, reply_to="2"),
+        ):
+            adding.saw(message)
+            adding.take(message)
+    project = Project.at(tmp_path)
+    forget(project, "Bort", NOON)
+    assert b"218000000000000001" not in stored(project)
+    with Store.open(project.store) as store:
+        first, second = store.messages_of([her.id])
+        assert first.channel.startswith("telegram:untold-")
+        assert (first.id, second.id) == (f"{first.channel}/2", f"{first.channel}/3")
+        assert second.reply_to == first.id
+        assert first.reactions == (reaction,)

@@ -74,7 +74,7 @@ def test_raw_exports_go_once_the_clone_is_there(
     project: Path, tiny_base: Path, export: Path
 ) -> None:
     told = train(project, tiny_base, "Bort", "--delete-raw", "--yes")
-    assert f"{export} (it holds words of 1 other people too)" in told.out
+    assert f"{export} (others wrote in it too: 1)" in told.out
     assert f"Deleted: {export}" in told.out
     assert not export.exists()
     assert clone(project, "Bort").persona == "Bort"

@@ -36,29 +36,30 @@ def command(
     import os
     from datetime import UTC, datetime
 
-    from botconvo.forgetting import Project, forget, plan, unfinished
+    from botconvo.errors import ConsentError
+    from botconvo.forgetting import Project, finish, forget, plan
     from model_server.checkpoint.opening import user_cache
 
     place = Project.at(project, user_cache(os.environ))
-    if not dry_run and unfinished(place):
+    finished = None if dry_run else finish(place)
+    if finished is not None:
         click.echo("An earlier forget was interrupted; it is finished now.")
-        _say_done(forget(place, name, datetime.now(UTC)), place)
-        return
-    planned = plan(place, name)
+        _say_done(finished, place, retrain=retrain)
+    try:
+        planned = plan(place, name)
+    except ConsentError:
+        if finished is None:
+            raise
+        return  # it was theirs
     _say_plan(planned, delete_raw=delete_raw)
     if dry_run:
         click.echo("\nNothing was changed.")
         return
     if not yes:
         click.confirm("\nThere is no way back. Forget them?", abort=True)
-    clones = [each for each in planned.disabled if not each.folder.name.endswith(".previous")]
     if delete_raw:
         _delete_raw(place, planned)
-    _say_done(forget(place, name, datetime.now(UTC)), place)
-    for clone in clones if retrain else ():
-        from botconvo.cli.train import train_again
-
-        train_again(clone.manifest, clone.folder, project)
+    _say_done(forget(place, name, datetime.now(UTC)), place, retrain=retrain)
 
 
 def _say_plan(planned: "Plan", *, delete_raw: bool) -> None:
@@ -93,7 +94,7 @@ def _delete_raw(place: "Project", planned: "Plan") -> None:
         click.echo(f"warning: {path} was changed since it was imported, and is left", err=True)
 
 
-def _say_done(receipt: "Receipt", place: "Project") -> None:
+def _say_done(receipt: "Receipt", place: "Project", *, retrain: bool) -> None:
     from botconvo.forgetting.forget import receipt_path
 
     click.echo(f"\nReceipt {receipt.id}, {receipt.at:%Y-%m-%d %H:%M} UTC")
@@ -103,3 +104,16 @@ def _say_done(receipt: "Receipt", place: "Project") -> None:
     for digest in receipt.disabled:
         click.echo(f"  disabled      {digest[:16]}")
     click.echo(f"It is kept in {receipt_path(place, receipt)}; it names nobody.")
+    if retrain and receipt.disabled:
+        _train_again(receipt, place)
+
+
+def _train_again(receipt: "Receipt", place: "Project") -> None:
+    from botconvo.cli.train import train_again
+    from botconvo.forgetting.clones import clones_with
+    from botconvo.store import Store
+
+    with Store.open(place.store, create=False) as store:
+        clones = clones_with(place, store, receipt.disabled)
+    for folder, manifest in clones:
+        train_again(manifest, folder, place.folder)

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ __all__ = [
     "CLONES",
     "RUNS",
     "Disabled",
+    "clones_with",
     "disabled_by",
     "erase_older",
     "keep_in_mind",
@@ -232,6 +233,18 @@ def disabled_by(project: Project, store: Store, somebody: Somebody) -> tuple[Dis
         ):
             found.append(Disabled(folder=folder, manifest=manifest, certain=False))
     return tuple(found)
+
+
+def clones_with(
+    project: Project, store: Store, weights: Collection[str]
+) -> tuple[tuple[Path, Manifest], ...]:
+    """The clones with weights of these digests, wherever they lie."""
+    found = ((path, manifest_in(path)) for path in checkpoints_in(project, store))
+    return tuple(
+        (path, manifest)
+        for path, manifest in found
+        if manifest is not None and manifest.weights.sha256 in weights
+    )
 
 
 def erase_older(disabled: Iterable[Disabled]) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "Plan",
     "Receipt",
     "find_somebody",
+    "finish",
     "forget",
     "plan",
     "receipt_path",
@@ -203,6 +204,16 @@ def _plan(project: Project, store: Store, somebody: Somebody) -> Plan:
     going = (*(each.shown for _, each in found), *(str(each.folder) for each in disabled))
     left = tuple(left_of(project, store, somebody, going))
     return Plan(somebody=somebody, found=found, disabled=disabled, left=left)
+
+
+def finish(project: Project) -> Receipt | None:
+    """Finish the forget that was interrupted here; None where there is none.
+
+    Raises:
+        BotConvoError: something cannot be erased now; it says what to do.
+    """
+    with Store.open(project.store, create=False) as store:
+        return _finish(project, store)
 
 
 def unfinished(project: Project) -> bool:

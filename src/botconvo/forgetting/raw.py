@@ -26,9 +26,7 @@ class Raw:
 
     @property
     def whole(self) -> str:
-        return f"{self.path}" + (
-            f" (it holds words of {self.others} other people too)" if self.others else ""
-        )
+        return f"{self.path}" + (f" (others wrote in it too: {self.others})" if self.others else "")
 
 
 def raw_exports(store: Store, authors: Collection[AuthorId]) -> tuple[Raw, ...]:
