@@ -48,7 +48,8 @@ def prompts_of(play: Play, persona: Persona) -> str:
     polled = [
         each for each in play.orders if isinstance(each, Poll) and persona.name in each.personas
     ]
-    lines = [line for each in (*told, *polled) for line in each.context]
+    contexts = [*(each.context for each in told), *(each.context for each in polled)]
+    lines = [line for context in contexts for line in context]
     return " ".join(
         [
             *(f"{line.name}: {line.argument}" for line in lines),
