@@ -5,8 +5,9 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 
 from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
-from botconvo.store.erasing import Erasing, Somebody, Underway, Written
+from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.holdings import Holdings
 from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
@@ -33,5 +34,5 @@ __all__ = [
 ]
 
 
-class Store(Collected, Leaks, Noted, Erasing):
+class Store(Collected, Leaks, Noted, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""
