@@ -8,17 +8,19 @@ and when, so that the owner can see whom to ask.
 import gc
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 
+from botconvo.batches import Batch, batches
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
-from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports, natural
+from botconvo.importers import Export, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
 from botconvo.policies import POLICIES
-from botconvo.store import Adding, Source, Store
+from botconvo.store import Adding, Packed, Seen, Source, Store, StoredRow, from_micros
 
 __all__ = [
     "Accounting",
@@ -38,9 +40,6 @@ _MOST_ERRORS = 1000
 
 _KNOWN_ROWS = 3
 """So many rows that the store knows tell where an export without a channel belongs."""
-
-_AT_ONCE = 1000
-"""Messages that go into the store together."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
@@ -283,23 +282,15 @@ def _rows(
     told: Callable[[int], None] | None,
 ) -> Accounting:
     accounting = Accounting()
-    agreed: list[Message] = []
     messages = 0
-    for row in export.rows(told):
-        accounting.read += 1
-        if isinstance(row, LeftOut):
-            _leave_out(row, export, adding, accounting)
-            continue
-        messages += 1
-        adding.saw(row)
-        reason = _why_not(row, records)
-        if reason is not None:
-            accounting.left_out[reason] += 1
-            continue
-        agreed.append(_with_agreed_reactions(row, records))
-        if len(agreed) >= _AT_ONCE:
+    with closing(batches(export, told)) as found:
+        for batch in found:
+            messages += len(batch.packed.rows)
+            accounting.read += len(batch.packed.rows) + batch.left_out.total()
+            _leave_out(batch, export, adding, accounting)
+            adding.saw_all(batch.packed)
+            agreed = _agreed(batch.packed, records, accounting)
             _take_all(agreed, adding, accounting)
-    _take_all(agreed, adding, accounting)
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
@@ -307,11 +298,11 @@ def _rows(
     return accounting
 
 
-def _leave_out(row: LeftOut, export: Export, adding: Adding, accounting: Accounting) -> None:
-    accounting.left_out[row.reason] += 1
-    if row.reason is Reason.BOT and row.author is not None:
-        adding.saw_bot(row.author)
-    if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
+def _leave_out(batch: Batch, export: Export, adding: Adding, accounting: Accounting) -> None:
+    accounting.left_out.update(batch.left_out)
+    for bot in batch.bots:
+        adding.saw_bot(bot)
+    for row in batch.faults[: _MOST_ERRORS - len(accounting.errors)]:
         accounting.errors.append(
             {
                 "file": f"{export.path}/{row.file}" if row.file else export.label,
@@ -321,35 +312,55 @@ def _leave_out(row: LeftOut, export: Export, adding: Adding, accounting: Account
         )
 
 
-def _take_all(messages: list[Message], adding: Adding, accounting: Accounting) -> None:
-    for message, new in zip(messages, adding.take_all(messages), strict=True):
-        if new:
-            accounting.taken += 1
-            accounting.by_author[message.author.id] += 1
+def _take_all(packed: Packed, adding: Adding, accounting: Accounting) -> None:
+    new = adding.take_all(packed)
+    accounting.taken += sum(new)
+    if not all(new):
+        accounting.left_out[ALREADY_TAKEN] += len(new) - sum(new)
+    taken = compress((row[2] for row in packed.rows), new)
+    accounting.by_author.update(taken)
+
+
+def _agreed(
+    packed: Packed, records: Mapping[AuthorId, ConsentRecord], accounting: Accounting
+) -> Packed:
+    """The rows that may be kept; all others are counted by the reason why not."""
+    reactions = [each for each in packed.reactions if not each[2] or each[2] in records]
+    if all(_all_allowed(seen, packed.channels, records) for seen in packed.seen.values()):
+        return replace(packed, reactions=reactions)
+    rows: list[StoredRow] = []
+    for row in packed.rows:
+        reason = _why_not(row, records)
+        if reason is None:
+            rows.append(row)
         else:
-            accounting.left_out[ALREADY_TAKEN] += 1
-    messages.clear()
+            accounting.left_out[reason] += 1
+    kept = {row[0] for row in rows}
+    reactions = [each for each in reactions if each[0] in kept]
+    return replace(packed, rows=rows, reactions=reactions)
 
 
-def _why_not(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> str | None:
+def _all_allowed(
+    seen: Seen, channels: Iterable[ChannelId], records: Mapping[AuthorId, ConsentRecord]
+) -> bool:
+    """Whether a record covers all of somebody's rows: it does if it covers the first and last."""
+    record = records.get(seen.author.id)
+    return record is not None and all(
+        allows(record, author=seen.author.id, channel=channel, at=from_micros(at))
+        for channel in channels
+        for at in (seen.first, seen.last)
+    )
+
+
+def _why_not(row: StoredRow, records: Mapping[AuthorId, ConsentRecord]) -> str | None:
     """Why a message is not taken, unless its author agreed."""
-    record = records.get(message.author.id)
+    _, channel, author, at, *_ = row
+    record = records.get(author)
     if record is None:
         return NO_CONSENT
-    if not allows(record, author=message.author.id, channel=message.channel, at=message.at):
+    if not allows(record, author=author, channel=channel, at=from_micros(at)):
         return OUTSIDE_CONSENT
     return None
-
-
-def _with_agreed_reactions(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> Message:
-    if not message.reactions:
-        return message
-    agreed = tuple(
-        reaction
-        for reaction in message.reactions
-        if reaction.author is None or reaction.author.id in records
-    )
-    return replace(message, reactions=agreed)
 
 
 def _all_there(paths: Iterable[Path]) -> None:

@@ -8,6 +8,8 @@ from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
+from botconvo.store.packed import Packed, Seen, StoredRow, pack
+from botconvo.store.values import from_micros
 
 __all__ = [
     "LIVE_KEPT",
@@ -16,10 +18,15 @@ __all__ = [
     "ChannelReins",
     "Claimed",
     "KnownPerson",
+    "Packed",
     "Refused",
+    "Seen",
     "SeenAuthor",
     "Source",
     "Store",
+    "StoredRow",
+    "from_micros",
+    "pack",
 ]
 
 
