@@ -4,7 +4,7 @@ Every key but a message's id, time, words and author may be missing, because ver
 knows nothing of files: it takes a text stream and gives messages, and reasons for the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, TextIO
 
@@ -80,7 +80,7 @@ class _Channel(msgspec.Struct, gc=False):
     id: _Snowflake
 
 
-_DECODE = msgspec.json.Decoder(_Message).decode
+_DECODE = msgspec.json.Decoder(list[_Message]).decode
 
 
 def looks_like(head: str) -> bool:
@@ -99,8 +99,8 @@ def parse(stream: TextIO, octets: bool = False) -> Iterator[Row]:
     export = JsonItems(stream, octets=octets)
     rows = _Rows(_channel(export))
     try:
-        for line, item in export.items(_DECODE, msgspec.DecodeError):
-            yield rows.row(item, line)
+        for item in export.decoded(_DECODE, msgspec.DecodeError):
+            yield rows.row(item, export.item_line)
     except BrokenJsonError as broken:
         yield LeftOut(reason=Reason.TORN, line=broken.line)
 
@@ -130,15 +130,15 @@ class _Rows:
         self._channel = channel
         self._authors: dict[_User, Author] = {}
 
-    def row(self, item: object, line: int) -> Row:
+    def row(self, item: object, line: Callable[[], int]) -> Row:
         if not isinstance(item, _Message):
             try:
                 item = msgspec.convert(item, _Message)
             except (msgspec.ValidationError, RecursionError):
-                return LeftOut(reason=Reason.MALFORMED, line=line)
+                return LeftOut(reason=Reason.MALFORMED, line=line())
         reason = _why_not(item) if possible(item.timestamp) else Reason.DATE
         if reason is not None:
-            return LeftOut(reason=reason, author=author_id(item.author.id), line=line)
+            return LeftOut(reason=reason, author=author_id(item.author.id), line=line())
         reply_to = None
         reference = item.reference
         if reference is not None and item.type in _REPLY and reference.message is not None:
