@@ -62,7 +62,7 @@ def parse(stream: TextIO, channel: ChannelId | None, zone: tzinfo = UTC) -> Iter
     ids = None if channel is None else RowIds(channel)
     unreadable: list[str] = []
     some = False
-    for moment, (line, row) in dated(_with_dates(stream), zone):
+    for moment, (line, row) in dated(_rows(stream), zone):
         if isinstance(row, LeftOut):
             yield row
             continue
@@ -80,33 +80,29 @@ def parse(stream: TextIO, channel: ChannelId | None, zone: tzinfo = UTC) -> Iter
         raise _other_dates(unreadable[0])
 
 
-def _with_dates(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | LeftOut]]]:
-    for line, row in _rows(stream):
-        yield None if isinstance(row, LeftOut) else row[2], (line, row)
-
-
-def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
-    """Data rows with the line that each begins in; what cannot be split into six fields is out."""
+def _rows(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | LeftOut]]]:
+    """Data rows with their date and the line that each begins in; what has no six fields is out."""
     header = stream.readline(_HEADER_MOST)
     separator = _separator(_bare(header)) or ","
     lines = iter(lambda: stream.readline(LINE_MOST), "")
+    fields = len(HEADER)
     for line, row in csv_rows(lines, before=1, delimiter=separator):
         if isinstance(row, Reason):
-            yield line, LeftOut(reason=row, line=line)
+            yield None, (line, LeftOut(reason=row, line=line))
             continue
-        if len(row) == len(HEADER) + 1 and not row[-1]:
+        if len(row) == fields + 1 and not row[-1]:
             row.pop()
         if not row or row == HEADER or (separator != "," and not any(row)):
             continue
-        if len(row) == len(HEADER) and _ROUNDED.match(row[0]):
+        if len(row) == fields and row[0].isdigit() and row[0].isascii():
+            yield row[2], (line, row)
+        elif len(row) == fields and _ROUNDED.match(row[0]):
             raise ImportFailed(
                 f"line {line}: a spreadsheet has rounded the author's id to {row[0]!r}; "
                 "export the channel again, and do not save it with the spreadsheet"
             )
-        if len(row) != len(HEADER) or not row[0].isascii() or not row[0].isdigit():
-            yield line, LeftOut(reason=Reason.MALFORMED, line=line)
         else:
-            yield line, row
+            yield None, (line, LeftOut(reason=Reason.MALFORMED, line=line))
 
 
 def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
