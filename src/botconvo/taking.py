@@ -5,16 +5,15 @@ record, and only what that record covers.  Of everybody else the store learns ho
 and when, so that the owner can see whom to ask.
 """
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import compress
 from pathlib import Path
 
-from botconvo.batches import Batch, batches
+from botconvo.batches import Batch, batches, few_collections
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers import Export, find_exports, natural
@@ -224,7 +223,7 @@ def _take(
     )
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)
-    with _few_collections(), store.add_export(source, now, same) as adding:
+    with few_collections(), store.add_export(source, now, same) as adding:
         accounting = _rows(export, adding, store.live_records(now), told)
         adding.counts = {"read": accounting.read, **accounting.left_out}
     return Taken(
@@ -234,17 +233,6 @@ def _take(
         origin=export.origin,
         accounting=accounting,
     )
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Rows by the million make no cycles: looking for some among them takes a tenth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _channel_of(store: Store, export: Export) -> ChannelId | None:

@@ -57,7 +57,7 @@ class RowIds:
         if moment != self._moment:
             self._moment = moment
             self._alike.clear()
-        key = "\0".join((self.channel, author, moment, text)).encode(errors="replace")
+        key = f"{self.channel}\0{author}\0{moment}\0{text}".encode(errors="replace")
         digest = hashlib.sha256(key).digest()
         alike = self._alike[digest] = self._alike.get(digest, 0) + 1
         if alike > 1:
