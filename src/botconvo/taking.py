@@ -87,11 +87,13 @@ class Taken:
     failed: str | None = None
     empty: bool = False
     """It failed because nobody has written anything there."""
+    unknown: bool = False
+    """It is no export at all."""
 
     @property
     def name(self) -> str:
         """How it is called among the others."""
-        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+        return f"{self.path.name}/{self.member.rstrip('/')}" if self.member else self.path.name
 
 
 def take_exports(
@@ -136,6 +138,10 @@ def take_exports(
         )
         taken.extend(
             _failed(path, name, f"{path}/{name} {why}") for name, why in found.others.items()
+        )
+        taken.extend(
+            _failed(path, name, f"{path}/{name} {why}", unknown=True)
+            for name, why in found.unknown.items()
         )
     for export in in_order(exports):
         try:
@@ -358,7 +364,9 @@ def _all_there(paths: Iterable[Path]) -> None:
             raise ImportFailed(f"there is no file {path}; check its name")
 
 
-def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:
+def _failed(
+    path: Path, member: str, why: str, *, empty: bool = False, unknown: bool = False
+) -> Taken:
     label = f"{path}/{member}" if member else str(path)
     errors: list[dict[str, str | int | None]] = [{"file": label, "line": None, "what": why}]
     accounting = Accounting(errors=[] if empty else errors)
@@ -370,6 +378,7 @@ def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:
         accounting=accounting,
         failed=why,
         empty=empty,
+        unknown=unknown,
     )
 
 
