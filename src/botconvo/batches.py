@@ -12,16 +12,16 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from botconvo.errors import ImportFailed
-from botconvo.importers import FAULTS, Export, LeftOut, Reason
+from botconvo.importers import FAULTS, Export, LeftOut, Reason, Row
 from botconvo.messages import AuthorId, Message
 from botconvo.store import Packed, pack
 
-__all__ = ["Batch", "batches", "few_collections", "serve"]
+__all__ = ["Batch", "batches", "few_collections", "in_batches", "serve"]
 
 _AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 4_000_000
@@ -160,24 +160,28 @@ def _packed(export: Export, told: Progress | None) -> Iterator[Batch]:
         if told is not None:
             told(done)
 
+    for batch in in_batches(export.rows(read), export.origin):
+        batch.done = done
+        yield batch
+
+
+def in_batches(rows: Iterable[Row], origin: str) -> Iterator[Batch]:
+    """Rows that came from ``origin``, many at a time; there is always one batch."""
     messages: list[Message] = []
-    batch, characters, rows = Batch(Packed()), 0, 0
-    for row in export.rows(read):
-        rows += 1
+    batch, characters, many = Batch(Packed()), 0, 0
+    for row in rows:
+        many += 1
         if isinstance(row, Message):
             messages.append(row)
             characters += len(row.text)
         else:
             _leave_out(row, batch)
-        if rows >= _AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
-            yield _full(batch, messages, export.origin, done)
-            messages, batch, characters, rows = [], Batch(Packed()), 0, 0
-    yield _full(batch, messages, export.origin, done)
-
-
-def _full(batch: Batch, messages: list[Message], origin: str, done: int) -> Batch:
-    batch.packed, batch.done = pack(messages, origin), done
-    return batch
+        if many >= _AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
+            batch.packed = pack(messages, origin)
+            yield batch
+            messages, batch, characters, many = [], Batch(Packed()), 0, 0
+    batch.packed = pack(messages, origin)
+    yield batch
 
 
 def _leave_out(row: LeftOut, batch: Batch) -> None:

@@ -6,20 +6,29 @@ and when, so that the owner can see whom to ask.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import compress
 from pathlib import Path
 
-from botconvo.batches import Batch, batches, few_collections
+from botconvo.batches import Batch, batches, few_collections, in_batches
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
-from botconvo.importers import Export, find_exports, natural
+from botconvo.importers import Export, Row, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
 from botconvo.policies import POLICIES
-from botconvo.store import Adding, Packed, Seen, Source, Store, StoredRow, from_micros
+from botconvo.store import (
+    COLLECTED,
+    Adding,
+    Packed,
+    Seen,
+    Source,
+    Store,
+    StoredRow,
+    from_micros,
+)
 
 __all__ = [
     "Accounting",
@@ -29,11 +38,13 @@ __all__ = [
     "in_order",
     "take_again",
     "take_exports",
+    "take_rows",
 ]
 
 NO_CONSENT = "no consent"
 OUTSIDE_CONSENT = "outside the consent"
 ALREADY_TAKEN = "already taken"
+TAKEN_BEFORE = "taken before the interruption"
 _MOST_ERRORS = 1000
 """Faults that are listed one by one; all are counted."""
 
@@ -42,6 +53,8 @@ _KNOWN_ROWS = 3
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
+Stop = Callable[[], bool]
+"""Asked now and then whether somebody wants to go on another time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +102,8 @@ class Taken:
     """It failed because nobody has written anything there."""
     unknown: bool = False
     """It is no export at all."""
+    interrupted: bool = False
+    """Only its first rows were read; the next import of it goes on behind them."""
 
     @property
     def name(self) -> str:
@@ -105,8 +120,12 @@ def take_exports(
     zone: str = "UTC",
     without: frozenset[str] = frozenset(),
     progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> tuple[Taken, ...]:
     """Import files, folders and zips, each export in one transaction.
+
+    When ``stop`` says so, what was read so far is kept, the rest is left for the next time, and
+    the last of the exports that are returned is ``interrupted``.
 
     One that cannot be read does not stop the rest.  ``author`` and ``zone`` are explained in
     ``find_exports``, ``without`` in ``importers.reading.About``.
@@ -146,7 +165,9 @@ def take_exports(
     for export in in_order(exports):
         try:
             _check_policy(store, export)
-            taken.append(_take(store, export, export.digest(), now, progress))
+            taken.append(_take(store, export, export.digest(), now, progress, stop))
+            if taken[-1].interrupted:
+                return tuple(taken)
         except ImportFailed as why:
             failed(export.path, why, export.member)
     if all(file.failed is not None for file in taken):
@@ -173,7 +194,12 @@ def take_again(
     """
     total = Accounting()
     trouble: list[str] = []
-    for source in store.sources(authors):
+    sources = store.sources(authors)
+    if any(source.format == COLLECTED for source in sources):
+        trouble.append("what they wrote where the bot reads is still to come: botconvo collect")
+    for source in sources:
+        if source.format == COLLECTED:
+            continue
         try:
             export = Export(
                 path=source.path,
@@ -207,7 +233,12 @@ def _check_policy(store: Store, export: Export) -> None:
 
 
 def _take(
-    store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
+    store: Store,
+    export: Export,
+    sha256: str,
+    now: datetime,
+    progress: Progress | None,
+    stop: Stop | None = None,
 ) -> Taken:
     if export.names_only:
         export = replace(export, accounts=store.accounts())
@@ -229,8 +260,9 @@ def _take(
     )
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)
+    before = store.rows_read(source)
     with few_collections(), store.add_export(source, now, same) as adding:
-        accounting = _rows(export, adding, store.live_records(now), told)
+        accounting = _rows(export, adding, store.live_records(now), told, before, stop)
         adding.counts = {"read": accounting.read, **accounting.left_out}
     return Taken(
         path=export.path,
@@ -238,6 +270,7 @@ def _take(
         format=export.format,
         origin=export.origin,
         accounting=accounting,
+        interrupted=adding.rows_read is not None,
     )
 
 
@@ -274,17 +307,13 @@ def _rows(
     adding: Adding,
     records: Mapping[AuthorId, ConsentRecord],
     told: Callable[[int], None] | None,
+    before: int,
+    stop: Stop | None,
 ) -> Accounting:
     accounting = Accounting()
-    messages = 0
     with closing(batches(export, told)) as found:
-        for batch in found:
-            messages += len(batch.packed.rows)
-            accounting.read += len(batch.packed.rows) + batch.left_out.total()
-            _leave_out(batch, export, adding, accounting)
-            adding.saw_all(batch.packed)
-            agreed = _agreed(batch.packed, records, accounting)
-            _take_all(agreed, adding, accounting)
+        asked = _until(found, stop, before, adding, accounting) if stop is not None else found
+        messages = _take_batches(asked, adding, records, accounting, export, before)
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
@@ -292,10 +321,61 @@ def _rows(
     return accounting
 
 
-def _leave_out(batch: Batch, export: Export, adding: Adding, accounting: Accounting) -> None:
+def _until(
+    found: Iterable[Batch], stop: Stop, before: int, adding: Adding, accounting: Accounting
+) -> Iterator[Batch]:
+    """The batches up to where somebody wants to stop, which is asked behind those of ``before``.
+
+    ``accounting`` tells how many rows were read.
+    """
+    messages = False
+    for batch in found:
+        if messages and accounting.read > before and stop():
+            adding.rows_read = accounting.read
+            return
+        messages = messages or bool(batch.packed.rows)
+        yield batch
+
+
+def take_rows(
+    rows: Iterable[Row],
+    adding: Adding,
+    records: Mapping[AuthorId, ConsentRecord],
+    accounting: Accounting,
+) -> int:
+    """Keep what the records allow, and account for every row; how many messages there were."""
+    return _take_batches(in_batches(rows, adding.origin), adding, records, accounting)
+
+
+def _take_batches(
+    found: Iterable[Batch],
+    adding: Adding,
+    records: Mapping[AuthorId, ConsentRecord],
+    accounting: Accounting,
+    export: Export | None = None,
+    before: int = 0,
+) -> int:
+    """The first ``before`` rows are in the store already; ``export`` is where faults lie."""
+    messages = 0
+    for batch in found:
+        messages += len(batch.packed.rows)
+        accounting.read += len(batch.packed.rows) + batch.left_out.total()
+        _leave_out(batch, export, adding, accounting)
+        adding.saw_all(batch.packed)
+        agreed = _agreed(batch.packed, records, accounting)
+        if accounting.read <= before:
+            accounting.left_out.update({TAKEN_BEFORE: len(agreed.rows)} if agreed.rows else {})
+        else:
+            _take_all(agreed, adding, accounting)
+    return messages
+
+
+def _leave_out(batch: Batch, export: Export | None, adding: Adding, accounting: Accounting) -> None:
     accounting.left_out.update(batch.left_out)
     for bot in batch.bots:
         adding.saw_bot(bot)
+    if export is None:
+        return
     for row in batch.faults[: _MOST_ERRORS - len(accounting.errors)]:
         accounting.errors.append(
             {

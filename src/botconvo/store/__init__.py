@@ -3,8 +3,10 @@
 It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.taking``).
 """
 
+from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
-from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -12,17 +14,21 @@ from botconvo.store.packed import Packed, Seen, StoredRow, pack
 from botconvo.store.values import from_micros
 
 __all__ = [
+    "COLLECTED",
     "LIVE_KEPT",
     "STORE_NAME",
     "Adding",
     "ChannelReins",
     "Claimed",
+    "Kinds",
     "KnownPerson",
+    "LeakKey",
     "Packed",
     "Refused",
     "Seen",
     "SeenAuthor",
     "Source",
+    "Span",
     "Store",
     "StoredRow",
     "from_micros",
@@ -30,5 +36,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Noted):
+class Store(Collected, Leaks, Noted):
     """``with Store.open(project / STORE_NAME) as store: ...``"""
