@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import compress
+from itertools import compress, islice
 from pathlib import Path
 
 from botconvo.batches import Batch, batches, few_collections, in_batches
@@ -50,6 +50,9 @@ _MOST_ERRORS = 1000
 
 _KNOWN_ROWS = 3
 """So many rows that the store knows tell where an export without a channel belongs."""
+
+_ZONE_ROWS = 50_000
+"""So many rows, a summer and a winter of a busy channel, tell whether a time zone matters."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
@@ -232,6 +235,26 @@ def _check_policy(store: Store, export: Export) -> None:
     raise ImportFailed(f"{export.label} was not read. {policy.refusal}")
 
 
+def _check_zone(store: Store, export: Export, sha256: str) -> None:
+    """The same file by another clock would have every message once more, at another time."""
+    before = store.zone_of(sha256)
+    if before is None or before == export.zone:
+        return
+    then = replace(export, zone=before)
+    both = zip(_times(export), _times(then), strict=False)
+    if any(one != other for one, other in islice(both, _ZONE_ROWS)):
+        raise ImportFailed(
+            f"{export.label} was imported before with --time-zone {before}; with {export.zone} "
+            "all of it would be there twice, at other times. Repeat it with "
+            f"--time-zone {before}; if that was the wrong one, import it into a new project"
+        )
+
+
+def _times(export: Export) -> Iterator[datetime | None]:
+    """When the rows were written; None where there is no message."""
+    return (row.at if isinstance(row, Message) else None for row in export.rows())
+
+
 def _take(
     store: Store,
     export: Export,
@@ -240,6 +263,7 @@ def _take(
     progress: Progress | None,
     stop: Stop | None = None,
 ) -> Taken:
+    _check_zone(store, export, sha256)
     if export.names_only:
         export = replace(export, accounts=store.accounts())
     if export.channel is None and export.guesses_channel:

@@ -206,6 +206,11 @@ class Exports(Database):
         )
         return int(rows[0][0]) if rows else 0
 
+    def zone_of(self, sha256: str) -> str | None:
+        """By whose clock the file with these bytes was imported, if it was."""
+        rows = self._rows("SELECT zone FROM sources WHERE sha256 = ?", (sha256,))
+        return str(rows[0][0]) if rows else None
+
     def sources(self, authors: Collection[AuthorId] | None = None) -> tuple[Source, ...]:
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
