@@ -117,7 +117,9 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
         ConsentError: nobody agreed to one of the clones.
     """
     if not settings.personas:
-        raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
+        raise ConfigError(
+            "config.toml has no [[personas]] table; 'botconvo train NAME' adds one for a friend"
+        )
     return tuple(_member(persona, settings, store) for persona in settings.personas)
 
 
@@ -127,7 +129,9 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,
