@@ -211,6 +211,17 @@ def test_a_changed_archive_is_refused(
     assert not (tmp_path / "there").exists()
 
 
+def test_other_words_of_the_same_length_are_refused(project: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "moved.zip"
+    pack_project(project, archive, LATER)
+    with ZipFile(archive) as zipped:
+        other = zipped.read("config.toml").swapcase()
+    done = typed("unpack", rewritten(archive, **{"config.toml": other}), tmp_path / "there")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "config.toml is not what was packed" in done.err
+    assert not (tmp_path / "there").exists()
+
+
 def test_a_bomb_and_a_flipped_bit_are_refused(project: Path, tmp_path: Path) -> None:
     archive = tmp_path / "moved.zip"
     pack_project(project, archive, LATER)

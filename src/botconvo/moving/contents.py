@@ -3,7 +3,7 @@
 Looks at files and at the record of who agreed; changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -131,7 +131,7 @@ def _take_clone(
     try:
         manifest = Manifest.model_validate_json((path / MANIFEST_NAME).read_bytes())
         if manifest.consent is not None:
-            consenting_person(manifest.consent, store, manifest.persona)
+            consenting_person(manifest.consent, store, name)
     except (ValidationError, BotConvoError) as error:
         first = str(error).splitlines()[0]
         contents.left.append(LeftBehind(what=f"{name}'s clone", why=first))
@@ -153,10 +153,9 @@ def _take_clone(
     return place
 
 
-def _other_clones(folder: Path, taken: Iterator[Path] | Any) -> list[Path]:
+def _other_clones(folder: Path, known: Collection[Path]) -> list[Path]:
     """Checkpoints of the project that config.toml does not name; bases go with their clones."""
     found = (path.parent for path in (folder / "checkpoints").rglob(MANIFEST_NAME))
-    known = set(taken)
     return sorted(
         path
         for path in found
