@@ -184,8 +184,8 @@ def test_a_run_takes_over_where_and_with_whom_a_clone_may_talk(project: Project)
     assert permits.bounded(member).persona == member.persona
     project.agree(audience=("discord:1",), platforms=("discord",))
     bounded = permits.bounded(member).persona
-    assert bounded.audience == {"discord:1"}
-    assert bounded.platforms == {"discord"}
+    assert bounded.audience == frozenset({"discord:1"})
+    assert bounded.platforms == frozenset({"discord"})
 
 
 def test_every_field_is_shown() -> None:

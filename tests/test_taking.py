@@ -368,3 +368,20 @@ def test_who_agreed_since_the_interruption_is_taken_from_the_beginning(
     rest = take(store, path, author="Bort")
     assert rest.taken + rest.left_out["already taken"] == 1500
     assert store.authors()[0].taken == 1500
+
+
+def test_a_file_without_zones_is_not_taken_again_by_another_clock(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.md"
+    path.write_text("[2023-01-02 10:20:30] Bo: hi\n[2023-07-02 10:20:30] Bo: hi\n", "utf-8")
+    take(store, path, zone="Europe/London")
+    with pytest.raises(ImportFailed, match=r"imported before with --time-zone Europe/London; with"):
+        take(store, path, zone="UTC")
+    assert take(store, path, zone="Europe/London").read == 2
+    assert store.authors()[0].messages == 2
+
+
+def test_a_file_whose_times_name_their_zone_may_be_taken_with_any(store: Store) -> None:
+    take(store, GENERAL)
+    assert take(store, GENERAL, zone="Asia/Tokyo").read == 22

@@ -70,6 +70,8 @@ IMPERSONAL_PLACES = {
     "botconvo/packing/result:_copy_members": _SCRATCH,
     "botconvo/training/gpt2_simple/clone:_train": _SCRATCH,
     "botconvo/leak_gate:_packed": "in memory",
+    "botconvo/batches:_from_beside": "a pipe between two processes",
+    "botconvo/batches:serve.say": "a pipe between two processes",
     "botconvo/holdings:zipped": "in memory",
     "botconvo/leak_gate:write_sample_index": "digests of an invented server's lines",
     "botconvo/packing/wheel:build_wheel": "BotConvo itself",

@@ -124,16 +124,17 @@ def csv_rows(
     ``before`` lines were read already; every line keeps its end.
     """
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    line = before + 1
     while True:
-        line = before + rows.line_num + 1
         try:
-            row = next(rows)
-        except StopIteration:
-            return
+            for row in rows:
+                yield line, row
+                line = before + rows.line_num + 1
         except csv.Error as broken:
             yield line, Reason.TORN if "unexpected end" in str(broken) else Reason.MALFORMED
+            line = before + rows.line_num + 1
         else:
-            yield line, row
+            return
 
 
 class Counting(io.RawIOBase):

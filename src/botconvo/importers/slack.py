@@ -17,7 +17,7 @@ from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import Tree
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId, Reaction
 
-__all__ = ["User", "parse", "plain", "root"]
+__all__ = ["User", "parse", "plain", "reads", "roots"]
 
 _DAY = re.compile(r"(?P<root>(?:.*/)?)(?P<channel>[^/]+)/\d{4}-\d\d-\d\d\.json\Z")
 _LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
@@ -79,11 +79,19 @@ class _Message(BaseModel):
     attachments: Annotated[list[Any], _EMPTY_IS] = []
 
 
-def root(names: Sequence[str]) -> str | None:
-    """The folder with ``users.json`` and a channel's days."""
+def roots(names: Sequence[str]) -> tuple[str, ...]:
+    """The folders with ``users.json`` and channels' days."""
     have = set(names)
-    days = (found["root"] for found in map(_DAY.match, names) if found)
-    return next((folder for folder in days if f"{folder}users.json" in have), None)
+    days = dict.fromkeys(found["root"] for found in map(_DAY.match, names) if found)
+    return tuple(folder for folder in days if f"{folder}users.json" in have)
+
+
+def reads(name: str, root: str) -> bool:
+    """Whether a file is one that the export at ``root`` is read from."""
+    found = _DAY.match(name)
+    return name in {f"{root}{each}" for each in ("users.json", *_LISTS)} or (
+        found is not None and found["root"] == root
+    )
 
 
 def parse(tree: Tree, root: str, about: About) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import DAMAGED, Tree
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId
 
-__all__ = ["clean", "looks_like", "parse", "parse_archive", "root"]
+__all__ = ["clean", "looks_like", "parse", "parse_archive", "reads", "roots"]
 
 _FILE = re.compile(r"(?P<root>(?:.*/)?)tweets?(?:-part\d+)?\.js\Z")
 _HEAD = re.compile(r"\s*window\.YTD\.tweets?\.part\d+ = ")
@@ -41,11 +41,17 @@ _WHEN = re.compile(
 )
 
 
-def root(names: Sequence[str]) -> str | None:
-    """The folder with tweets and an account."""
+def roots(names: Sequence[str]) -> tuple[str, ...]:
+    """The folders with tweets and an account."""
     have = set(names)
-    folders = (found["root"] for found in map(_FILE.match, names) if found)
-    return next((folder for folder in folders if f"{folder}account.js" in have), None)
+    folders = dict.fromkeys(found["root"] for found in map(_FILE.match, names) if found)
+    return tuple(folder for folder in folders if f"{folder}account.js" in have)
+
+
+def reads(name: str, root: str) -> bool:
+    """Whether a file is one that the archive at ``root`` is read from."""
+    found = _FILE.match(name)
+    return name == f"{root}account.js" or (found is not None and found["root"] == root)
 
 
 def looks_like(head: str) -> bool:

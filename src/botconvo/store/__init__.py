@@ -12,6 +12,8 @@ from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
+from botconvo.store.packed import Packed, Seen, StoredRow, pack
+from botconvo.store.values import from_micros
 
 __all__ = [
     "COLLECTED",
@@ -23,14 +25,19 @@ __all__ = [
     "Kinds",
     "KnownPerson",
     "LeakKey",
+    "Packed",
     "Refused",
+    "Seen",
     "SeenAuthor",
     "Somebody",
     "Source",
     "Span",
     "Store",
+    "StoredRow",
     "Underway",
     "Written",
+    "from_micros",
+    "pack",
 ]
 
 
