@@ -87,7 +87,8 @@ class ZipTree:
             raise ImportFailed(
                 f"{path} is a torn zip ({broken}); download or copy it again"
             ) from None
-        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        # One without a name, at which zipfile stumbles, cannot be asked for.
+        files = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
         self._path, self._files = path, {info.filename: info for info in files}
         for info in files:
             self._check(info)
