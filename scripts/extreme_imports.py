@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 MEMORY_MOST_MB = 500
-SECONDS_A_MB = 1.0
+SECONDS_A_MB = 3.0
 _SECONDS = 10
 """Beside those for the megabytes: zips with many names, and the start of Python."""
 _PIECE = 1 << 20
@@ -29,6 +29,7 @@ from pathlib import Path
 from botconvo.errors import ImportFailed
 from botconvo.importers import LeftOut, find_exports
 begin, rows, left_out, said = time.process_time(), 0, 0, ""
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]),) * 2)
 try:
     for export in find_exports(Path(sys.argv[1]), author=sys.argv[2] or None).exports:
         for row in export.rows():
@@ -129,7 +130,10 @@ def _moment(number: int) -> str:
 TEXTS: dict[str, Maker] = {
     **{f"{name}: one line": _one_line(head) for name, head in _LINES.items()},
     **{f"{name}: NUL bytes": _one_line(head, "\0") for name, head in _LINES.items()},
-    **{f"{name}: a mark again and again": _one_line(head, "\ufeff") for name, head in _LINES.items()},
+    **{
+        f"{name}: a mark again and again": _one_line(head, "\ufeff")
+        for name, head in _LINES.items()
+    },
     "discord-json: a text that is too long": _between(
         _DCE + _MESSAGE.partition("%s, ")[0] % "9" + '"', "x", '"}]}'
     ),
@@ -176,8 +180,10 @@ TEXTS: dict[str, Maker] = {
     ),
     "discord-csv: dates that tell nothing": _numbered(
         _CSV,
-        lambda at: _CSV_ROW.replace("2024-03-18T21:59:58.1230000+01:00", "03/04/2018 8:59 PM")
-        % (at, "", ""),
+        lambda at: (
+            _CSV_ROW.replace("2024-03-18T21:59:58.1230000+01:00", "03/04/2018 8:59 PM")
+            % (at, "", "")
+        ),
     ),
     **{
         f"discord-html: {what}": _one_line(_HTML, piece)
@@ -379,15 +385,12 @@ def main() -> None:
 
 
 def _measured(name: str, path: Path, megabytes: float) -> tuple[str, bool]:
-    words = (sys.executable, "-c", _READ, str(path), author_for(name))
     held = path.stat().st_size / 1e6
     most = SECONDS_A_MB * megabytes + _SECONDS
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, check=False, timeout=3 * most, errors="replace"
-        )
-    except subprocess.TimeoutExpired:
-        return f"| {name} | {held:.1f} | | | > {3 * most:.0f} | | |", False
+    words = (sys.executable, "-c", _READ, str(path), author_for(name), str(int(most)))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, errors="replace")
+    if done.returncode < 0:
+        return f"| {name} | {held:.1f} | | | > {most:.0f} | | |", False
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         return f"| {name} | {held:.1f} | | | | | {last[:150]} |", False

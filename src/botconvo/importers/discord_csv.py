@@ -36,7 +36,7 @@ __all__ = ["HEADER", "looks_like", "parse"]
 HEADER = ["AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"]
 _SEPARATORS = ",;\t"
 """Semicolons until 2.15 and from spreadsheets, which also write tabs."""
-_REACTION = re.compile(r"(?P<emoji>.{1,100}?) \(\d{1,9}\)(?:,|\Z)")
+_REACTION = re.compile(r"(?P<emoji>.+) \(\d+\)\Z")
 _BETWEEN_ADDRESSES = re.compile(r",(?=https?://)")
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+\Z", re.I)
 """What a spreadsheet makes of an id that it takes for a number."""
@@ -126,7 +126,9 @@ def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
         at=moment.at,
         attachments=_attachments(files),
         reactions=tuple(
-            Reaction(emoji=emoji(found["emoji"])) for found in _REACTION.finditer(reactions)
+            Reaction(emoji=emoji(found["emoji"]))
+            for found in map(_REACTION.match, reactions.split(","))
+            if found is not None
         )
         if reactions
         else (),

@@ -264,7 +264,7 @@ def _is_export(tree: Tree, name: str) -> bool:
     try:
         with tree.open(name) as raw:
             head = raw.read(_HEAD_BYTES)
-    except (OSError, *DAMAGED):
+    except (OSError, ImportFailed, *DAMAGED):
         return False
     return is_zip(head) or not isinstance(_format(_text_of(head), None), str)
 

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import html
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ __all__ = [
     "characters",
     "csv_rows",
     "numbered_lines",
+    "without_escapes",
 ]
 
 LINE_MOST = 1_000_000
@@ -101,6 +103,17 @@ def as_text(raw: BinaryIO) -> io.TextIOWrapper:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     return io.TextIOWrapper(buffered, encoding=encoding, errors=_LENIENT, newline="")
+
+
+def without_escapes(text: str) -> str:
+    """With the characters that ``&amp;`` and ``&#39;`` stand for.
+
+    A number of thousands of digits, which Python does not read, leaves the text as it is.
+    """
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return text
 
 
 def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
