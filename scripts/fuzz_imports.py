@@ -1,12 +1,12 @@
-"""Feeds the importers with inputs that nobody would write, guided by which lines of code they reach.
+"""Feeds the importers with inputs that nobody would write, guided by what code they reach.
 
     pip install atheris                        # Linux and macOS; needed by this script alone
     python scripts/fuzz_imports.py --folder ../fuzz --inputs 1000000
     python scripts/fuzz_imports.py --folder ../fuzz --inputs 50000 --formats discord-csv zip
     python scripts/fuzz_imports.py --again ../fuzz/findings/*      # is it mended?
 
-It begins with the invented samples of the tests and keeps what reaches something new, so that it can
-be stopped and goes on where it was: ``--inputs`` counts those of all runs with one folder, shared
+It begins with the invented samples of the tests and keeps what reaches something new, so that it
+can be stopped and goes on where it was: ``--inputs`` counts those of all runs with one folder, shared
 evenly between the formats.  A finding is any exception but ``ImportFailed``, an error of more than
 one line, a row without a time or an id, more than ``SECONDS_MOST`` for one input, or counts that do
 not add up; each is kept once, as a file that ``--again`` tries.  Inputs are small here: what costs
@@ -89,7 +89,8 @@ ARCHIVES: dict[str, dict[str, bytes]] = {
         b'1219386170880000000,2024-03-18 20:59:58.123000+00:00,"hi ""you""",\n',
     },
     "twitter-archive": {
-        "data/account.js": b'window.YTD.account.part0 = [{"account":{"accountId":"7","username":"b"}}]',
+        "data/account.js": b"window.YTD.account.part0 = "
+        b'[{"account":{"accountId":"7","username":"b"}}]',
         "data/tweets.js": (SAMPLES / "twitter/data/tweets.js").read_bytes(),
     },
 }
@@ -390,7 +391,7 @@ class _Trial:
             check(self._format, content, self._scratch)
             if self._count % _TOLD_EVERY == 0 and self._format not in ARCHIVES:
                 adds_up(content, self._scratch)
-        except Exception as error:  # noqa: BLE001 - each is a finding, and the search goes on
+        except Exception as error:  # each is a finding, and the search goes on
             _keep(self._folder, self._format, content, error)
         done = self._count >= self._known + self._inputs
         if done or self._count % _TOLD_EVERY == 0:
@@ -463,7 +464,7 @@ def _again(findings: Sequence[Path]) -> int:
         format_ = max((each for each in formats() if path.name.startswith(each)), key=len)
         try:
             check(format_, path.read_bytes(), path.with_suffix(".scratch"))
-        except Exception as error:  # noqa: BLE001 - shown to who mends it
+        except Exception as error:
             left += 1
             print(f"{path}: {type(error).__name__}: {error}"[:300])
     print(f"{left} of {len(findings)} are not mended")

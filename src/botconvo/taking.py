@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botconvo.consent import ConsentRecord, allows
@@ -38,6 +38,9 @@ _MOST_ERRORS = 1000
 
 _KNOWN_ROWS = 3
 """So many rows that the store knows tell where an export without a channel belongs."""
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""Of computers that are right."""
 
 _AT_ONCE = 1000
 """Messages that go into the store together."""
@@ -142,7 +145,10 @@ def take_exports(
     for export in in_order(exports):
         try:
             _check_policy(store, export)
+            before = export.stamp()
             taken.append(_take(store, export, export.digest(), now, progress))
+            if export.stamp() != before:
+                _warn(taken[-1].accounting, export, "was written to meanwhile; import it again")
         except ImportFailed as why:
             failed(export.path, why, export.member)
     if all(file.failed is not None for file in taken):
@@ -226,7 +232,7 @@ def _take(
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)
     with _few_collections(), store.add_export(source, now, same) as adding:
-        accounting = _rows(export, adding, store.live_records(now), told)
+        accounting = _rows(export, adding, store.live_records(now), now, told)
         adding.counts = {"read": accounting.read, **accounting.left_out}
     return Taken(
         path=export.path,
@@ -280,17 +286,21 @@ def _rows(
     export: Export,
     adding: Adding,
     records: Mapping[AuthorId, ConsentRecord],
+    now: datetime,
     told: Callable[[int], None] | None,
 ) -> Accounting:
+    """Messages dated after ``now`` are taken like all others, and told."""
     accounting = Accounting()
     agreed: list[Message] = []
-    messages = 0
+    messages = ahead = 0
+    soon = now + _CLOCKS_DIFFER
     for row in export.rows(told):
         accounting.read += 1
         if isinstance(row, LeftOut):
             _leave_out(row, export, adding, accounting)
             continue
         messages += 1
+        ahead += row.at > soon
         adding.saw(row)
         reason = _why_not(row, records)
         if reason is not None:
@@ -300,6 +310,12 @@ def _rows(
         if len(agreed) >= _AT_ONCE:
             _take_all(agreed, adding, accounting)
     _take_all(agreed, adding, accounting)
+    if ahead:
+        _warn(
+            accounting,
+            export,
+            f"messages from the future ({ahead}); check --time-zone and this computer's clock",
+        )
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
@@ -319,6 +335,10 @@ def _leave_out(row: LeftOut, export: Export, adding: Adding, accounting: Account
                 "what": str(row.reason),
             }
         )
+
+
+def _warn(accounting: Accounting, export: Export, what: str) -> None:
+    accounting.errors.append({"file": export.label, "line": None, "what": what})
 
 
 def _take_all(messages: list[Message], adding: Adding, accounting: Accounting) -> None:
@@ -355,8 +375,13 @@ def _with_agreed_reactions(message: Message, records: Mapping[AuthorId, ConsentR
 def _all_there(paths: Iterable[Path]) -> None:
     """A mistyped name is told before anything is done."""
     for path in paths:
-        if not path.exists():
-            raise ImportFailed(f"there is no file {path}; check its name")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            raise ImportFailed(f"there is no file {path}; check its name") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ImportFailed(f"{path} cannot be read: {why}") from None
 
 
 def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:

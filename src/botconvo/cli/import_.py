@@ -102,9 +102,13 @@ def _say_file(file: "Taken") -> None:
     for reason, count in accounting.left_out.most_common():
         click.echo(f"  {count:>8}  {reason}")
     rows = [
-        f"{error['file']}, line {error['line']}: {error['what']}" for error in accounting.errors
+        f"{_place(error['file'], error['line'])}: {error['what']}" for error in accounting.errors
     ]
     _warn(rows, "lines")
+
+
+def _place(file: object, line: object) -> str:
+    return f"{file}" if line is None else f"{file}, line {line}"
 
 
 def _warn(troubles: "Sequence[str]", what: str) -> None:

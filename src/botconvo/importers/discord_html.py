@@ -33,8 +33,8 @@ from botconvo.messages import ChannelId, Message, Reaction
 __all__ = ["looks_like", "parse"]
 
 _CHUNK = 1 << 16
-_TAG_MOST = 1 << 17
-"""Characters of a tag; the longest that exporters write are addresses."""
+_REST_MOST = 1 << 13
+"""Characters behind the last whole tag of a file; the parser goes through them again and again."""
 _NESTED_MOST = 200
 _NAMES_MOST = 4
 _LOOKS = re.compile(r"\s*<!doctype html|\s*<html", re.I)
@@ -105,14 +105,13 @@ def _boxes(stream: TextIO, page: "_Page") -> Iterator[_Box]:
         while chunk := stream.read(_CHUNK):
             page.feed(chunk)
             yield from page.ready()
-            if len(page.rawdata) > _TAG_MOST:
-                break
-        if len(page.rawdata) <= _TAG_MOST:
+            if len(page.rawdata) > LINE_MOST:
+                break  # a tag that does not end: it would be read again with every chunk
+        if len(page.rawdata) > _REST_MOST:
+            page.torn = page.getpos()[0]
+        else:
             page.close()
             page.finish()
-        else:
-            # A tag that does not end: the parser would go through the rest again and again.
-            page.torn = page.getpos()[0]
     except ValueError:
         # The number of a character with thousands of digits, which Python does not read.
         page.torn = page.getpos()[0]

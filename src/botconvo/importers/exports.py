@@ -132,6 +132,18 @@ class Export:
             return sum(tree.size(name) for name in ([self.member] if self.member else tree.names()))
         return self.path.stat().st_size
 
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of its file; another one says that somebody wrote in between.
+
+        Raises:
+            ImportFailed: the file went away.
+        """
+        try:
+            state = self.path.joinpath(self.member if self.path.is_dir() else "").stat()
+        except OSError as error:
+            raise _cannot_open(self.path, error) from None
+        return state.st_size, state.st_mtime_ns
+
     def _rows(self, progress: Progress | None) -> Iterator[Row]:
         found = _BY_NAME[self.format]
         if isinstance(found, ArchiveFormat):
@@ -190,6 +202,10 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
     try:
         if path.is_dir():
             return _in_tree(path, author, zone)
+        if path.exists() and not path.is_file():
+            raise ImportFailed(
+                f"{path} is a pipe or a device; write what it gives to a file, and import that"
+            )
         with path.open("rb") as raw:
             head = raw.read(_HEAD_BYTES)
         if is_zip(head):
@@ -233,7 +249,9 @@ def _in_tree(path: Path, author: str | None, zone: str) -> Found:
             found = _format(text, author)
         except ImportFailed as failed:
             found = str(failed)
-        except (OSError, *DAMAGED) as error:
+        except OSError as error:
+            found = f"cannot be read: {error.strerror or error}"
+        except DAMAGED as error:
             found = f"cannot be read: {error}"
         if isinstance(found, str):
             others[name] = found

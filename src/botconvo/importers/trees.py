@@ -56,20 +56,25 @@ class FolderTree:
         self._folder = folder
 
     def names(self) -> tuple[str, ...]:
-        """
+        """With the folders and links that cannot be followed: ``open`` says why.
+
         Raises:
-            OSError: a folder in it cannot be read.
+            OSError: the folder itself cannot be read.
         """
-        found: list[str] = []
-        for folder, below, files in os.walk(self._folder, onerror=_raise):
+        next(self._folder.iterdir(), None)
+        found: list[Path] = []
+        closed = lambda error: found.append(Path(error.filename))  # noqa: E731 - a hook
+        for folder, below, files in os.walk(self._folder, onerror=closed):
             below[:] = [name for name in below if not name.startswith(".")]
-            at = Path(folder).relative_to(self._folder)
-            paths = (at / name for name in files if not name.startswith("."))
-            found.extend(path.as_posix() for path in paths if (self._folder / path).is_file())
-        return natural(found)
+            paths = (Path(folder, name) for name in files if not name.startswith("."))
+            found.extend(path for path in paths if path.is_file() or not path.exists())
+        return natural(path.relative_to(self._folder).as_posix() for path in found)
 
     def open(self, name: str) -> BinaryIO:
-        return (self._folder / name).open("rb")
+        path = self._folder / name
+        if path.is_dir():
+            next(path.iterdir(), None)
+        return path.open("rb")
 
     def size(self, name: str) -> int:
         return (self._folder / name).stat().st_size
@@ -177,7 +182,3 @@ def _number(digits: str) -> tuple[int, str]:
 def _is_clutter(name: str) -> bool:
     """What macOS adds to every zip, and hidden files."""
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
-
-
-def _raise(error: OSError) -> None:
-    raise error
