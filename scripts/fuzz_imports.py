@@ -6,11 +6,11 @@
     python scripts/fuzz_imports.py --again ../fuzz/findings/*      # is it mended?
 
 It begins with the invented samples of the tests and keeps what reaches something new, so that it
-can be stopped and goes on where it was: ``--inputs`` counts those of all runs with one folder, shared
-evenly between the formats.  A finding is any exception but ``ImportFailed``, an error of more than
-one line, a row without a time or an id, more than ``SECONDS_MOST`` for one input, or counts that do
-not add up; each is kept once, as a file that ``--again`` tries.  Inputs are small here: what costs
-too much when it is large is tried by ``extreme_imports.py``.
+can be stopped and goes on where it was: ``--inputs`` counts those of all runs with one folder,
+shared evenly between the formats.  A finding is any exception but ``ImportFailed``, an error of
+more than one line, a row without a time or an id, more than ``SECONDS_MOST`` for one input, or
+counts that do not add up; each is kept once, as a file that ``--again`` tries.  Inputs are small
+here: what costs too much when it is large is tried by ``extreme_imports.py``.
 """
 
 import argparse
