@@ -24,7 +24,7 @@ import sys
 import time
 import traceback
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -202,22 +202,27 @@ def check(format_: str, content: bytes, scratch: Path) -> int:
     Raises:
         Finding: a promise is broken.
     """
+    return promised(lambda: _rows(format_, content, scratch), len(content))
+
+
+def promised(reading: Callable[[], int], size: int) -> int:
+    """What ``reading`` gives, 0 where it says in one line why it gives nothing.
+
+    Raises:
+        Finding: it takes too long for ``size`` bytes, or says more than a line.
+    """
+    from botconvo.errors import ImportFailed
+
     begin = time.process_time()
     try:
-        rows = _rows(format_, content, scratch)
-    except Finding:
-        raise
-    except Exception as error:  # everything but the one that is promised
-        from botconvo.errors import ImportFailed
-
-        if not isinstance(error, ImportFailed):
-            raise
-        if "\n" in str(error) or len(str(error)) > ERROR_MOST:
-            raise Finding(f"an error of many lines: {str(error)[:200]!r}") from None
+        rows = reading()
+    except ImportFailed as failed:
+        if "\n" in str(failed) or len(str(failed)) > ERROR_MOST:
+            raise Finding(f"an error of many lines: {str(failed)[:200]!r}") from None
         rows = 0
     seconds = time.process_time() - begin
     if seconds > SECONDS_MOST:
-        raise Finding(f"{len(content)} bytes took {seconds:.1f} s")
+        raise Finding(f"{size} bytes took {seconds:.1f} s")
     return rows
 
 
