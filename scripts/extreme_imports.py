@@ -243,11 +243,11 @@ def _lists(name: str) -> Packed:
     """A file that is one list of very many lists, in an export from Slack and one from Twitter."""
 
     def packed(archive: zipfile.ZipFile, size: int) -> None:
-        archive.writestr("users.json", "[]")
-        archive.writestr("general/2016-01-17.json", "[]")
-        archive.writestr("data/account.js", "window.YTD.account.part0 = []")
+        for other in ("users.json", "general/2016-01-17.json", "data/account.js", "data/tweets.js"):
+            if other != name:
+                archive.writestr(other, "[]")
         with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
-            file.write(b"[[")
+            file.write(b"= [[" if name.endswith(".js") else b"[[")
             for piece in _again("[],", size):
                 file.write(piece.encode())
             file.write(b"[]]]")

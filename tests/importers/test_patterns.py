@@ -17,7 +17,7 @@ import botconvo.transcript
 
 _LENGTH = 5_000
 _SECONDS_MOST = 0.25
-"""Of processor time: a linear pattern takes milliseconds for a text so long, others this and more."""
+"""Of processor time: a linear pattern takes milliseconds for a text so long, others far more."""
 _SIGNS = " 1a(@-"
 _SHORT = {"importers.dates._NAMED"}
 """Given texts of 60 characters at most."""

@@ -27,7 +27,7 @@ from botconvo.importers.discord import (
     untold_channel,
 )
 from botconvo.importers.ids import RowIds
-from botconvo.importers.reading import LINE_MOST, csv_rows
+from botconvo.importers.reading import csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
@@ -89,8 +89,7 @@ def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
     """Data rows with the line that each begins in; what cannot be split into six fields is out."""
     header = stream.readline(_HEADER_MOST)
     separator = _separator(_bare(header)) or ","
-    lines = iter(lambda: stream.readline(LINE_MOST), "")
-    for line, row in csv_rows(lines, before=1, delimiter=separator):
+    for line, row in csv_rows(stream, before=1, delimiter=separator):
         if isinstance(row, Reason):
             yield line, LeftOut(reason=row, line=line)
             continue

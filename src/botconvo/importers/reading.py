@@ -4,7 +4,7 @@ import codecs
 import csv
 import html
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -130,12 +130,13 @@ def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
 
 
 def csv_rows(
-    lines: Iterable[str], *, before: int = 0, delimiter: str = ","
+    stream: TextIO, *, before: int = 0, delimiter: str = ","
 ) -> Iterator[tuple[int, list[str] | Reason]]:
     """Rows with the line that each begins in; where one cannot be split, why.
 
-    ``before`` lines were read already; every line keeps its end.
+    ``before`` lines were read already; ``stream`` must be opened with ``newline=""``.
     """
+    lines = iter(lambda: stream.readline(LINE_MOST), "")
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
     while True:
         line = before + rows.line_num + 1
