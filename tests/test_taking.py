@@ -21,12 +21,14 @@ DIRECT = next((EXPORTS / "discord-dce-2.47").glob("Direct*.json"))
 BORT_CSV = EXPORTS / "gpt-2-simple" / "bort.csv"
 BORT = AuthorId("discord:101000000000000001")
 ADULT = Terms(adult=True)
+NOW = NOON + timedelta(hours=23)
+"""Behind all messages of the samples."""
 
 
 def take(store: Store, *paths: Path, **options: Any) -> Accounting:
     """Import files; the account of all of them together."""
     total = Accounting()
-    for file in take_exports(store, paths, NOON, **options):
+    for file in take_exports(store, paths, NOW, **options):
         total.add(file.accounting)
     return total
 

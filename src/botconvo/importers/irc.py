@@ -174,7 +174,7 @@ def _row(kind: _Kind, at: datetime | None, number: int, ids: RowIds, zone: tzinf
     author = Author(id=name_id("irc", nick or ""), name=nick or "")
     if at is None:
         return LeftOut(reason=Reason.DATE, author=author.id, line=number)
-    if not text.strip("* \t"):
+    if not text.replace("*", " ").strip():
         return LeftOut(reason=Reason.EMPTY, author=author.id, line=number)
     return Message(
         id=ids.of(author.id, at.isoformat(), text),
