@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ __all__ = [
     "Options",
     "is_compact",
     "serve",
+    "serve_or_raise",
 ]
 
 DEFAULT_HOST = "127.0.0.1"
@@ -98,13 +99,25 @@ def serve(
     ``opened`` is ``options.checkpoint`` where somebody has opened it already.
     """
     try:
-        _serve(options, environment, opened)
+        serve_or_raise(options, environment, opened)
     except ModelServerError as error:
         print(error, file=sys.stderr)
         return _FAILED
-    except KeyboardInterrupt:  # a signal ended a conversion
-        pass
     return 0
+
+
+def serve_or_raise(
+    options: Options,
+    environment: Mapping[str, str] = os.environ,
+    opened: "Checkpoint | None" = None,
+) -> None:
+    """``serve`` for a caller that tells people itself what is wrong.
+
+    Raises:
+        ModelServerError: the checkpoint or the address cannot be used, or there is no token.
+    """
+    with suppress(KeyboardInterrupt):  # a signal ended a conversion
+        _serve(options, environment, opened)
 
 
 class _Stop:
@@ -184,11 +197,8 @@ def _run(
     )
     stop.attach(server)
     engine.add_done_callback(lambda done: stop.ask() if done.exception() else None)
-    manifest = checkpoint.manifest
-    if (manifest.consent or manifest.source) and permit != checkpoint.digest:
-        engine.add_done_callback(
-            lambda done: _say_unchecked(options, failed=bool(done.exception()))
-        )
+    words = list(_greeting(options, checkpoint, listening, permit))
+    engine.add_done_callback(lambda done: None if done.exception() else _say(words))
     try:
         server.run(sockets=[listening])
     finally:
@@ -198,13 +208,23 @@ def _run(
         raise failure
 
 
-def _say_unchecked(options: Options, *, failed: bool) -> None:
-    """Not in front of an error, which is one line."""
-    if not failed:
-        print(
-            f"{options.checkpoint}: started by hand; consent was not checked by this server",
-            file=sys.stderr,
-        )
+def _greeting(
+    options: Options, checkpoint: "Checkpoint", listening: socket.socket, permit: str | None
+) -> Iterator[str]:
+    """What is said once the engine has loaded; never in front of an error, which is one line."""
+    manifest = checkpoint.manifest
+    if (manifest.consent or manifest.source) and permit != checkpoint.digest:
+        yield f"{options.checkpoint}: started by hand; consent was not checked by this server"
+    if not options.report_port:  # nobody else has told the person where it is
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        name = manifest.persona or options.checkpoint.name
+        port = listening.getsockname()[1]
+        yield f"{name} is served at http://{host}:{port}/v1/completions; Ctrl-C ends it"
+
+
+def _say(words: list[str]) -> None:
+    for line in words:
+        print(line, file=sys.stderr)
 
 
 def _engine_settings(options: Options, checkpoint: "Checkpoint") -> "EngineSettings":
@@ -304,10 +324,12 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         listening = socket.create_server((host, port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "0 to 65535 are ports"
+        reason = "0 to 65535 are ports"
+        if isinstance(error, OSError):  # ``create_server`` adds the address in words of its own
+            reason = (error.strerror or str(error)).partition(" (while ")[0]
         raise ServingError(
-            f"cannot listen on {host} port {port}: {reason or error}; "
-            "give another --port (0 takes a free one)"
+            f"cannot listen on {host} port {port}: {reason}; "
+            "choose another port (0 takes a free one)"
         ) from None
     # asyncio sets this only on sockets that name their protocol; create_server's do not, and every
     # answer would wait up to 40 ms for an acknowledgement.  Accepted connections inherit it.

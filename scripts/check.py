@@ -6,6 +6,7 @@ python scripts/check.py -- -k web  arguments behind "--" go to pytest
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -13,18 +14,24 @@ from pathlib import Path
 
 # import-linter has no "python -m" form.
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as check; check()"
+MOST_WORKERS = 4
+"""Tests start servers and train: more at once need more memory than a laptop has."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def steps(fix: bool, pytest_arguments: list[str]) -> list[tuple[str, list[str]]]:
     """The name and the command of every step, in order."""
     ruff = [sys.executable, "-m", "ruff"]
+    # One process a core.  Neighbours stay together, so that few fixtures are made twice.
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    spread = ["--numprocesses", str(workers), "--dist", "worksteal"]
     return [
         ("format", [*ruff, "format", *([] if fix else ["--check"]), "."]),
         ("lint", [*ruff, "check", *(["--fix"] if fix else []), "."]),
         ("types", [sys.executable, "-m", "mypy"]),
         ("imports", [sys.executable, "-c", LINT_IMPORTS]),
-        ("tests", [sys.executable, "-m", "pytest", *pytest_arguments]),
+        ("tests", [sys.executable, "-m", "pytest", *spread, *pytest_arguments]),
     ]
 
 

@@ -28,6 +28,7 @@ import httpx
 
 from botconvo.build import RunOptions, build_plan, build_platforms
 from botconvo.config import load_settings
+from botconvo.conversation.events import Objection
 from botconvo.live import stop_on_signals
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
@@ -98,8 +99,8 @@ class _NoPhrases:
 class _Everything:
     """Finds every text safe."""
 
-    def is_safe(self, text: str) -> bool:
-        return True
+    def objection(self, text: str) -> Objection | None:
+        return None
 
 
 def without_models(plan: Plan, generator: Callable[[PersonaName], TextGenerator]) -> Plan:

@@ -5,7 +5,8 @@
 
 The sample server is imported into a project of its own, the four invented friends get a fictional
 consent, each is trained on the bundled base, and the checkpoints are copied into the package.  A
-clone that is there already is not trained again, a training that was stopped goes on.  Another
+clone that is there already is not trained again, a training that was stopped goes on.  The index of
+the leak gate is made beside.  Another
 sample server or base gets another project, so that nothing stale is ever copied.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from botconvo.checkpoints import bundled_base
+from botconvo.leak_gate import INDEX_NAME, write_sample_index
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.names import safe_name
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
@@ -77,6 +79,12 @@ def copy(checkpoint: Checkpoint, target: Path) -> None:
     partial.replace(target)
 
 
+def write_index(project: Path, path: Path) -> None:
+    """Digests of what the friends wrote, so that no clone says it word for word."""
+    with Store.open(project / STORE_NAME, create=False) as store:
+        write_sample_index(path, store.all_words())
+
+
 def table(checkpoints: Sequence[Checkpoint]) -> str:
     """What came out, as a Markdown table."""
     rows = ["| friend | base | clone | perplexity | epochs | kB |", "|---|--:|--:|--:|--:|--:|"]
@@ -107,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     base, friends = bundled_base(), options.only or FRIENDS
     project = options.project or default_project(SAMPLE, base)
     agree(project, FRIENDS)  # all four: each is the others' context
+    write_index(project, DEMO / INDEX_NAME)
     checkpoints = []
     for name in friends:
         folder = project / "checkpoints" / safe_name(name)

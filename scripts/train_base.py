@@ -7,8 +7,12 @@
 CORPUS_FOLDER holds ``*.jsonl.gz`` files with one dialogue a line:
 ``{"source": ..., "turns": [{"speaker": "A", "text": ...}]}``.  Every dialogue gets fresh speaker
 names in every epoch, so that the model learns the grammar and not the names.  The run saves itself
-every few minutes and on Ctrl-C; the same command goes on where it stopped.  One dialogue in fifty
-(chosen by a hash of its text) is never trained on; the loss on those is the validation loss.
+every few minutes and on Ctrl-C; the same command goes on where it stopped.  ``--start FOLDER``
+begins with the weights and tokenizer of a base that was written before.
+
+One dialogue in fifty (chosen by a hash of its text) is never trained on; the loss on those is the
+validation loss.  The windows of ``ubuntu_irc_channel`` are of the same days as the threads, so
+those that hold a line of a thread that is held out are left out, and no loss is reported on them.
 
 The learning rate is flat and then falls linearly to zero over the last part (``--decay``), so a
 longer run can start from any saved state.  Hidden matrices are trained by Muon (Jordan et al.,
@@ -40,10 +44,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from botconvo.training.bases import build_tokenizer
 from botconvo.training.memory import keep_freed_memory
+from botconvo.training.network import make_gpt2
 from botconvo.transcript.grammar import Command, Line, print_line
 from model_server.checkpoint.folder import write_checkpoint
-from model_server.checkpoint.gguf_files import sha256_of, write_gpt2
+from model_server.checkpoint.gguf_files import read_gpt2, sha256_of, write_gpt2
 from model_server.checkpoint.hugging_face.tokenizer import read_tokenizer_json
 from model_server.checkpoint.manifest import Architecture, Manifest, Weights
 from model_server.checkpoint.tokens import tokenizer_digest
@@ -55,6 +61,9 @@ SOURCES = (
     "casino",
     "ubuntu_irc_threads",
 )
+CHANNEL = "ubuntu_irc_channel"
+"""Whole channels, with ten to twenty speakers: trained on only."""
+
 END_OF_TEXT = "<|endoftext|>"
 VALIDATION_SHARE = 50  # one dialogue in so many
 
@@ -115,6 +124,22 @@ def read_dialogues(path: Path) -> Iterator[Dialogue]:
 def is_held_out(dialogue: Dialogue) -> bool:
     text = "\n".join(turn["text"] for turn in dialogue["turns"])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) % VALIDATION_SHARE == 0
+
+
+def plain_lines(dialogue: Dialogue) -> Iterator[str]:
+    """What tells one line from another: its words, without the letters that stand for people."""
+    for turn in dialogue["turns"]:
+        words = [word for word in turn["text"].lower().split() if not word.startswith("@")]
+        if len(words) >= 4:
+            yield " ".join(words)
+
+
+def windows_beside(held_out: list[Dialogue], windows: Iterator[Dialogue]) -> Iterator[Dialogue]:
+    """Those of the channel's windows in which no line of a thread that is held out stands."""
+    kept_apart = {line for dialogue in held_out for line in plain_lines(dialogue)}
+    for window in windows:
+        if kept_apart.isdisjoint(plain_lines(window)):
+            yield window
 
 
 def draw_name(rng: random.Random) -> str:
@@ -360,6 +385,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("work", type=Path, help="where state and tokenizer are kept")
+    parser.add_argument("--start", type=Path, help="a base to begin with")
     parser.add_argument("--tokens", type=float, default=24e6, help="tokens to see in all")
     parser.add_argument("--decay", type=float, default=0.4, help="share of the run that decays")
     parser.add_argument("--rate", type=float, default=3e-3)
@@ -385,6 +411,8 @@ def split(corpus: Path) -> tuple[list[Dialogue], dict[str, list[Dialogue]]]:
         held_out[source] = []
         for dialogue in read_dialogues(corpus / f"{source}.jsonl.gz"):
             (held_out[source] if is_held_out(dialogue) else train).append(dialogue)
+    windows = read_dialogues(corpus / f"{CHANNEL}.jsonl.gz")
+    train.extend(windows_beside(held_out["ubuntu_irc_threads"], windows))
     return train, held_out
 
 
@@ -422,6 +450,8 @@ class Run:
         run = cls(options, shape, device, model, make_optimizers(model))
         if run.path.exists():
             run._load()
+        elif options.start:
+            run._begin_with(options.start)
         return run
 
     @property
@@ -434,6 +464,12 @@ class Run:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step, self.tokens = state["step"], state["tokens"]
+
+    def _begin_with(self, folder: Path) -> None:
+        """Take the weights and the tokenizer of a base."""
+        weights, architecture, tokens = read_gpt2(folder / "model.gguf")
+        self.model.load_state_dict(make_gpt2(weights, architecture).state_dict())
+        build_tokenizer(tokens).save(str(self.options.work / "tokenizer.json"))
 
     def save(self) -> None:
         """Atomically: a run that is killed while it saves loses nothing."""

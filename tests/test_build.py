@@ -533,9 +533,9 @@ def test_what_people_removed_is_not_said_by_anybody_in_the_project(
         "Marek ate the cake", ChannelId("web:x"), "Bort", "Ann", datetime.now(UTC)
     )
     text_filter = build_refusals(WordListFilter(), store)
-    assert not text_filter.is_safe("marek ate the CAKE!")
+    assert text_filter.objection("marek ate the CAKE!") == "unsafe"
     text_filter.allow(refused.number)
-    assert text_filter.is_safe("marek ate the CAKE!")
+    assert text_filter.objection("marek ate the CAKE!") is None
 
 
 def test_several_accounts_of_one_person_speak_under_one_name(tmp_path: Path) -> None:

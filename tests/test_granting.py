@@ -10,7 +10,7 @@ from builders import NOON, a_message, an_author
 
 from botconvo.checkpoints import bound_person
 from botconvo.consent import live_record, verify
-from botconvo.errors import ConsentError
+from botconvo.errors import ConsentError, StoreError
 from botconvo.granting import Terms, find_author, find_person, grant, withdraw
 from botconvo.messages import Author, AuthorId, ChannelId
 from botconvo.store import Source, Store
@@ -49,6 +49,27 @@ def test_a_consent_takes_the_persons_rows_from_what_was_imported(
     assert len(store.messages_of([BORT])) == 3
     assert live_record(store.ledger(), done.person.id, NOON) == done.record
     assert verify(store.ledger()) == ()
+
+
+def test_a_disk_that_fills_up_behind_the_record_is_told_as_it_is(
+    store: Store, tmp_path: Path
+) -> None:
+    long = GENERAL.read_text(encoding="utf-8").replace(
+        '"content": "', f'"content": "{"word " * 9999}'
+    )
+    (tmp_path / "long.json").write_text(long, encoding="utf-8")
+    take_exports(store, [tmp_path / "long.json"], NOON)
+    connection = store._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(
+        f"PRAGMA max_page_count = {pages + 8}"
+    )  # the record fits in, the words do not
+    with pytest.raises(StoreError, match=r"disk is full; .* \(the consent of Bort 🛹 is recorded"):
+        grant(store, "bort", ADULT, NOON)
+    assert len(store.ledger()) == 1
+    assert store.messages_of([BORT]) == ()
+    connection.execute(f"PRAGMA max_page_count = {pages + 800}")
+    assert grant(store, "bort", ADULT, NOON).taken == 5  # two more than had words before
 
 
 def test_the_persons_id_says_nothing_about_them(store: Store, tmp_path: Path) -> None:

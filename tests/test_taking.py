@@ -114,7 +114,7 @@ def test_a_torn_file_is_taken_as_far_as_it_goes_and_named(store: Store, tmp_path
     assert adds_up(accounting)
     (error,) = accounting.errors
     assert error["file"] == str(torn)
-    assert error["what"] == "torn"
+    assert error["what"] == "the file breaks off here"
     assert isinstance(error["line"], int)
 
 
@@ -135,7 +135,10 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_rest(store: Store, tmp_pat
         ("", "is empty"),
         ('{"guild": {}, "channel": {"id": "5"}, "messages": []}', "no messages at all"),
         ("AuthorID,Author,Date,Content,Attachments,Reactions\n", "no messages at all"),
-        ('{"guild": {}, "channel": {"id": "5"}, "messages": [{"id": "1', "1 torn"),
+        (
+            '{"guild": {}, "channel": {"id": "5"}, "messages": [{"id": "1',
+            "1 the file breaks off here",
+        ),
         ('{"guild": {}, "channel": {"id": "5"}, "messages": [1, 2]}', "2 malformed"),
     ],
 )

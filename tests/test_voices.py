@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from fakes import FakeExtractor, FakeGenerator
 
-from botconvo.conversation.events import OrderId
+from botconvo.conversation.events import Objection, OrderId
 from botconvo.conversation.orders import Ask, Poll, PromptSource
 from botconvo.errors import VoiceError
 from botconvo.messages import MessageId
@@ -41,13 +41,13 @@ PHRASES = FakeExtractor({"the goblin sword\nis mine": ("the goblin sword",)})
 class Nothing:
     """Finds no text safe."""
 
-    def is_safe(self, text: str) -> bool:
-        return False
+    def objection(self, text: str) -> Objection | None:
+        return "unsafe"
 
 
 class Anything:
-    def is_safe(self, text: str) -> bool:
-        return True
+    def objection(self, text: str) -> Objection | None:
+        return None
 
 
 ANYTHING, TRANSCRIPT = Anything(), PromptFormat(speaker="Bort")

@@ -152,8 +152,7 @@ def _open(run: Run) -> Any:
     except (ImportError, OSError) as error:  # a library of another platform or version
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise CheckpointError(
-            f"TensorFlow cannot be loaded ({reason}); "
-            'pip install --force-reinstall "botconvo[tensorflow]"'
+            f"TensorFlow cannot be loaded ({reason}); pip install --force-reinstall tensorflow"
         ) from None
     try:
         return tensorflow.train.load_checkpoint(str(run.folder / run.state))

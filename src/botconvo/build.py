@@ -5,7 +5,7 @@ environment; nothing above it makes a part.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from botconvo.checkpoints import cache_beside, consenting_person, open_checkpoint
+from botconvo.checkpoints import bundled_base, cache_beside, consenting_person, open_checkpoint
 from botconvo.config import (
     ConsoleSettings,
     PersonaSettings,
@@ -26,6 +26,7 @@ from botconvo.consent import PersonId, allows
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
+from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelSpec
@@ -43,6 +44,7 @@ from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline
 from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
+from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import Store
@@ -115,7 +117,9 @@ def build_cast(settings: Settings, store: Store) -> tuple[CastMember, ...]:
         ConsentError: nobody agreed to one of the clones.
     """
     if not settings.personas:
-        raise ConfigError("config.toml has no [[personas]] table; add one for each clone")
+        raise ConfigError(
+            "config.toml has no [[personas]] table; 'botconvo train NAME' adds one for a friend"
+        )
     return tuple(_member(persona, settings, store) for persona in settings.personas)
 
 
@@ -125,7 +129,9 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(f"{persona.name}: there is no avatar at {persona.avatar}")
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,
@@ -205,7 +211,8 @@ def build_plan(
     if settings.spacy_pipeline not in ("auto", "bundled"):
         _ = extractor.description  # what the owner names is there before anybody speaks
     text_filter, people = _text_filter(settings), build_people(settings)
-    refusals = build_refusals(text_filter, store)
+    gate = LeakGate(text_filter, _leak_indexes(members, store))
+    refusals = build_refusals(gate, store)
     clock = options.rehearsed.clock if options.rehearsed else RealClock()
 
     def reload() -> Settled:
@@ -282,7 +289,8 @@ def build_playing(
     prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
     phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
-    text_filter = build_refusals(_text_filter(settings, options.bad_words), store)
+    gate = LeakGate(_text_filter(settings, options.bad_words), _leak_indexes((member,), store))
+    text_filter = build_refusals(gate, store)
 
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
@@ -408,6 +416,14 @@ class _NoPhrases:
 def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListFilter:
     talk = settings.conversation
     return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
+
+
+def _leak_indexes(members: Sequence[CastMember], store: Store) -> Iterator[LeakIndex]:
+    """What the clones may know by heart: the project's messages, and those of the demo's clones."""
+    yield leak_index(store)
+    demo = bundled_base().parent
+    if any(member.spec.checkpoint.is_relative_to(demo) for member in members):
+        yield sample_index()
 
 
 def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:

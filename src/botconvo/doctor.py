@@ -149,9 +149,11 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
+            # ``create_server`` adds the address in words of its own.
+            reason = (error.strerror or str(error)).partition(" (while ")[0]
             yield Finding(
                 state="wrong",
-                what=f"{key}: {port} cannot be used: {error.strerror}",
+                what=f"{key}: {port} cannot be used: {reason}",
                 advice="end what uses it (another talk?), or choose another port",
             )
 

@@ -21,7 +21,7 @@ from botconvo.consent import (
     live_record,
     withdrawn,
 )
-from botconvo.errors import ConsentError
+from botconvo.errors import ConsentError, StoreError
 from botconvo.messages import AuthorId, ChannelId
 from botconvo.people import letters, speaker_name
 from botconvo.store import KnownPerson, SeenAuthor, Store
@@ -94,7 +94,7 @@ def grant(
 
     Raises:
         ConsentError: nobody or several are meant, or the terms can allow nothing.
-        StoreError: the store cannot be written.
+        StoreError: the store cannot be written; it says so where the consent is kept all the same.
     """
     person = _person(store, name, author_ids, speaker, unseen=bool(terms.checkpoints))
     with store.transaction():
@@ -104,7 +104,12 @@ def grant(
         store.keep_person(person.id, person.name, person.authors)
         store.append_ledger(entry)
         _drop_uncovered(store, person, record)
-    accounting, trouble = take_again(store, person.authors, now, progress)
+    try:  # not in one transaction: reading large exports would keep a running talk from writing
+        accounting, trouble = take_again(store, person.authors, now, progress)
+    except StoreError as error:
+        raise StoreError(
+            f"{error} (the consent of {person.name} is recorded, their messages are not taken yet)"
+        ) from error
     return Granted(person=person, record=record, accounting=accounting, trouble=trouble)
 
 
@@ -194,7 +199,10 @@ def find_person(people: Iterable[KnownPerson], name: str) -> KnownPerson:
         return alike[0]
     known = ", ".join(person.name for person in everybody)
     there = f"there are {known}" if known else "nobody has one yet"
-    raise ConsentError(f"nobody called {name!r} has a consent record; {there}")
+    raise ConsentError(
+        f"nobody called {name!r} has a consent record ({there}); "
+        "once they agreed: botconvo consent grant NAME --adult"
+    )
 
 
 def _person(

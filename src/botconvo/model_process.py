@@ -195,8 +195,9 @@ class ModelProcess:
 
     async def _ended(self) -> VoiceError:
         await self._hear_last_words()
-        reason = self._last_words or "it left no message"
         code = self._process.returncode
+        silent = "it was killed" if code is not None and code < 0 else "it left no message"
+        reason = self._last_words or silent
         # Exit code 2 is an error that a person has to mend: starting again would not help.
         return VoiceError(
             f"{self._spec.persona}: its model server ended with code {code}: {reason}",

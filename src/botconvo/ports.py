@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from botconvo.conversation.events import Event, OrderId, Ruling, Steer
+from botconvo.conversation.events import Event, Objection, OrderId, Ruling, Steer
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
@@ -323,7 +323,9 @@ class PhraseExtractor(Protocol):
 class TextFilter(Protocol):
     """The last word on a text before it is posted."""
 
-    def is_safe(self, text: str) -> bool: ...
+    def objection(self, text: str) -> Objection | None:
+        """Why it must not be posted; None: it may be."""
+        ...
 
 
 class Clock(Protocol):

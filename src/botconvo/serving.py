@@ -16,14 +16,14 @@ from model_server.checkpoint.opening import DEFAULT_PRECISION
 __all__ = ["serve_checkpoint"]
 
 
-def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
-    """Look up the consent, then serve until stopped; the exit code.
+def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> None:
+    """Look up the consent, then serve until stopped.
 
     Raises:
         ConsentError: nobody agreed to this clone.
-        ModelServerError: the checkpoint or the address cannot be used.
+        ModelServerError: the checkpoint or the address cannot be used, or there is no token.
     """
-    from model_server.__main__ import Options, serve
+    from model_server.serving import Options, serve_or_raise
 
     opened = open_checkpoint(
         checkpoint, project_cache(project), words.get("precision", DEFAULT_PRECISION)
@@ -35,7 +35,7 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> int:
     elif manifest.source is not None and not _is_bound(manifest.source, project, name):
         permit = ""
     options = Options(checkpoint=opened.folder, permit=permit, **words)
-    return serve(options, read_environment(project), opened)
+    serve_or_raise(options, read_environment(project), opened)
 
 
 def _is_bound(source: Source, project: Path, name: str) -> bool:

@@ -18,8 +18,10 @@ def refuse_existing(path: Path, advice: str = "--force replaces it") -> None:
         raise OutputError(f"{path} is there already; {advice}")
 
 
-def write_whole(path: Path, text: str, *, force: bool, advice: str = "--force replaces it") -> None:
-    """Write ``text`` as UTF-8, readable for its owner alone; at the end it is there, all of it.
+def write_whole(
+    path: Path, content: str | bytes, *, force: bool, advice: str = "--force replaces it"
+) -> None:
+    """Write ``content``, a text as UTF-8, readable for its owner alone; in the end all is there.
 
     Raises:
         OutputError: it is there already and ``force`` is False, or it cannot be written; what was
@@ -33,7 +35,9 @@ def write_whole(path: Path, text: str, *, force: bool, advice: str = "--force re
             "wb", dir=path.parent, prefix=f"{path.name}.", suffix=".partial", delete=False
         ) as file:
             partial = Path(file.name)
-            file.write(text.encode("utf-8", "replace"))
+            file.write(
+                content if isinstance(content, bytes) else content.encode("utf-8", "replace")
+            )
         if not force:
             refuse_existing(path, advice)
         partial.replace(path)

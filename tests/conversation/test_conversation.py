@@ -242,6 +242,16 @@ def test_typing_is_shown_before_a_post_for_as_long_as_it_takes_to_type() -> None
     assert timedelta(seconds=3) < play.now - before < timedelta(seconds=6.5)
 
 
+def test_a_single_step_in_a_pause_is_not_kept_waiting_by_typing() -> None:
+    play = Play(says=lambda ask: ["x" * 45 + f" {ask.seed}"])
+    play.posts_made(2)
+    play.talk.receive(ev.Steered(steer=ev.Pause()))
+    before = play.now
+    play.talk.receive(ev.Steered(steer=ev.Step()))
+    play.until(Post)
+    assert play.now == before
+
+
 def test_the_first_message_of_a_talk_is_typed_for_a_second_at_most() -> None:
     play = Play(says=lambda ask: ["x" * 45 + f" {ask.seed}"])
     play.until(Type)

@@ -103,7 +103,7 @@ def test_damage_inside_a_zip_costs_the_rest_of_that_file(tmp_path: Path) -> None
     (export,) = find_exports(path, author="Bort").exports
     *some, last = export.rows()
     assert len(some) > 1_000
-    assert str(getattr(last, "reason", None)) == "torn"
+    assert str(getattr(last, "reason", None)) == "the file breaks off here"
     assert getattr(last, "file", None) == "a.csv"
 
 

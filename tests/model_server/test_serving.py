@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from typing import Literal
 
 import httpx
 import pytest
-from served import Serve, Served
+from served import START_S, TOKEN, Serve, Served, server_environment
 from tiny_model import (
     make_tiny_base,
     make_tiny_checkpoint,
@@ -322,7 +323,29 @@ def test_a_port_in_use_is_named(checkpoint: Path, refused: Refused) -> None:
         port = taken.getsockname()[1]
         line = refused(checkpoint, "--port", str(port))
     assert str(port) in line
-    assert "--port" in line
+    assert "choose another port" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signal to one process")
+def test_whoever_serves_by_hand_is_told_where(checkpoint: Path, tmp_path: Path) -> None:
+    words = ["serve-model", str(checkpoint), "--port", "0", "--project", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "botconvo", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=server_environment(),
+    )
+    with process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        address = re.search(r"^Bort is served at (http://127\.0\.0\.1:\d+)/v1/completions; ", told)
+        assert address is not None, told
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        body = {"prompt": PROMPT, "max_tokens": 2}
+        assert httpx.post(f"{address[1]}/v1/completions", json=body, headers=headers).is_success
+        process.send_signal(signal.SIGINT)
+        assert process.wait(START_S) == 0
 
 
 def test_an_address_that_is_not_ours_is_named(checkpoint: Path, refused: Refused) -> None:

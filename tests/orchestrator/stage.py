@@ -12,7 +12,7 @@ from fakes import FakeClock, FakeExtractor, FakePlatform
 
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted
 from botconvo.conversation.conversation import Conversation
-from botconvo.conversation.events import Opened
+from botconvo.conversation.events import Objection, Opened
 from botconvo.conversation.manners import Manners, manners
 from botconvo.conversation.orders import Post
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
@@ -101,8 +101,8 @@ class Babbler:
 class Everything:
     """Finds every text safe."""
 
-    def is_safe(self, text: str) -> bool:
-        return True
+    def objection(self, text: str) -> Objection | None:
+        return None
 
 
 def a_member(

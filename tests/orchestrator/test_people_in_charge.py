@@ -109,7 +109,7 @@ async def test_two_votes_remove_a_line_for_good(store: Store) -> None:
 
         await seen(stage, lambda shown: shown == ShownRemoval(message=line.id), ben_votes)
         assert stage.platform.deleted == [line.id]
-        assert not refusals.is_safe(line.text.upper())
+        assert refusals.objection(line.text.upper()) == "unsafe"
         assert line not in stage.talk.conversation.messages
     assert store.live_message(line.id) is None
     (refused,) = store.refused_texts()
@@ -173,7 +173,7 @@ async def test_a_removal_is_undone_by_its_number(store: Store) -> None:
         )
         with pytest.raises(PlatformError, match="no text with the number"):
             await stage.talk.steer(ev.Allow(number=number), "Ann")
-    assert refusals.is_safe(line.text)
+    assert refusals.objection(line.text) is None
     assert store.refused_texts() == ()
 
 

@@ -474,27 +474,24 @@ async def test_typing_is_not_written_into_a_file() -> None:
     assert printed(out) == "Juno  BOT  hi\n"
 
 
-async def test_what_is_wrong_is_told_once(keyboard: Keyboard) -> None:
+async def test_who_is_ready_and_what_is_wrong_is_left_to_the_log(keyboard: Keyboard) -> None:
     controls = FakeControls(CHANNEL, personas=[(JUNO, "starting"), (MAREK, "ready")])
     async with a_console(keyboard, controls=controls) as (console, out, events):
         await console.show_typing(CHANNEL, JUNO)
         await controls.has_watchers(CHANNEL, 1)
+        draft = ShownDraft(order=ev.OrderId("x"), persona=JUNO, text="hi")
         state = ShownState(
             paused=False,
             speed=1.0,
             temperature=None,
             personas=((JUNO, "ready"), (MAREK, "backing off")),
             note="Marek's server stopped",
+            draft=draft,
         )
         controls.show(CHANNEL, state, state)
         keyboard.type("next")
         await hear(events)
-    assert printed(out).splitlines() == [
-        "· Juno is starting",
-        "· Juno is ready",
-        "· Marek is backing off",
-        "· Marek's server stopped",
-    ]
+    assert printed(out).splitlines() == ["· Juno waits for /approve or /reject: hi"]
 
 
 async def test_a_stream_that_knows_no_emoji_gets_a_mark() -> None:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botconvo.conversation.events import Objection
 from botconvo.safety.refusals import Refusals, is_near_copy
 
 
 class OnlyPolite:
-    def is_safe(self, text: str) -> bool:
-        return "rude" not in text
+    def objection(self, text: str) -> Objection | None:
+        return "unsafe" if "rude" in text else None
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,10 @@ def test_case_signs_and_a_dropped_word_hide_nothing(
 def test_a_refusal_can_be_taken_back_and_what_is_unsafe_stays_unsafe() -> None:
     refusals = Refusals(OnlyPolite(), [(1, "the cake is a lie")])
     refusals.refuse(2, "marek snores all night")
-    assert not refusals.is_safe("The cake is a lie!")
-    assert not refusals.is_safe("marek snores all night long")
-    assert not refusals.is_safe("rude words")
+    assert refusals.objection("The cake is a lie!") == "unsafe"
+    assert refusals.objection("marek snores all night long") == "unsafe"
+    assert refusals.objection("rude words") == "unsafe"
     refusals.allow(1)
     refusals.allow(7)
-    assert refusals.is_safe("The cake is a lie!")
-    assert not refusals.is_safe("marek snores all night")
+    assert refusals.objection("The cake is a lie!") is None
+    assert refusals.objection("marek snores all night") == "unsafe"

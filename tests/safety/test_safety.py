@@ -148,17 +148,17 @@ def test_an_opening_without_words_behind_it_is_nothing_said(text: str) -> None:
 
 
 def test_the_owner_can_allow_a_listed_word() -> None:
-    assert not WORDS.is_safe("oh shit")
-    assert WordListFilter(["Shit"]).is_safe("oh shit")
+    assert WORDS.objection("oh shit") == "unsafe"
+    assert WordListFilter(["Shit"]).objection("oh shit") is None
 
 
 def test_the_owner_can_change_their_mind_while_the_clones_talk() -> None:
     words = WordListFilter()
-    assert not words.is_safe("oh shit")
+    assert words.objection("oh shit") == "unsafe"
     words.allow(["shit"])
-    assert words.is_safe("oh shit damn")
+    assert words.objection("oh shit damn") is None
     words.allow([])
-    assert not words.is_safe("oh shit")
+    assert words.objection("oh shit") == "unsafe"
 
 
 @pytest.mark.parametrize(

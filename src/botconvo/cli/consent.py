@@ -238,7 +238,8 @@ def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], rules: "Sequenc
     for checkpoint in checkpoints:
         click.echo(f"{checkpoint} is theirs, and may be served as their clone.")
     if person.authors:
-        click.echo(f"{done.taken} of their messages were taken from the imported exports.")
+        taken = f"{done.taken} of their messages were" if done.taken else "No more messages were"
+        click.echo(f"{taken} taken from the imported exports.")
     for sentence in done.trouble:
         click.echo(f"warning: {sentence}", err=True)
     for policy in rules:

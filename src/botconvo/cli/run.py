@@ -20,7 +20,8 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Where they talk; may be repeated. Default: as configured, else the page.",
         ),
         click.option(
-            "--preset", help="group-chat, classic or gpt-3-chatbot; default: as configured."
+            "--preset",
+            help="group-chat, classic, gpt-3-chatbot or friend-simulator; default: as configured.",
         ),
         click.option(
             "--seed",

@@ -40,4 +40,4 @@ def command(checkpoint: Path, project: Path, **words: object) -> None:
     """
     from botconvo.serving import serve_checkpoint
 
-    raise SystemExit(serve_checkpoint(checkpoint, project, **words))
+    serve_checkpoint(checkpoint, project, **words)

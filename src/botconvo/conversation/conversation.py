@@ -558,7 +558,9 @@ class Conversation:
                 self._phase = Held(found)
             case Post():
                 self._used(found)
-                self._phase = Typing(found, self._typing_s(found))
+                # Who takes single steps in a pause is waiting for this very line.
+                seconds = 0.0 if self._paused else self._typing_s(found)
+                self._phase = Typing(found, seconds)
 
     def _used(self, post: Post) -> None:
         if post.trace.phrase is not None:

@@ -29,6 +29,7 @@ __all__ = [
     "Hindered",
     "Ignore",
     "Mute",
+    "Objection",
     "Opened",
     "OrderId",
     "Overheard",
@@ -58,7 +59,9 @@ __all__ = [
 
 OrderId = NewType("OrderId", str)
 
-Verdict = Literal["ok", "empty", "foreign", "unsafe", "repeated", "silent"]
+Objection = Literal["unsafe", "copied"]
+"""A filter's: bad words, or a stretch of somebody's own message."""
+Verdict = Literal["ok", "empty", "foreign", "unsafe", "copied", "repeated", "silent"]
 """Why a candidate may be posted or not.
 
 ``foreign``: it is not a line of this persona; ``silent``: the model chose to say nothing.

@@ -27,10 +27,10 @@ _ALL: tuple[FileFormat | ArchiveFormat, ...] = (*FORMATS, *ARCHIVES)
 _NO_TEXT = "is no text, and no zip either"
 _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that it knows"),
+    (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that BotConvo knows"),
     (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
-    (re.compile(r"\s*\["), "a JSON list, but of no chat that it knows"),
-    (re.compile(r"\s*\{"), "JSON, but of no chat that it knows"),
+    (re.compile(r"\s*\["), "a JSON list, but of no chat that BotConvo knows"),
+    (re.compile(r"\s*\{"), "JSON, but of no chat that BotConvo knows"),
 )
 
 _PART = re.compile(r" \[(?:part )?(?P<number>\d{1,4})(?: of (?P<all>\d{1,4}))?\]\Z")

@@ -31,7 +31,7 @@ class Reason(StrEnum):
     """What the owner said to leave out (replies among tweets)."""
     MALFORMED = "malformed"
     DATE = "unreadable date"
-    TORN = "torn"
+    TORN = "the file breaks off here"
 
 
 FAULTS = frozenset({Reason.MALFORMED, Reason.DATE, Reason.TORN})

@@ -26,6 +26,8 @@ _SOURCES = {
     PromptSource.CLONE: "what another bot said",
     PromptSource.FRESH: "nothing: a fresh topic",
 }
+_STOPPED = {"unsafe": "stopped by a filter", "copied": "held back: words that somebody wrote"}
+"""Their words are not shown."""
 _VERDICTS = {
     "ok": "could be said",
     "empty": "empty",
@@ -79,8 +81,8 @@ def why(message: Message, trace: Trace, target: Message | None) -> str:
 
 
 def _candidate(candidate: Candidate) -> str:
-    if candidate.verdict == "unsafe":
-        return "(stopped by a filter)"
+    if candidate.verdict in _STOPPED:
+        return f"({_STOPPED[candidate.verdict]})"
     score = "" if candidate.score is None else f", {candidate.score:.2f}"
     words = _excerpt(candidate.completion) or "…"
     return f"{words} ({_VERDICTS[candidate.verdict]}{score})"

@@ -315,7 +315,7 @@ class _Running:
                 logger.error("config.toml was not taken up: %s", error)
                 continue
             names = ", ".join(member.persona.name for member in settled.members)
-            logger.info("config.toml changed: %s", names)
+            logger.info("config.toml was taken up; in the talk: %s", names)
             await self._take_up(settled)
 
     async def _take_up(self, settled: Settled) -> None:

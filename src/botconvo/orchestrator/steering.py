@@ -39,7 +39,7 @@ def done(
         case ev.SetSpeed(factor=factor):
             if not 0.1 <= factor <= 100:
                 raise PlatformError(f"speed {factor:g}: must be from 0.1 to 100")
-            return f"speed {factor:g}"
+            return f"speed {round(factor, 2):g}"
         case ev.SetTemperature(value=value):
             if value is not None and not 0.0 <= value <= 3.0:
                 raise PlatformError(f"temperature {value:g}: must be from 0 to 3")

@@ -35,7 +35,6 @@ from botconvo.platforms.typed_reins import HELP, TypedReins
 from botconvo.ports import (
     Controls,
     Limits,
-    PersonaState,
     Query,
     Shown,
     ShownMessage,
@@ -112,8 +111,6 @@ class ConsolePlatform:
         self._inbox: asyncio.Queue[Event | None] = asyncio.Queue(_MAX_WAITING)
         self._known: OrderedDict[MessageId, Message] = OrderedDict()
         self._last: tuple[str, Trace] | None = None
-        self._states: dict[PersonaName, PersonaState] = {}
-        self._note: str | None = None
         self._is_closing = threading.Event()
         self._handling: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -270,7 +267,7 @@ class ConsolePlatform:
                 self._inbox.get_nowait()  # whoever quits wants nothing more to be heard
 
     def _watch(self) -> None:
-        """Begin to follow the talk once there is one (for ``/why`` and what is wrong)."""
+        """Begin to follow the talk once there is one (for ``/why`` and lines that wait)."""
         controls = self._controls
         if self._watching is None and controls is not None and CHANNEL in controls.channels():
             self._watching = asyncio.create_task(self._follow(controls), name="console watcher")
@@ -304,18 +301,12 @@ class ConsolePlatform:
                 assert_never(shown)
 
     def _see_state(self, state: ShownState) -> None:
+        # Who is ready and what is wrong stands in the log, which goes to the same terminal.
         self._typed_reins.personas = [name for name, _ in state.personas]
         if state.draft is not None and state.draft != self._typed_reins.draft:
             waiting = f"{visible_name(state.draft.persona)} waits for /approve or /reject: "
             self._screen.notice(f"{waiting}{visible(state.draft.text)}")
         self._typed_reins.draft = state.draft
-        for name, how in state.personas:
-            if self._states.get(name, "ready") != how:
-                self._screen.notice(f"{visible_name(name)} is {how}")
-            self._states[name] = how
-        if state.note and state.note != self._note:
-            self._screen.notice(state.note)
-        self._note = state.note
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -78,7 +78,7 @@ def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdic
     if line.command is Command.REACT:
         return "ok" if _is_emoji(line.argument) else "foreign"
     if line.command in (Command.PHOTO, Command.VIDEO, Command.MEME) and line.argument:
-        return "silent" if text_filter.is_safe(line.argument) else "unsafe"
+        return text_filter.objection(line.argument) or "silent"
     if line.command not in (None, Command.REPLY):
         return "silent"
     if _HALF_COMMAND.match(line.argument):
@@ -91,7 +91,7 @@ def _verdict_of_words(text: str, text_filter: TextFilter) -> Verdict:
         return "foreign"
     if not _says_something(text):
         return "empty"
-    return "ok" if text_filter.is_safe(text) else "unsafe"
+    return text_filter.objection(text) or "ok"
 
 
 def _says_something(text: str) -> bool:

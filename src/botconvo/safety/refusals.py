@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
+from botconvo.conversation.events import Objection
 from botconvo.ports import TextFilter
 
 __all__ = ["Refusals", "is_near_copy"]
@@ -61,11 +62,11 @@ class Refusals:
         """Forget a refusal."""
         self._refused.pop(number, None)
 
-    def is_safe(self, text: str) -> bool:
+    def objection(self, text: str) -> Objection | None:
         mine = _fold(text)
         if any(_alike(mine, refused) for refused in self._refused.values()):
-            return False
-        return self._inner.is_safe(text)
+            return "unsafe"
+        return self._inner.objection(text)
 
 
 def _fold(text: str) -> _Folded:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from botconvo.conversation.events import Objection
 from botconvo.safety.bad_words import bad_word_in
 
 __all__ = ["EVERYDAY_WORDS", "WordListFilter"]
@@ -27,7 +28,7 @@ EVERYDAY_WORDS = frozenset(
 
 
 class WordListFilter:
-    """Implements ``TextFilter``: False for a text that holds a listed word, or a bad word.
+    """Implements ``TextFilter``: no to a text that holds a listed word, or a bad word.
 
     ``bad_words`` are the owner's own; none of them is ever allowed.
     """
@@ -53,7 +54,7 @@ class WordListFilter:
         profanity.load_censor_words(whitelist_words=self._allowed)
         return profanity
 
-    def is_safe(self, text: str) -> bool:
+    def objection(self, text: str) -> Objection | None:
         if bad_word_in(text, self._bad_words) is not None:
-            return False
-        return not self._profanity.contains_profanity(text)
+            return "unsafe"
+        return "unsafe" if self._profanity.contains_profanity(text) else None

@@ -5,6 +5,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 
 from botconvo.store.database import STORE_NAME
 from botconvo.store.exports import Adding, Exports, SeenAuthor, Source
+from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
@@ -16,6 +17,7 @@ __all__ = [
     "ChannelReins",
     "Claimed",
     "KnownPerson",
+    "LeakKey",
     "Refused",
     "SeenAuthor",
     "Source",
@@ -23,5 +25,5 @@ __all__ = [
 ]
 
 
-class Store(Exports, Noted):
+class Store(Exports, Leaks, Noted):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

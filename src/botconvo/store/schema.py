@@ -211,7 +211,16 @@ CREATE TABLE accounts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS)
+_LEAKS = """
+CREATE TABLE leak_index (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL,
+    messages TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+);
+"""
+
+MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS, _LEAKS)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

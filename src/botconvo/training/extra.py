@@ -24,8 +24,9 @@ def require_extra() -> None:
             ) from None
         except (ImportError, OSError) as error:  # a library of another platform or version
             raise TrainingError(
+                # Whoever reinstalls "botconvo" by name may get a stranger's from the index.
                 f"training needs {name}, which cannot be loaded ({_first_line(error)}); "
-                'pip install --force-reinstall "botconvo[train]"'
+                f"pip install --force-reinstall {name}"
             ) from None
 
 

@@ -118,5 +118,6 @@ def _cannot_listen(address: str, port: int, error: Exception) -> str:
     is_taken = isinstance(error, OSError) and error.errno in taken
     why = "is in use or forbidden" if is_taken else f"cannot be opened ({error})"
     return (
-        f"web: port {port} on {address} {why}; set another port for the page, or 0 for any free one"
+        f"web: port {port} on {address} {why}; set another for the page, or 0 for any free one: "
+        "port in [platforms.web], or BOTCONVO_PLATFORMS__WEB__PORT in the environment"
     )

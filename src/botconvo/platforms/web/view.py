@@ -142,7 +142,8 @@ def _trace(trace: Trace | None) -> Json | None:
 
 def _candidate(candidate: Candidate) -> Json:
     return {
-        "text": visible(candidate.completion).strip(),
+        # What is held back as somebody's own sentence is not shown in another place instead.
+        "text": "" if candidate.verdict == "copied" else visible(candidate.completion).strip(),
         "verdict": candidate.verdict,
         "score": candidate.score,
         "logprob": candidate.logprob,

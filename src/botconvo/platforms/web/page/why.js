@@ -12,6 +12,7 @@ const VERDICTS = {
   empty: "empty",
   foreign: "not a line of its own",
   unsafe: "stopped by a filter",
+  copied: "held back: words that somebody wrote",
   repeated: "said before",
   silent: "chose silence",
 };
@@ -108,7 +109,7 @@ function candidate({ text, verdict, score, logprob }, isChosen, low, high) {
   const row = el(
     "li",
     { className: isChosen ? "chosen" : "" },
-    el("p", { className: "words", textContent: text || "(nothing)" }),
+    el("p", { className: "words", textContent: text || (verdict === "copied" ? "…" : "(nothing)") }),
   );
   const chips = el(
     "p",
