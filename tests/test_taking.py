@@ -302,7 +302,7 @@ def test_empty_files_are_passed_over(store: Store, tmp_path: Path) -> None:
     header = folder / "header.csv"
     header.write_text("AuthorID;Author;Date;Content;Attachments;Reactions;\r\n", encoding="utf-8")
     shutil.copy(GENERAL, folder)
-    files = take_exports(store, [folder], NOON)
+    files = take_exports(store, [folder], NOW)
     assert {file.name.partition("/")[2]: file.empty for file in files} == {
         "nobody.csv": True,
         "header.csv": True,
