@@ -256,8 +256,11 @@ def _lists(name: str) -> Packed:
 
 
 def _slack_people(archive: zipfile.ZipFile, size: int) -> None:
-    people = ({"id": f"U{at}", "name": f"n{at}"} for at in range(size // 30))
-    archive.writestr("users.json", json.dumps(list(people)))
+    with archive.open("users.json", "w") as file:
+        file.write(b"[")
+        for at in range(size // 30):
+            file.write(b'{"id": "U%d", "name": "n%d"},' % (at, at))
+        file.write(b'{"id": "U1", "name": "n"}]')
     archive.writestr("channels.json", json.dumps([{"id": "C1", "name": "general"}]))
     said = {"type": "message", "user": "U1", "text": "hi", "ts": "1452988821.000200"}
     archive.writestr("general/2016-01-17.json", json.dumps([said]))

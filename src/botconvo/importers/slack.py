@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -37,9 +38,15 @@ class _Profile(BaseModel):
     real_name: str | None = None
 
 
-class User(BaseModel):
+@dataclass(frozen=True, slots=True)
+class User:
     """Somebody of the workspace; ``shown`` is the name that the others see."""
 
+    shown: str
+    is_bot: bool = False
+
+
+class _Listed(BaseModel):
     id: str
     name: str | None = None
     real_name: str | None = None
@@ -128,10 +135,10 @@ def _users(found: Iterable[tuple[int, Any] | LeftOut]) -> dict[str, User]:
     users: dict[str, User] = {}
     for item in found:
         try:
-            user = User.model_validate(item[1] if isinstance(item, tuple) else None)
+            listed = _Listed.model_validate(item[1] if isinstance(item, tuple) else None)
         except ValidationError:
             continue
-        users[user.id] = user
+        users[listed.id] = User(listed.shown, listed.is_bot)
     return users
 
 
