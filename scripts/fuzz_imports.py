@@ -351,7 +351,7 @@ def _fuzz(folder: Path, format_: str, goal: int) -> None:
 
 def _one_round(folder: Path, format_: str, inputs: int) -> None:
     """A process of its own, in which the importers tell what they reach."""
-    import atheris
+    import atheris  # type: ignore[import-untyped]
 
     with atheris.instrument_imports(include=["botconvo.importers", "botconvo.transcript"]):
         import botconvo.importers.exports

@@ -91,5 +91,5 @@ def _shared() -> Path:
 
 
 def test_a_format_has_a_name_of_its_own() -> None:
-    names = [each.name for each in (*FORMATS, *ARCHIVES)]
+    names = [*(each.name for each in FORMATS), *(each.name for each in ARCHIVES)]
     assert len(names) == len(set(names))

@@ -17,7 +17,7 @@ _NUMBERS = (b"-1", b"1e999", b"NaN", b"9" * 25, b"0", b"null", b"\\ud800", b"999
 
 
 def test_every_format_that_is_read_is_fuzzed() -> None:
-    read = {each.name for each in (*known.FORMATS, *known.ARCHIVES)}
+    read = {each.name for each in known.FORMATS} | {each.name for each in known.ARCHIVES}
     assert read | {"zip"} == set(formats())
 
 
