@@ -59,3 +59,25 @@ def test_a_broken_promise_is_a_finding() -> None:
 
 def _fails(error: Exception) -> int:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("format_", "content", "rows"),
+    [
+        ("irc-log", b"2024-03-18 21:05:07\tbo\thi\n3925-03-18 21:05:07\tbo\thi\n", 2),
+        ("irc-log", b"1:05 <4o> \x0c", 1),
+        ("ssi-bot", b"<|soss r/\n<|soss r/cats|><|sot|>a<|sost|>b\n", 3),
+        ("discord-csv", b'AuthorID,Author,Date,Content,Attachments,Reactions\n7,"b"\n', 1),
+    ],
+)
+def test_what_was_found_before_is_read(
+    format_: str, content: bytes, rows: int, tmp_path: Path
+) -> None:
+    assert check(format_, content, tmp_path / "x") == rows
+
+
+def test_a_file_without_a_name_in_a_zip_is_passed_over(tmp_path: Path) -> None:
+    seed = next(seeds("zip"))
+    whole = seed.replace(b"users.json", b"\0sers.json")
+    assert whole != seed
+    check("zip", whole, tmp_path / "x")
