@@ -329,3 +329,44 @@ def test_parts_are_one_channel_in_the_order_of_their_numbers(
     held = [each for each in store.messages_of([BORT]) if each.text in names]
     assert [each.text for each in held] == list(names)
     assert len({each.channel for each in held}) == 1
+
+
+def many_lines(folder: Path, count: int) -> Path:
+    """A CSV of one column with so many rows, all different."""
+    path = folder / "many.csv"
+    rows = "\n".join(f"this is what I said for the {n}th time" for n in range(count))
+    path.write_text(f"text\n{rows}\n", encoding="utf-8")
+    return path
+
+
+def test_an_interrupted_import_goes_on_behind_what_was_read(store: Store, tmp_path: Path) -> None:
+    path = many_lines(tmp_path, 3500)
+    take_exports(store, [BORT_CSV], NOON, author="Bort")
+    grant(store, "Bort", ADULT, NOON)
+    asked = iter((False, True))
+    (half,) = take_exports(store, [path], NOON, author="Bort", stop=lambda: next(asked))
+    assert (half.interrupted, half.accounting.read, half.accounting.taken) == (True, 2000, 2000)
+    (asked_from,) = [source for source in store.sources() if source.path == path]
+    assert store.rows_read(asked_from) == 2000
+    (rest,) = take_exports(store, [path], NOON, author="Bort")
+    assert adds_up(rest.accounting)
+    assert (rest.accounting.read, rest.accounting.taken) == (3500, 1500)
+    assert rest.accounting.left_out == {"taken before the interruption": 2000}
+    assert not rest.interrupted
+    assert store.rows_read(asked_from) == 0
+    (bort,) = store.authors()
+    assert bort.taken == bort.messages == 3500 + 4
+    again = take(store, path, author="Bort")
+    assert again.left_out == {"already taken": 3500}
+
+
+def test_who_agreed_since_the_interruption_is_taken_from_the_beginning(
+    store: Store, tmp_path: Path
+) -> None:
+    path = many_lines(tmp_path, 1500)
+    (half,) = take_exports(store, [path], NOON, author="Bort", stop=lambda: True)
+    assert (half.accounting.read, half.accounting.left_out) == (1000, {"no consent": 1000})
+    grant(store, "Bort", ADULT, NOON)
+    rest = take(store, path, author="Bort")
+    assert rest.taken + rest.left_out["already taken"] == 1500
+    assert store.authors()[0].taken == 1500

@@ -36,6 +36,7 @@ from botconvo.store import Store
 __all__ = [
     "TOKEN",
     "build_discord",
+    "discord_reader",
     "discord_settings",
     "discord_tokens",
     "examine_discord",
@@ -133,6 +134,17 @@ def examine_discord(settings: Settings) -> list[Checked]:
     use_addresses(discord.api, discord.gateway)
     direct = discord.direct_messages
     return asyncio.run(check_discord(tokens, discord.identity, rules, direct=direct))
+
+
+def discord_reader(settings: Settings) -> tuple[str, SecretStr]:
+    """The token that listens and its variable's name, to read with where no channel is set.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    discord = settings.platforms.discord or DiscordSettings.model_construct()
+    use_addresses(discord.api, discord.gateway)
+    return next(iter(discord_tokens(settings, discord).items()))
 
 
 def discord_settings(settings: Settings) -> DiscordSettings:

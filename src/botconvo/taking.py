@@ -15,10 +15,10 @@ from pathlib import Path
 
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
-from botconvo.importers import FAULTS, Export, LeftOut, Reason, find_exports, natural
+from botconvo.importers import FAULTS, Export, LeftOut, Reason, Row, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
 from botconvo.policies import POLICIES
-from botconvo.store import Adding, Source, Store
+from botconvo.store import COLLECTED, Adding, Source, Store
 
 __all__ = [
     "Accounting",
@@ -28,11 +28,13 @@ __all__ = [
     "in_order",
     "take_again",
     "take_exports",
+    "take_rows",
 ]
 
 NO_CONSENT = "no consent"
 OUTSIDE_CONSENT = "outside the consent"
 ALREADY_TAKEN = "already taken"
+TAKEN_BEFORE = "taken before the interruption"
 _MOST_ERRORS = 1000
 """Faults that are listed one by one; all are counted."""
 
@@ -47,6 +49,8 @@ _AT_ONCE = 1000
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
+Stop = Callable[[], bool]
+"""Asked now and then whether somebody wants to go on another time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +96,8 @@ class Taken:
     failed: str | None = None
     empty: bool = False
     """It failed because nobody has written anything there."""
+    interrupted: bool = False
+    """Only its first rows were read; the next import of it goes on behind them."""
 
     @property
     def name(self) -> str:
@@ -108,8 +114,12 @@ def take_exports(
     zone: str = "UTC",
     without: frozenset[str] = frozenset(),
     progress: Progress | None = None,
+    stop: Stop | None = None,
 ) -> tuple[Taken, ...]:
     """Import files, folders and zips, each export in one transaction.
+
+    When ``stop`` says so, what was read so far is kept, the rest is left for the next time, and
+    the last of the exports that are returned is ``interrupted``.
 
     One that cannot be read does not stop the rest.  ``author`` and ``zone`` are explained in
     ``find_exports``, ``without`` in ``importers.reading.About``.
@@ -145,10 +155,12 @@ def take_exports(
     for export in in_order(exports):
         try:
             _check_policy(store, export)
-            before = export.stamp()
-            taken.append(_take(store, export, export.digest(), now, progress))
-            if export.stamp() != before:
+            stamp = export.stamp()
+            taken.append(_take(store, export, export.digest(), now, progress, stop))
+            if export.stamp() != stamp:
                 _warn(taken[-1].accounting, export, "was written to meanwhile; import it again")
+            if taken[-1].interrupted:
+                return tuple(taken)
         except ImportFailed as why:
             failed(export.path, why, export.member)
     if all(file.failed is not None for file in taken):
@@ -175,7 +187,12 @@ def take_again(
     """
     total = Accounting()
     trouble: list[str] = []
-    for source in store.sources(authors):
+    sources = store.sources(authors)
+    if any(source.format == COLLECTED for source in sources):
+        trouble.append("what they wrote where the bot reads is still to come: botconvo collect")
+    for source in sources:
+        if source.format == COLLECTED:
+            continue
         try:
             export = Export(
                 path=source.path,
@@ -209,7 +226,12 @@ def _check_policy(store: Store, export: Export) -> None:
 
 
 def _take(
-    store: Store, export: Export, sha256: str, now: datetime, progress: Progress | None
+    store: Store,
+    export: Export,
+    sha256: str,
+    now: datetime,
+    progress: Progress | None,
+    stop: Stop | None = None,
 ) -> Taken:
     if export.names_only:
         export = replace(export, accounts=store.accounts())
@@ -231,8 +253,9 @@ def _take(
     )
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)
+    before = store.rows_read(source)
     with _few_collections(), store.add_export(source, now, same) as adding:
-        accounting = _rows(export, adding, store.live_records(now), now, told)
+        accounting = _rows(export, adding, store.live_records(now), now, told, before, stop)
         adding.counts = {"read": accounting.read, **accounting.left_out}
     return Taken(
         path=export.path,
@@ -240,6 +263,7 @@ def _take(
         format=export.format,
         origin=export.origin,
         accounting=accounting,
+        interrupted=adding.rows_read is not None,
     )
 
 
@@ -288,33 +312,22 @@ def _rows(
     records: Mapping[AuthorId, ConsentRecord],
     now: datetime,
     told: Callable[[int], None] | None,
+    before: int,
+    stop: Stop | None,
 ) -> Accounting:
     """Messages dated after ``now`` are taken like all others, and told."""
     accounting = Accounting()
-    agreed: list[Message] = []
-    messages = ahead = 0
-    soon = now + _CLOCKS_DIFFER
-    for row in export.rows(told):
-        accounting.read += 1
-        if isinstance(row, LeftOut):
-            _leave_out(row, export, adding, accounting)
-            continue
-        messages += 1
-        ahead += row.at > soon
-        adding.saw(row)
-        reason = _why_not(row, records)
-        if reason is not None:
-            accounting.left_out[reason] += 1
-            continue
-        agreed.append(_with_agreed_reactions(row, records))
-        if len(agreed) >= _AT_ONCE:
-            _take_all(agreed, adding, accounting)
-    _take_all(agreed, adding, accounting)
-    if ahead:
+    ahead: Counter[bool] = Counter()
+    rows = _compared(export.rows(told), now + _CLOCKS_DIFFER, ahead)
+    if stop is not None:
+        rows = _until(rows, stop, before, adding)
+    messages = take_rows(rows, adding, records, accounting, export, before)
+    if ahead[True]:
         _warn(
             accounting,
             export,
-            f"messages from the future ({ahead}); check --time-zone and this computer's clock",
+            f"messages from the future ({ahead[True]:,}); check --time-zone and this computer's "
+            "clock",
         )
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
@@ -323,11 +336,64 @@ def _rows(
     return accounting
 
 
-def _leave_out(row: LeftOut, export: Export, adding: Adding, accounting: Accounting) -> None:
+def _compared(rows: Iterator[Row], soon: datetime, ahead: Counter[bool]) -> Iterator[Row]:
+    """The rows; ``ahead`` counts the messages that are later than ``soon``."""
+    for row in rows:
+        if isinstance(row, Message) and row.at > soon:
+            ahead[True] += 1
+        yield row
+
+
+def _until(rows: Iterator[Row], stop: Stop, before: int, adding: Adding) -> Iterator[Row]:
+    """The rows up to where somebody wants to stop, which is asked behind those of ``before``."""
+    messages = False
+    for number, row in enumerate(rows, 1):
+        yield row
+        messages = messages or isinstance(row, Message)
+        if number % _AT_ONCE == 0 and number > before and messages and stop():
+            adding.rows_read = number
+            return
+
+
+def take_rows(
+    rows: Iterable[Row],
+    adding: Adding,
+    records: Mapping[AuthorId, ConsentRecord],
+    accounting: Accounting,
+    export: Export | None = None,
+    before: int = 0,
+) -> int:
+    """Keep what the records allow, and account for every row; how many messages there were.
+
+    The first ``before`` rows are in the store already; ``export`` is where faults lie.
+    """
+    agreed: list[Message] = []
+    messages = 0
+    for row in rows:
+        accounting.read += 1
+        if isinstance(row, LeftOut):
+            _leave_out(row, export, adding, accounting)
+            continue
+        messages += 1
+        adding.saw(row)
+        reason = _why_not(row, records)
+        if reason is None and accounting.read <= before:
+            reason = TAKEN_BEFORE
+        if reason is not None:
+            accounting.left_out[reason] += 1
+            continue
+        agreed.append(_with_agreed_reactions(row, records))
+        if len(agreed) >= _AT_ONCE:
+            _take_all(agreed, adding, accounting)
+    _take_all(agreed, adding, accounting)
+    return messages
+
+
+def _leave_out(row: LeftOut, export: Export | None, adding: Adding, accounting: Accounting) -> None:
     accounting.left_out[row.reason] += 1
     if row.reason is Reason.BOT and row.author is not None:
         adding.saw_bot(row.author)
-    if row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
+    if export is not None and row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
         accounting.errors.append(
             {
                 "file": f"{export.path}/{row.file}" if row.file else export.label,

@@ -12,8 +12,8 @@ from projects import checkpoints_of, persona_table, write_config
 from botconvo import __version__
 
 VERBS = (
-    "demo init migrate-config import people consent review export-csv train train-packed adopt "
-    "rehearse run chat generate serve-model doctor"
+    "demo init migrate-config import collect people consent review export-csv train train-packed "
+    "adopt pack unpack rehearse run chat generate serve-model doctor"
 ).split()
 """In the order of the data flow."""
 

@@ -13,7 +13,8 @@ from builders import NOON, a_message
 from botconvo.errors import StoreError
 from botconvo.messages import AuthorId, ChannelId
 from botconvo.store import STORE_NAME, Source, Store
-from botconvo.store.schema import APPLICATION_ID, MIGRATIONS
+from botconvo.store.backups import backups
+from botconvo.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 FILE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
 FILL = """
@@ -181,3 +182,107 @@ def test_a_store_of_an_older_version_keeps_its_sources_and_counts(tmp_path: Path
         assert (source.path.name, source.member, source.zone) == ("a.json", "", "UTC")
         (author,) = store.authors()
         assert author.messages == 3
+
+
+STORES = Path(__file__).parent.parent / "data" / "stores"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from botconvo.store import Store
+
+def profile(frame, event, what):
+    if event == "c_call" and what.__name__ == "execute":
+        if "DROP INDEX messages_by_author" in str(frame.f_locals.get("statement")):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.setprofile(profile)
+Store.open(Path(sys.argv[1]))
+"""
+
+
+def an_old_store(folder: Path, version: int) -> Path:
+    path = folder / STORE_NAME
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript((STORES / f"version-{version}.sql").read_text(encoding="utf-8"))
+    return path
+
+
+def version_of(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        return int(raw.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_there_is_a_sample_of_every_earlier_version() -> None:
+    """scripts/sample_store.py writes one."""
+    assert len(list(STORES.iterdir())) == VERSION - 1
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_store_of_every_earlier_version_is_brought_up_to_date_and_copied_before(
+    tmp_path: Path, version: int
+) -> None:
+    path = an_old_store(tmp_path, version)
+    with Store.open(path) as store:
+        assert [source.path.name for source in store.sources([AuthorId("discord:1")])] == ["a.json"]
+        (author,) = store.authors()
+        assert (author.messages, author.taken, author.person) == (3, 1, "p-aaaaaaaaaa")
+        (message,) = store.messages_of([author.id])
+        assert (message.text, len(message.reactions)) == ("hello there", 1)
+        assert store.recent_live(ChannelId("discord:8/5"), 5)[0].text == "said live"
+        assert store.acknowledged("discord-developer-policy-21") == NOON
+        assert store.collected(ChannelId("discord:5")) is None
+        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        assert store._rows("PRAGMA foreign_key_check") == []
+    with contextlib.closing(sqlite3.connect(path)) as raw, Store.open(tmp_path / "new") as new:
+        tables = "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite%' ORDER BY name"
+        assert raw.execute(tables).fetchall() == new._rows(tables)
+    (copy,) = backups(path)
+    assert f"version-{version}" in copy.name
+    assert version_of(copy) == version
+    Store.open(path).close()
+    assert backups(path) == (copy,), "a store that is up to date is not copied"
+
+
+def test_only_the_newest_copies_are_kept_and_all_go_with_somebodys_words(tmp_path: Path) -> None:
+    path = an_old_store(tmp_path, VERSION - 1)
+    for day in ("20250101", "20250201", "20250301"):
+        path.with_name(f"{path.name}.backup-{day}-000000-version-1").write_bytes(b"old")
+    with Store.open(path) as store:
+        kept = [copy.name.partition("backup-")[2] for copy in backups(path)]
+        assert kept[0] == "20250301-000000-version-1"
+        assert kept[1].endswith(f"version-{VERSION - 1}")
+        store.drop_messages([AuthorId("discord:2")])
+        assert len(backups(path)) == 2
+        store.drop_messages([AuthorId("discord:1")])
+        assert backups(path) == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_without_room_for_a_copy_an_old_store_is_left_as_it_was(tmp_path: Path) -> None:
+    path = an_old_store(tmp_path, 1)
+    before = path.read_bytes()
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom botconvo.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "main(['people', '--project', sys.argv[1]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "no copy of it could be made" in done.stderr
+    assert version_of(path) == 1
+    assert path.read_bytes()[100:] == before[100:], "only the header says now that it is a WAL one"
+    assert backups(path) == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_process_killed_in_the_middle_of_an_update_leaves_the_store_whole(tmp_path: Path) -> None:
+    path = an_old_store(tmp_path, 1)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert version_of(path) == 1
+    with Store.open(path) as store:
+        assert store._rows("PRAGMA integrity_check") == [("ok",)]
+        assert len(store.messages_of([AuthorId("discord:1")])) == 1
+    assert version_of(path) == VERSION

@@ -1,5 +1,7 @@
 """What the verbs that work on a project share: where it is, its store, dates, a progress bar."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY",
     "at_midnight",
+    "channel_progress",
     "file_progress",
     "joined_people",
     "open_store",
     "project_option",
+    "stop_asked",
 ]
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -92,3 +96,43 @@ def file_progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.update(tasks[label], completed=done)
 
         yield told
+
+
+@contextmanager
+def channel_progress(channels: int) -> Iterator[Callable[[str, int, float, int], None]]:
+    """A bar over so many channels, with the messages read so far, where somebody can see it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    read = TextColumn("{task.fields[read]} messages")
+    bar = Progress(
+        *columns, read, TimeElapsedColumn(), console=console, disable=not console.is_terminal
+    )
+    with bar:
+        task = bar.add_task("", total=channels, read=0)
+
+        def told(label: str, done: int, part: float, messages: int) -> None:
+            bar.update(task, description=label, completed=done + part, read=messages)
+
+        yield told
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed; at the second time it interrupts as it always does."""
+    pressed = threading.Event()
+
+    def on_first(_number: int, _frame: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set  # only there can a signal be caught
+        return
+    before = signal.signal(signal.SIGINT, on_first)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -3,6 +3,7 @@
 It knows nothing of what the tables mean.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from botconvo.errors import StoreError
+from botconvo.store.backups import make_backup, snapshot
 from botconvo.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 __all__ = ["STORE_NAME", "Database"]
+
+logger = logging.getLogger(__name__)
 
 STORE_NAME = "botconvo.sqlite3"
 """The store's file in the project's folder."""
@@ -103,6 +107,16 @@ class Database:
             finally:
                 self._depth -= 1
 
+    def copy_to(self, target: Path) -> None:
+        """Write what the store holds at this moment into a new file, also while others write.
+
+        Raises:
+            StoreError: it cannot be read.
+            OSError: the file cannot be written.
+        """
+        with _plainly(target):
+            snapshot(self.path, target)
+
     def data_version(self) -> int:
         """A number that changes when another process has written."""
         return int(self._rows("PRAGMA data_version")[0][0])
@@ -140,11 +154,29 @@ class Database:
         with self.transaction():
             # Asked again: another process may have migrated while this one waited.
             found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if 0 < found < VERSION:
+                self._back_up(found)
             for script in MIGRATIONS[found:]:
                 for statement in _statements(script):
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _back_up(self, version: int) -> None:
+        try:
+            backup = make_backup(self.path, version)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{self.path}: it is of an older version, and no copy of it could be made before "
+                f"it is brought up to date ({error}); nothing was changed, free space and repeat it"
+            ) from None
+        logger.info(
+            "%s is brought from version %d to %d; a copy of it as it was: %s",
+            self.path,
+            version,
+            VERSION,
+            backup.name,
+        )
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from botconvo.consent import PersonId
+from botconvo.errors import StoreError
 from botconvo.messages import (
     OF_NAME,
     Author,
@@ -21,6 +22,7 @@ from botconvo.messages import (
     MessageId,
     Reaction,
 )
+from botconvo.store.backups import delete_backups
 from botconvo.store.database import Database
 from botconvo.store.twins import (
     LONGEST,
@@ -100,6 +102,8 @@ class Adding:
     _origin: str
     counts: dict[str, int] = field(default_factory=dict)
     """What the file's row in the store says of it; fill it in before the end."""
+    rows_read: int | None = None
+    """How many rows were read, where that is not all of them."""
     _seen: dict[AuthorId, _Count] = field(default_factory=dict)
     _bots: set[AuthorId] = field(default_factory=set)
     _same: ChannelId | None = None
@@ -162,8 +166,9 @@ class Exports(Database):
             )
             (row,) = self._rows(
                 "INSERT INTO sources (path, member, sha256, format, origin, author, zone, channel,"
-                " without, imported_at, counts)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " without, imported_at, counts, rows_read, ledger_entries)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM ledger))"
+                " RETURNING id",
                 (
                     str(source.path),
                     source.member,
@@ -176,12 +181,32 @@ class Exports(Database):
                     " ".join(sorted(source.without)),
                     now.isoformat(),
                     json.dumps(adding.counts),
+                    adding.rows_read,
                 ),
             )
-            for count in adding._seen.values():
-                self._count(int(row[0]), count)
-            for bot in adding._bots:
-                self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
+            self._keep_counts(int(row[0]), adding)
+
+    def rows_read(self, source: Source) -> int:
+        """How many rows an import of just this file read that was interrupted.
+
+        0 where none was, or where consents changed since: other rows are to be taken then.
+        """
+        rows = self._rows(
+            "SELECT rows_read FROM sources WHERE path = ? AND member = ? AND sha256 = ?"
+            " AND format = ? AND author IS ? AND zone = ? AND channel IS ? AND without = ?"
+            " AND rows_read IS NOT NULL AND ledger_entries = (SELECT COUNT(*) FROM ledger)",
+            (
+                str(source.path),
+                source.member,
+                source.sha256,
+                source.format,
+                source.author,
+                source.zone,
+                source.channel,
+                " ".join(sorted(source.without)),
+            ),
+        )
+        return int(rows[0][0]) if rows else 0
 
     def sources(self, authors: Collection[AuthorId] | None = None) -> tuple[Source, ...]:
         """The imported files in the order of import; only those that ``authors`` wrote in."""
@@ -302,15 +327,33 @@ class Exports(Database):
         return frozenset(origin for (origin,) in rows)
 
     def drop_messages(self, authors: Collection[AuthorId]) -> int:
-        """Remove every row and reaction of these authors; how many rows there were."""
+        """Remove every row and reaction of these authors; how many rows there were.
+
+        The copies that were made before an update go too, as they hold the same words.
+
+        Raises:
+            StoreError: one of these copies, or the store, cannot be written.
+        """
         wanted = json.dumps(sorted(authors))
         with self.transaction():
-            self._do(
+            reactions = self._do(
                 "DELETE FROM reactions WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
             )
-            return self._do(
+            rows = self._do(
                 "DELETE FROM messages WHERE author IN (SELECT value FROM json_each(?))", (wanted,)
             )
+            if rows or reactions:
+                self._delete_backups()
+        return rows
+
+    def _delete_backups(self) -> None:
+        try:
+            delete_backups(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename}: this copy holds the words that are to be removed, and cannot "
+                f"be deleted ({error.strerror}); nothing was removed, close what has it open"
+            ) from None
 
     def remove_messages(self, messages: Iterable[MessageId]) -> None:
         """Remove these rows."""
@@ -325,6 +368,12 @@ class Exports(Database):
             "SELECT author FROM messages UNION SELECT author FROM reactions WHERE author <> ''"
         )
         return frozenset(AuthorId(author) for (author,) in rows)
+
+    def _keep_counts(self, source: int, adding: Adding) -> None:
+        for count in adding._seen.values():
+            self._count(source, count)
+        for bot in adding._bots:
+            self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
 
     def _count(self, source: int, count: _Count) -> None:
         author = count.author
@@ -342,7 +391,10 @@ class Exports(Database):
                 (storable(author.account), author.id),
             )
         self._do(
-            "INSERT INTO author_counts VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO author_counts (source, author, messages, first, last)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, author) DO UPDATE SET"
+            " messages = messages + excluded.messages,"
+            " first = min(first, excluded.first), last = max(last, excluded.last)",
             (source, author.id, count.messages, count.first, count.last),
         )
 

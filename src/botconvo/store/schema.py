@@ -220,7 +220,28 @@ CREATE TABLE leak_index (
 );
 """
 
-MIGRATIONS = (_FIRST, _LIFESPAN, _REINS, _MEMBERS, _WITHOUT, _ACCOUNTS, _LEAKS)
+_UNFINISHED = """
+ALTER TABLE sources ADD COLUMN rows_read INTEGER;
+ALTER TABLE sources ADD COLUMN ledger_entries INTEGER;
+ALTER TABLE author_counts ADD COLUMN record TEXT;
+CREATE TABLE collected (
+    source INTEGER PRIMARY KEY REFERENCES sources ON DELETE CASCADE,
+    channel TEXT NOT NULL UNIQUE,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS = (
+    _FIRST,
+    _LIFESPAN,
+    _REINS,
+    _MEMBERS,
+    _WITHOUT,
+    _ACCOUNTS,
+    _LEAKS,
+    _UNFINISHED,
+)
 """Script n makes version n + 1 out of version n."""
 
 VERSION = len(MIGRATIONS)

@@ -26,12 +26,24 @@ from botconvo.backoff import Backoff
 from botconvo.errors import PlatformError
 from botconvo.platforms.discord.permissions import token_trouble
 
-__all__ = ["UNREACHABLE", "Account", "Ears", "Patience", "intents", "told", "use_addresses"]
+__all__ = [
+    "INTENT_OFF",
+    "REFUSED",
+    "UNREACHABLE",
+    "Account",
+    "Ears",
+    "Patience",
+    "intents",
+    "told",
+    "use_addresses",
+]
 
 logger = logging.getLogger(__name__)
 
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
 """What a request to Discord may raise; the last where its client was closed meanwhile."""
+REFUSED = 401
+"""What Discord answers to a token that is not valid (any more)."""
 _LOOK_S = 5.0
 _FIRST = asyncio.FIRST_COMPLETED
 _CANCEL_S = 0.5
@@ -112,7 +124,7 @@ def told(error: BaseException, variable: str) -> str:
         case discord.ConnectionClosed(code=4004):
             return _refused(variable)
         case discord.PrivilegedIntentsRequired() | discord.ConnectionClosed(code=4014):
-            return _INTENT_OFF
+            return INTENT_OFF
         case discord.ConnectionClosed(code=code):
             return f"Discord has closed the connection (code {code})"
         case discord.HTTPException(status=status):
@@ -132,7 +144,7 @@ def _refused(variable: str) -> str:
     )
 
 
-_INTENT_OFF = (
+INTENT_OFF = (
     "the Message Content intent is off, so nobody's words can be read; switch it on in the portal "
     "(https://discord.com/developers/applications), page 'Bot', 'Privileged Gateway Intents'"
 )
@@ -286,7 +298,7 @@ class Account:
             raise PlatformError(f"{self.variable}: it is a user's token; take a bot's")
         readable = flags.gateway_message_content or flags.gateway_message_content_limited
         if self._intents.message_content and not readable:
-            raise PlatformError(f"{user.name}: {_INTENT_OFF}")
+            raise PlatformError(f"{user.name}: {INTENT_OFF}")
 
     async def stay(self) -> None:
         """Be connected, for ever."""

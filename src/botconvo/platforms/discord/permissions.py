@@ -16,6 +16,7 @@ _NAMES = {
     "read_message_history": "Read Message History",
     "add_reactions": "Add Reactions",
     "manage_webhooks": "Manage Webhooks",
+    "connect": "Connect",
     "use_external_emojis": "Use External Emoji",
 }
 """Discord's words, as its settings show them."""

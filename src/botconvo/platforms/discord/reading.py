@@ -4,7 +4,7 @@ Reads discord.py's values and makes none; knows no connection.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Literal
 
@@ -17,7 +17,7 @@ from botconvo.personas import PersonaName
 from botconvo.platforms.discord.ids import author_id, message_id, message_numbers
 from botconvo.platforms.discord.text import plain, unnamed, unquoted
 
-__all__ = ["Reader", "changed_emoji", "differences", "person", "revision_of"]
+__all__ = ["Reader", "as_written", "changed_emoji", "differences", "person", "revision_of"]
 
 _WORDS = (
     discord.MessageType.default,
@@ -48,8 +48,8 @@ class Reader:
         """The message; None for what nobody says: notices, answers to commands, our own notes."""
         if raw.type not in _WORDS or raw.interaction_metadata is not None:
             return None
-        text, author = raw.content[:_MAX_CHARACTERS], self._author(raw)
-        reply = _reply_of(raw)
+        written = as_written(raw, channel)
+        text, author, reply = written.text, self._author(raw), written.reply_to
         if author is None:
             author, text = self._speaking_through_us(text)
             if author is None:
@@ -58,16 +58,8 @@ class Reader:
             quoted, text = unquoted(text)
             text = plain(text)
             reply = reply if quoted is None else message_id(*quoted)
-        return Message(
-            id=message_id(raw.channel.id, raw.id),
-            channel=channel,
-            author=author,
-            text=_resolved(text, raw, self.accounts) or _described(raw),
-            at=raw.created_at.astimezone(UTC),
-            reply_to=reply,
-            attachments=tuple(_attachments(raw)),
-            revision=revision_of(raw),
-        )
+        words = _resolved(text, raw, self.accounts) or _described(raw)
+        return replace(written, author=author, text=words, reply_to=reply)
 
     def _author(self, raw: discord.Message) -> Author | None:
         """Who wrote it; None for our own account."""
@@ -90,6 +82,20 @@ class Reader:
         if name is None or name not in self.personas:
             return None, text
         return clone_author(name), quoted + words
+
+
+def as_written(raw: discord.Message, channel: ChannelId) -> Message:
+    """The message of whoever's account it is, with Discord's own markup for names."""
+    return Message(
+        id=message_id(raw.channel.id, raw.id),
+        channel=channel,
+        author=person(raw.author),
+        text=raw.content[:_MAX_CHARACTERS],
+        at=raw.created_at.astimezone(UTC),
+        reply_to=_reply_of(raw),
+        attachments=tuple(_attachments(raw)),
+        revision=revision_of(raw),
+    )
 
 
 def person(user: discord.abc.User) -> Author:
