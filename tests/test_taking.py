@@ -21,12 +21,14 @@ DIRECT = next((EXPORTS / "discord-dce-2.47").glob("Direct*.json"))
 BORT_CSV = EXPORTS / "gpt-2-simple" / "bort.csv"
 BORT = AuthorId("discord:101000000000000001")
 ADULT = Terms(adult=True)
+NOW = NOON + timedelta(hours=23)
+"""Behind all messages of the samples."""
 
 
 def take(store: Store, *paths: Path, **options: Any) -> Accounting:
     """Import files; the account of all of them together."""
     total = Accounting()
-    for file in take_exports(store, paths, NOON, **options):
+    for file in take_exports(store, paths, NOW, **options):
         total.add(file.accounting)
     return total
 
@@ -300,7 +302,7 @@ def test_empty_files_are_passed_over(store: Store, tmp_path: Path) -> None:
     header = folder / "header.csv"
     header.write_text("AuthorID;Author;Date;Content;Attachments;Reactions;\r\n", encoding="utf-8")
     shutil.copy(GENERAL, folder)
-    files = take_exports(store, [folder], NOON)
+    files = take_exports(store, [folder], NOW)
     assert {file.name.partition("/")[2]: file.empty for file in files} == {
         "nobody.csv": True,
         "header.csv": True,

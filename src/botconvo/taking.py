@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import compress, islice
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from botconvo.store import (
     Store,
     StoredRow,
     from_micros,
+    to_micros,
 )
 
 __all__ = [
@@ -53,6 +54,9 @@ _KNOWN_ROWS = 3
 
 _ZONE_ROWS = 50_000
 """So many rows, a summer and a winter of a busy channel, tell whether a time zone matters."""
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""Of computers that are right."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
@@ -170,7 +174,10 @@ def take_exports(
     for export in in_order(exports):
         try:
             _check_policy(store, export)
+            stamp = export.stamp()
             taken.append(_take(store, export, export.digest(), now, progress, stop))
+            if export.stamp() != stamp:
+                _warn(taken[-1].accounting, export, "was written to meanwhile; import it again")
             if taken[-1].interrupted:
                 return tuple(taken)
         except ImportFailed as why:
@@ -292,7 +299,7 @@ def _take(
     told = None if progress is None else lambda done: progress(export.label, done, total)
     before = store.rows_read(source)
     with few_collections(), store.add_export(source, now, same) as adding:
-        accounting = _rows(export, adding, store.live_records(now), told, before, stop)
+        accounting = _rows(export, adding, store.live_records(now), now, told, before, stop)
         adding.counts = {"read": accounting.read, **accounting.left_out}
         forgotten = sha256 in store.forgotten_exports()
         if again and forgotten:
@@ -340,19 +347,39 @@ def _rows(
     export: Export,
     adding: Adding,
     records: Mapping[AuthorId, ConsentRecord],
+    now: datetime,
     told: Callable[[int], None] | None,
     before: int,
     stop: Stop | None,
 ) -> Accounting:
+    """Messages dated after ``now`` are taken like all others, and told."""
     accounting = Accounting()
+    ahead: Counter[bool] = Counter()
     with closing(batches(export, told)) as found:
-        asked = _until(found, stop, before, adding, accounting) if stop is not None else found
+        compared = _compared(found, now + _CLOCKS_DIFFER, ahead)
+        asked = _until(compared, stop, before, adding, accounting) if stop else compared
         messages = _take_batches(asked, adding, records, accounting, export, before)
+    if ahead[True]:
+        _warn(
+            accounting,
+            export,
+            f"messages from the future ({ahead[True]:,}); check --time-zone and this computer's "
+            "clock",
+        )
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
         raise ImportFailed(f"{export.label} holds no message of a person ({_reasons(accounting)})")
     return accounting
+
+
+def _compared(found: Iterable[Batch], soon: datetime, ahead: Counter[bool]) -> Iterator[Batch]:
+    """The batches; ``ahead`` counts the messages that are later than ``soon``."""
+    latest = to_micros(soon)
+    for batch in found:
+        if any(seen.last > latest for seen in batch.packed.seen.values()):
+            ahead[True] += sum(row[3] > latest for row in batch.packed.rows)
+        yield batch
 
 
 def _until(
@@ -420,6 +447,10 @@ def _leave_out(batch: Batch, export: Export | None, adding: Adding, accounting: 
         )
 
 
+def _warn(accounting: Accounting, export: Export, what: str) -> None:
+    accounting.errors.append({"file": export.label, "line": None, "what": what})
+
+
 def _take_all(packed: Packed, adding: Adding, accounting: Accounting) -> None:
     new = adding.take_all(packed)
     accounting.taken += sum(new)
@@ -474,8 +505,13 @@ def _why_not(row: StoredRow, records: Mapping[AuthorId, ConsentRecord]) -> str |
 def _all_there(paths: Iterable[Path]) -> None:
     """A mistyped name is told before anything is done."""
     for path in paths:
-        if not path.exists():
-            raise ImportFailed(f"there is no file {path}; check its name")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            raise ImportFailed(f"there is no file {path}; check its name") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ImportFailed(f"{path} cannot be read: {why}") from None
 
 
 def _failed(

@@ -40,7 +40,9 @@ def test_a_folder_gives_everything_below_it_and_goes_round_no_link(tmp_path: Pat
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     (tmp_path / "a" / "gone.csv").symlink_to(tmp_path / "nowhere")
     tree = FolderTree(tmp_path)
-    assert tree.names() == ("a/x.csv",)
+    assert tree.names() == ("a/gone.csv", "a/x.csv")
+    with pytest.raises(FileNotFoundError):
+        tree.open("a/gone.csv")
     with tree.open("a/x.csv") as raw:
         assert raw.read() == CSV
     assert tree.size("a/x.csv") == len(CSV)

@@ -34,7 +34,7 @@ def say_account(name: str, accounting: "Accounting") -> None:
     for reason, count in accounting.left_out.most_common():
         click.echo(f"  {count:>8}  {reason}")
     rows = [
-        f"{error['file']}, line {error['line']}: {error['what']}" for error in accounting.errors
+        f"{_place(error['file'], error['line'])}: {error['what']}" for error in accounting.errors
     ]
     warn(rows, "lines")
 
@@ -97,3 +97,7 @@ def write_report(report: Path, total: "Accounting", store: "Store") -> None:
     store.note_written(
         Written(path=report.absolute(), kind="report", sha256=digest, people=frozenset())
     )
+
+
+def _place(file: object, line: object) -> str:
+    return f"{file}" if line is None else f"{file}, line {line}"

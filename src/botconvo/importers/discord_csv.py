@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TextIO
 
 from botconvo.errors import ImportFailed
@@ -27,7 +27,7 @@ from botconvo.importers.discord import (
     untold_channel,
 )
 from botconvo.importers.ids import RowIds
-from botconvo.importers.reading import LINE_MOST, csv_rows
+from botconvo.importers.reading import csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
@@ -36,7 +36,7 @@ __all__ = ["HEADER", "looks_like", "parse"]
 HEADER = ["AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"]
 _SEPARATORS = ",;\t"
 """Semicolons until 2.15 and from spreadsheets, which also write tabs."""
-_REACTION = re.compile(r"(?P<emoji>.+?) \((?P<count>\d+)\)(?:,|\Z)")
+_REACTION = re.compile(r"(?P<emoji>.+) \(\d+\)\Z")
 _BETWEEN_ADDRESSES = re.compile(r",(?=https?://)")
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+\Z", re.I)
 """What a spreadsheet makes of an id that it takes for a number."""
@@ -85,9 +85,8 @@ def _rows(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | L
     """Data rows with their date and the line that each begins in; what has no six fields is out."""
     header = stream.readline(_HEADER_MOST)
     separator = _separator(_bare(header)) or ","
-    lines = iter(partial(stream.readline, LINE_MOST), "")
     fields = len(HEADER)
-    for line, row in csv_rows(lines, before=1, delimiter=separator):
+    for line, row in csv_rows(stream, before=1, delimiter=separator):
         if isinstance(row, Reason):
             yield None, (line, LeftOut(reason=row, line=line))
             continue
@@ -123,7 +122,9 @@ def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
         at=moment.at,
         attachments=_attachments(files),
         reactions=tuple(
-            Reaction(emoji=emoji(found["emoji"])) for found in _REACTION.finditer(reactions)
+            Reaction(emoji=emoji(found["emoji"]))
+            for found in map(_REACTION.match, reactions.split(","))
+            if found is not None
         )
         if reactions
         else (),

@@ -120,7 +120,7 @@ def _channel(export: JsonItems) -> ChannelId:
             f"line {broken.line}: {broken}, before the first message; export the channel again"
         ) from None
     except msgspec.ValidationError:
-        keys = ", ".join(sorted(seen)[:8]) or "none"
+        keys = ", ".join(repr(key[:40])[1:-1] for key in sorted(seen)[:8]) or "none"
         raise ImportFailed(
             "a JSON file without a DiscordChatExporter channel "
             f"(its keys are {keys}); export the channel again as JSON"

@@ -153,6 +153,18 @@ class Export:
             raise ImportFailed(f"it is no {found.what} any more")
         return roots[0]
 
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of its file; another one says that somebody wrote in between.
+
+        Raises:
+            ImportFailed: the file went away.
+        """
+        try:
+            state = self.path.joinpath(self.member if self.path.is_dir() else "").stat()
+        except OSError as error:
+            raise _cannot_open(self.path, error) from None
+        return state.st_size, state.st_mtime_ns
+
     def _rows(self, progress: Progress | None) -> Iterator[Row]:
         found = _BY_NAME[self.format]
         if isinstance(found, ArchiveFormat):
@@ -221,6 +233,10 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
     try:
         if path.is_dir():
             return _in_tree(path, author, zone)
+        if path.exists() and not path.is_file():
+            raise ImportFailed(
+                f"{path} is a pipe or a device; write what it gives to a file, and import that"
+            )
         with path.open("rb") as raw:
             head = raw.read(_HEAD_BYTES)
         if is_zip(head):
@@ -271,7 +287,9 @@ def _in_tree(path: Path, author: str | None, zone: str) -> Found:
             found = _Unknown(str(failed).removeprefix(f"{path / name} "))
         except ImportFailed as failed:
             found = str(failed).removeprefix(f"{path / name} ")
-        except (OSError, *DAMAGED) as error:
+        except OSError as error:
+            found = f"cannot be read: {error.strerror or error}"
+        except DAMAGED as error:
             found = f"cannot be read: {error}"
         if isinstance(found, FileFormat):
             exports.append(about(format=found.name, member=name))

@@ -25,7 +25,7 @@ _WINDOW = 1 << 18
 """Characters that are read at a time."""
 _UNDECIDED = len("e+0")
 """So many characters behind a number tell that it has ended."""
-_LONGEST_VALUE = 1 << 24
+_LONGEST_VALUE = 1 << 22
 """A value of more characters than this is taken for a break in the file."""
 
 

@@ -4,7 +4,6 @@ Each file is a script that begins ``window.YTD.tweets.part0 = [``.  The earlier 
 cleaning tweets are kept: replies, mentions and hashtags may be left out.
 """
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from botconvo.errors import ImportFailed
 from botconvo.importers.discord import attachment
 from botconvo.importers.ids import slug
 from botconvo.importers.members import list_of
-from botconvo.importers.reading import About, as_text
+from botconvo.importers.reading import About, as_text, without_escapes
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import DAMAGED, Tree
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId
@@ -96,9 +95,12 @@ def clean(text: str, without: frozenset[str] = frozenset()) -> str:
 
 
 def _author(tree: Tree, name: str) -> Author:
-    with as_text(tree.open(name)) as text:
-        items = list(_items(text, name))
-    first = items[0][1] if items and not isinstance(items[0], LeftOut) else None
+    try:
+        with as_text(tree.open(name)) as text:
+            item = next(_items(text, name), None)
+    except DAMAGED:
+        item = None
+    first = item[1] if isinstance(item, tuple) else None
     account = first.get("account") if isinstance(first, Mapping) else None
     number = account.get("accountId") if isinstance(account, Mapping) else None
     if not isinstance(account, Mapping) or not isinstance(number, str) or not number.isalnum():
@@ -140,7 +142,7 @@ def _row(tweet: Mapping[str, Any], author: Author, without: frozenset[str]) -> M
     at = _date(tweet.get("created_at"))
     if at is None:
         return Reason.DATE
-    text = html.unescape(raw)
+    text = without_escapes(raw)
     if _RETWEET.match(text):
         return Reason.FORWARD
     answered = tweet.get("in_reply_to_status_id_str")

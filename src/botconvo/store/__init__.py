@@ -13,7 +13,7 @@ from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
 from botconvo.store.noted import ChannelReins, Noted
 from botconvo.store.packed import Packed, Seen, StoredRow, pack
-from botconvo.store.values import from_micros
+from botconvo.store.values import from_micros, to_micros
 
 __all__ = [
     "COLLECTED",
@@ -38,6 +38,7 @@ __all__ = [
     "Written",
     "from_micros",
     "pack",
+    "to_micros",
 ]
 
 
