@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from botconvo.consent import Terms
 from botconvo.conversation.events import (
     Approve,
     Event,
@@ -37,6 +38,7 @@ from botconvo.ports import (
     Completion,
     Controls,
     GenerateRequest,
+    Handed,
     Limits,
     PersonaState,
     PhraseExtractor,
@@ -52,6 +54,7 @@ from botconvo.ports import (
 __all__ = [
     "FakeClock",
     "FakeControls",
+    "FakeDesk",
     "FakeExtractor",
     "FakeGenerator",
     "FakePlatform",
@@ -319,6 +322,35 @@ class _Talk:
     state: ShownState
     recent: deque[Shown]
     watchers: list["_Watcher"] = field(default_factory=list)
+
+
+class FakeDesk:
+    """A desk at which nothing is held; ``asked`` remembers who came, and for what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Author, Terms | None]] = []
+
+    async def _ask(self, what: str, author: Author, terms: Terms | None = None) -> str:
+        self.asked.append((what, author, terms))
+        return f"{what} done"
+
+    async def show(self, author: Author) -> str:
+        return await self._ask("show", author)
+
+    async def give(self, author: Author, terms: Terms) -> str:
+        return await self._ask("give", author, terms)
+
+    async def withdraw(self, author: Author) -> str:
+        return await self._ask("withdraw", author)
+
+    async def holdings(self, author: Author) -> str:
+        return await self._ask("holdings", author)
+
+    async def forget(self, author: Author) -> str:
+        return await self._ask("forget", author)
+
+    async def export(self, author: Author) -> Handed:
+        return Handed(name="x.zip", content=(await self._ask("export", author)).encode())
 
 
 class FakeControls:

@@ -122,7 +122,7 @@ def test_nobody_speaks_who_did_not_agree_to_the_console(made: Path, store: Store
     with pytest.raises(ConsentError, match="Bort: the consent for this clone is not in"):
         playing(store, *TWO)
     agree(store, BORT, "Bort", platforms=("web",))
-    with pytest.raises(ConsentError, match="names other platforms than the console"):
+    with pytest.raises(ConsentError, match="names other platforms than 'console'"):
         playing(store, *TWO)
     agree(store, BORT, "Bort", platforms=("web", "console"))
     assert playing(store, *TWO).member.person == BORT

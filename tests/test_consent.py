@@ -171,6 +171,84 @@ def test_any_edit_of_any_entry_is_found(place: int, field: str) -> None:
     assert verify(entries)
 
 
+@given(data=st.data())
+def test_any_edit_of_any_ledger_is_found(data: st.DataObject) -> None:
+    """Change, drop, insert or reorder: also in the texts and salts of the table beside it."""
+    entries = data.draw(ledgers())
+    edited = data.draw(edits(entries))
+    if edited != entries:
+        assert verify(edited)
+
+
+@given(data=st.data())
+def test_an_erased_ledger_is_guarded_as_any_other(data: st.DataObject) -> None:
+    entries = data.draw(ledgers())
+    entries.append(forgotten(entries, SMIG, LATER))
+    kept = [replace(e, text=None, salt=None) if e.person == SMIG else e for e in entries]
+    assert verify(kept) == ()
+    edited = data.draw(edits(kept))
+    if edited != kept:
+        assert verify(edited)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[LedgerEntry]:
+    """Two people who agree and withdraw, in any order; the first of them agreed to begin with."""
+    entries = [granted([], a_record(), salt="s0")]
+    entries.append(granted(entries, a_record(SMIG), salt="s1"))
+    for number, (person, agrees) in enumerate(
+        draw(st.lists(st.tuples(st.sampled_from([BORT, SMIG]), st.booleans()), max_size=5))
+    ):
+        record = a_record(person, id=RecordId(f"r-{number}"), statement=draw(st.text(max_size=9)))
+        entries.append(
+            granted(entries, record, salt=f"t{number}")
+            if agrees
+            else withdrawn(entries, person, LATER)
+        )
+    return entries
+
+
+@st.composite
+def edits(draw: st.DrawFn, entries: list[LedgerEntry]) -> list[LedgerEntry]:
+    """One thing done to a ledger by somebody who computes no digests anew.
+
+    Entries cut off at the end are no edit that a chain can show.
+    """
+    edited = list(entries)
+    place = draw(st.integers(0, len(edited) - 1))
+    other = draw(st.integers(0, len(edited) - 1))
+    match draw(st.sampled_from(["change", "drop", "insert", "swap", "swap texts"])):
+        case "change":
+            field = draw(st.sampled_from(LedgerEntry.__slots__))
+            edited[place] = replace(edited[place], **{field: draw(another(edited[place], field))})
+        case "drop" if place < len(edited) - 1:
+            del edited[place]
+        case "insert":
+            edited.insert(other, edited[place])
+        case "swap":
+            edited[place], edited[other] = edited[other], edited[place]
+        case _:
+            one, two = edited[place], edited[other]
+            edited[place] = replace(one, text=two.text, salt=two.salt)
+    return edited
+
+
+def another(entry: LedgerEntry, field: str) -> st.SearchStrategy[Any]:
+    """Another value of a field, also none where there is one."""
+    value = getattr(entry, field)
+    match field:
+        case "number":
+            return st.integers(0, 99)
+        case "at":
+            return st.timedeltas().map(lambda by: entry.at + by % timedelta(days=9))
+        case "kind":
+            return st.sampled_from(["granted", "withdrawn", "forgotten"])
+        case "text" | "salt":
+            return st.none() | st.text() | st.just(f"{value} ")
+        case _:
+            return st.none() | st.text() if field == "record" else st.text()
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_an_entry_that_was_taken_out_is_missed(place: int) -> None:
     entries = a_ledger()

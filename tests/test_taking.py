@@ -21,12 +21,14 @@ DIRECT = next((EXPORTS / "discord-dce-2.47").glob("Direct*.json"))
 BORT_CSV = EXPORTS / "gpt-2-simple" / "bort.csv"
 BORT = AuthorId("discord:101000000000000001")
 ADULT = Terms(adult=True)
+NOW = NOON + timedelta(hours=23)
+"""Behind all messages of the samples."""
 
 
 def take(store: Store, *paths: Path, **options: Any) -> Accounting:
     """Import files; the account of all of them together."""
     total = Accounting()
-    for file in take_exports(store, paths, NOON, **options):
+    for file in take_exports(store, paths, NOW, **options):
         total.add(file.accounting)
     return total
 
@@ -300,7 +302,7 @@ def test_empty_files_are_passed_over(store: Store, tmp_path: Path) -> None:
     header = folder / "header.csv"
     header.write_text("AuthorID;Author;Date;Content;Attachments;Reactions;\r\n", encoding="utf-8")
     shutil.copy(GENERAL, folder)
-    files = take_exports(store, [folder], NOON)
+    files = take_exports(store, [folder], NOW)
     assert {file.name.partition("/")[2]: file.empty for file in files} == {
         "nobody.csv": True,
         "header.csv": True,
@@ -368,3 +370,20 @@ def test_who_agreed_since_the_interruption_is_taken_from_the_beginning(
     rest = take(store, path, author="Bort")
     assert rest.taken + rest.left_out["already taken"] == 1500
     assert store.authors()[0].taken == 1500
+
+
+def test_a_file_without_zones_is_not_taken_again_by_another_clock(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.md"
+    path.write_text("[2023-01-02 10:20:30] Bo: hi\n[2023-07-02 10:20:30] Bo: hi\n", "utf-8")
+    take(store, path, zone="Europe/London")
+    with pytest.raises(ImportFailed, match=r"imported before with --time-zone Europe/London; with"):
+        take(store, path, zone="UTC")
+    assert take(store, path, zone="Europe/London").read == 2
+    assert store.authors()[0].messages == 2
+
+
+def test_a_file_whose_times_name_their_zone_may_be_taken_with_any(store: Store) -> None:
+    take(store, GENERAL)
+    assert take(store, GENERAL, zone="Asia/Tokyo").read == 22

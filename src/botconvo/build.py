@@ -31,7 +31,7 @@ from botconvo.config import (
     WebSettings,
     load_settings,
 )
-from botconvo.consent import PersonId, allows
+from botconvo.consent import PersonId, refusal
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
@@ -419,13 +419,11 @@ def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> 
     """
     if person is None:
         return
-    record = store.live_record(person, datetime.now(UTC))
-    if record is None:
-        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
-    if not allows(record, platform="console"):
+    now = datetime.now(UTC)
+    why = refusal(store.live_record(person, now), now, platform="console", processor="local")
+    if why is not None:
         raise ConsentError(
-            f"{name}: the consent for this clone names other platforms than the console; "
-            f"'botconvo consent show {name}' shows it"
+            f"{name}: the consent for this clone {why}; 'botconvo consent show {name}' shows it"
         )
 
 
@@ -607,10 +605,17 @@ def _discord(
     stop: Callable[[], None],
 ) -> Platform:
     from botconvo.build_discord import build_discord
+    from botconvo.desk import OwnDesk
+    from botconvo.forgetting import Project
 
     # A seeded run begins afresh everywhere, so nothing is taken up from earlier ones.
     kept = store if options.seed is None else None
-    return build_discord(settings, options.preset, kept, reins)
+    clock = options.rehearsed.clock if options.rehearsed else RealClock()
+    # A rehearsal has a store of its own, and must not touch the owner's files.
+    config = store.path.with_name("config.toml") if options.rehearsed else options.config
+    project = Project(folder=store.path.parent, store=store.path, config=config)
+    desk = OwnDesk(project=project, now=clock.now)
+    return build_discord(settings, options.preset, kept, reins, desk)
 
 
 _PLATFORMS: dict[

@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from botconvo.consent import ConsentRecord, PersonId, allows, is_live, latest_record, live_record
+from botconvo.consent import (
+    ConsentRecord,
+    PersonId,
+    allows,
+    is_live,
+    latest_record,
+    live_record,
+    refusal,
+)
 from botconvo.errors import ConsentError
 from botconvo.granting import shell_word
 from botconvo.people import letters
@@ -88,11 +96,13 @@ def consenting_person(consent: Consent, store: Store, name: str) -> PersonId | N
     """
     person = PersonId(consent.person)
     entries = store.ledger(person)
-    if live_record(entries, person, datetime.now(UTC)) is not None:
+    now = datetime.now(UTC)
+    why = refusal(live_record(entries, person, now), now, processor="local")
+    if why is None:
         return person
     if consent.fictional and not entries:
         return None
-    state = "was withdrawn or has expired" if entries else f"is not in {store.path}"
+    state = why if entries else f"is not in {store.path}"
     raise ConsentError(
         f"{name}: the consent for this clone {state}; "
         f"record it with 'botconvo consent grant {name}', or remove the persona"
@@ -127,12 +137,14 @@ def bound_person(
         ConsentError: whoever was bound has withdrawn, or the consent has expired.
     """
     bound = _bound(store, checkpoint)
-    live = [person for person, record in bound if is_live(record, now)]
+    refusals = {person.id: refusal(record, now, processor="local") for person, record in bound}
+    live = [person for person, _ in bound if refusals[person.id] is None]
     named = [person for person in live if letters(person.name) == letters(name)]
     if named:
         return named[0].id
     if len(live) < len(bound):
-        raise ConsentError(f"{name}: the consent for this clone was withdrawn or has expired")
+        why = next(filter(None, refusals.values()))
+        raise ConsentError(f"{name}: the consent for this clone {why}")
     return live[0].id if len(live) == 1 and not by_name else None
 
 

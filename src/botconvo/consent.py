@@ -29,6 +29,7 @@ __all__ = [
     "LedgerEntry",
     "PersonId",
     "RecordId",
+    "Terms",
     "allows",
     "forgotten",
     "granted",
@@ -37,6 +38,7 @@ __all__ = [
     "is_live",
     "latest_record",
     "live_record",
+    "refusal",
     "verify",
     "withdrawn",
 ]
@@ -71,8 +73,9 @@ class ConsentRecord:
     """Messages written from ``since`` on and before ``until``."""
     platforms: tuple[str, ...] | None = None
     """Where the clone may talk ("web", "console", "discord"); None: everywhere."""
-    audience: str = "anyone"
-    """Who may talk to the clone."""
+    audience: tuple[str, ...] | None = None
+    """Who may talk to the clone: ids of authors and of groups (``discord:role/12``); empty: other
+    clones alone; None: anyone.  Whoever runs it can in any case, on their own screen."""
     processors: tuple[str, ...] = ("local",)
     """Where the words may be worked on: this machine, or named remote hosts."""
     expires_at: datetime | None = None
@@ -90,6 +93,27 @@ class ConsentRecord:
     @property
     def withdrawn(self) -> bool:
         return self.withdrawn_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a person agrees to; the fields are those of ``ConsentRecord``.
+
+    ``checkpoints`` are added to those that a live record has.  With nothing said but checkpoints
+    (neither ``adult`` nor ``fictional``) the other terms stay those of the live record.
+    """
+
+    adult: bool = False
+    fictional: bool = False
+    channels: tuple[ChannelId, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    platforms: tuple[str, ...] | None = None
+    audience: tuple[str, ...] | None = None
+    processors: tuple[str, ...] = ("local",)
+    expires_at: datetime | None = None
+    statement: str = ""
+    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +183,12 @@ def verify(entries: Sequence[LedgerEntry]) -> tuple[Fault, ...]:
             faults.append(Fault(number=entry.number, what="does not follow on the one before it"))
         if entry.digest != _digest(entry):
             faults.append(Fault(number=entry.number, what="was edited"))
-        erased = entry.text is None and gone.get(entry.person, 0) > entry.number
-        wrong = None if entry.kind != "granted" or erased else _text_fault(entry)
+        bare = entry.text is None and entry.salt is None
+        erased = bare and gone.get(entry.person, 0) > entry.number
+        if entry.kind != "granted":
+            wrong = None if bare else "has a record, and is no consent"
+        else:
+            wrong = None if erased else _text_fault(entry)
         if wrong is not None:
             faults.append(Fault(number=entry.number, what=wrong))
         previous = entry.digest
@@ -242,6 +270,28 @@ def allows(
     )
 
 
+def refusal(
+    record: ConsentRecord | None,
+    now: datetime,
+    *,
+    platform: str | None = None,
+    processor: str | None = None,
+) -> str | None:
+    """Why a clone may not talk there, or be worked on there; None where its person agrees.
+
+    It follows on "the consent for this clone".
+    """
+    if record is None or not is_live(record, now):
+        return "was withdrawn or has expired"
+    if platform is not None and not allows(record, platform=platform):
+        places = ", ".join(record.platforms or ()) or "nothing"
+        return f"names other platforms than {platform!r} ({places})"
+    if processor is not None and not allows(record, processor=processor):
+        where = "this computer" if processor == "local" else repr(processor)
+        return f"does not let {where} work on their words"
+    return None
+
+
 def _after(
     entries: Sequence[LedgerEntry], *, at: datetime, kind: EntryKind, person: PersonId
 ) -> LedgerEntry:
@@ -296,7 +346,9 @@ def _record(text: str) -> ConsentRecord:
     for key in ("granted_at", "since", "until", "expires_at"):
         if fields[key] is not None:
             fields[key] = datetime.fromisoformat(fields[key])
-    for key in ("sources", "channels", "platforms", "processors", "checkpoints"):
+    if fields["audience"] == "anyone":  # so the oldest records say it
+        fields["audience"] = None
+    for key in ("sources", "channels", "platforms", "audience", "processors", "checkpoints"):
         if fields.get(key) is not None:  # the oldest records know no checkpoints
             fields[key] = tuple(fields[key])
     return ConsentRecord(**fields)

@@ -7,9 +7,11 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from botconvo.agreed import reminder
 from botconvo.build import build_cast
 from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
@@ -111,6 +113,11 @@ def _project(settings: Settings) -> Iterator[Finding]:
                 f"persona {persona.name}",
                 lambda alone=alone: str(build_cast(alone, store)[0].spec.checkpoint),  # type: ignore[misc]
             )
+        now = datetime.now(UTC)
+        for person in store.people():
+            ends = reminder(person.name, store.live_record(person.id, now), now)
+            if ends is not None:
+                yield Finding(state="note", what=ends, advice="'botconvo consent grant' again")
     if not settings.personas:
         yield Finding(
             state="note",

@@ -7,14 +7,17 @@ drops that person's rows.  It also finds whose a clone is that names nobody itse
 import base64
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, count
 
+from botconvo.agreed import audience_words
 from botconvo.consent import (
     ConsentRecord,
     PersonId,
     RecordId,
+    Terms,
     allows,
     granted,
     latest_record,
@@ -22,7 +25,7 @@ from botconvo.consent import (
     withdrawn,
 )
 from botconvo.errors import ConsentError, StoreError
-from botconvo.messages import AuthorId, ChannelId
+from botconvo.messages import AuthorId
 from botconvo.people import letters, speaker_name
 from botconvo.store import KnownPerson, SeenAuthor, Store
 from botconvo.taking import Accounting, Progress, take_again
@@ -33,30 +36,11 @@ __all__ = [
     "find_author",
     "find_person",
     "grant",
+    "grant_by_account",
     "grant_command",
     "shell_word",
     "withdraw",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a person agrees to; the fields are those of ``ConsentRecord``.
-
-    ``checkpoints`` are added to those that a live record has.  With nothing said but checkpoints
-    (neither ``adult`` nor ``fictional``) the other terms stay those of the live record.
-    """
-
-    adult: bool = False
-    fictional: bool = False
-    channels: tuple[ChannelId, ...] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    platforms: tuple[str, ...] | None = None
-    processors: tuple[str, ...] = ("local",)
-    expires_at: datetime | None = None
-    statement: str = ""
-    checkpoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,20 +81,64 @@ def grant(
         StoreError: the store cannot be written; it says so where the consent is kept all the same.
     """
     person = _person(store, name, author_ids, speaker, unseen=bool(terms.checkpoints))
+    return _granted(store, person, person.authors, terms, now, progress)
+
+
+def grant_by_account(
+    store: Store,
+    author: AuthorId,
+    shown: str,
+    terms: Terms,
+    now: datetime,
+    *,
+    taken: Collection[str] = (),
+) -> Granted:
+    """Record what somebody agrees to by their own account, and take its rows.
+
+    Nobody else is meant, whatever they are called: only what this account wrote is agreed to, also
+    where the owner has joined others to it.  ``shown`` is the name for transcripts if nobody
+    has it, in the store or among those ``taken``.
+
+    Raises:
+        ConsentError: the terms can allow nothing.
+        StoreError: the store cannot be written.
+    """
+    person = next((each for each in store.people() if author in each.authors), None)
+    if person is None:
+        name = _another_name(store, speaker_name(shown), taken)
+        person = KnownPerson(id=_new_id(), name=name, authors=frozenset({author}))
+    return _granted(store, person, frozenset({author}), terms, now, None)
+
+
+def _granted(
+    store: Store,
+    person: KnownPerson,
+    sources: frozenset[AuthorId],
+    terms: Terms,
+    now: datetime,
+    progress: Progress | None,
+) -> Granted:
     with store.transaction():
         entries = store.ledger()
-        record = _record(person, terms, live_record(entries, person.id, now), now)
+        record = _record(person, sources, terms, live_record(entries, person.id, now), now)
         entry = granted(entries, record, salt=secrets.token_hex(16))
         store.keep_person(person.id, person.name, person.authors)
         store.append_ledger(entry)
         _drop_uncovered(store, person, record)
     try:  # not in one transaction: reading large exports would keep a running talk from writing
-        accounting, trouble = take_again(store, person.authors, now, progress)
+        accounting, trouble = take_again(store, sources, now, progress)
     except StoreError as error:
         raise StoreError(
             f"{error} (the consent of {person.name} is recorded, their messages are not taken yet)"
         ) from error
     return Granted(person=person, record=record, accounting=accounting, trouble=trouble)
+
+
+def _another_name(store: Store, name: str, others: Collection[str]) -> str:
+    """The name, with a number where somebody has it already."""
+    taken = {_folded(each) for each in (*others, *(known.name for known in store.people()))}
+    names = chain([name], (f"{name} {number}" for number in count(2)))
+    return next(each for each in names if _folded(each) not in taken)
 
 
 def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
@@ -145,6 +173,7 @@ def grant_command(name: str, record: ConsentRecord | None, *, processor: str) ->
     if record is not None:
         options += [("channel", channel) for channel in record.channels or ()]
         options += [("platform", platform) for platform in record.platforms or ()]
+        options += [("audience", each) for each in audience_words(record.audience)]
         # "--until" takes the last day, and the record holds the moment after it.
         last = None if record.until is None else record.until - timedelta(microseconds=1)
         days = (("since", record.since), ("until", last), ("expires", record.expires_at))
@@ -262,10 +291,14 @@ def _free_name(store: Store, shown: str, person: PersonId) -> str:
 
 
 def _record(
-    person: KnownPerson, terms: Terms, before: ConsentRecord | None, now: datetime
+    person: KnownPerson,
+    authors: frozenset[AuthorId],
+    terms: Terms,
+    before: ConsentRecord | None,
+    now: datetime,
 ) -> ConsentRecord:
     """``before`` is the live record that this one takes the place of."""
-    record_id, sources = RecordId(f"r-{_random_word()}"), tuple(sorted(person.authors))
+    record_id, sources = RecordId(f"r-{_random_word()}"), tuple(sorted(authors))
     earlier = before.checkpoints if before is not None else ()
     checkpoints = tuple(dict.fromkeys((*earlier, *terms.checkpoints)))
     if before is not None and terms == Terms(checkpoints=terms.checkpoints):
@@ -283,6 +316,7 @@ def _record(
         since=terms.since,
         until=terms.until,
         platforms=terms.platforms,
+        audience=terms.audience,
         processors=terms.processors,
         expires_at=terms.expires_at,
         statement=terms.statement,

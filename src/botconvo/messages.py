@@ -43,6 +43,9 @@ class Author:
     kind: Literal["person", "clone", "bot", "system"] = "person"
     account: str = ""
     """The name of the account, where it is known and is no other's; ``name`` is the one shown."""
+    groups: frozenset[str] = field(default=frozenset(), compare=False)
+    """What they belonged to when they wrote (``discord:role/12``); a consent may name it.  It is
+    not kept: whoever was heard before a restart belongs to nothing."""
 
 
 def clone_author(persona: str) -> Author:

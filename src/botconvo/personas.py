@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NewType
 
+from botconvo.messages import Author
+
 __all__ = ["Persona", "PersonaName", "Sampling"]
 
 PersonaName = NewType("PersonaName", str)
@@ -40,3 +42,13 @@ class Persona:
     name: PersonaName
     talkativeness: float = 0.5
     sampling: Sampling = Sampling()
+    platforms: frozenset[str] | None = None
+    """Where it may talk; None: everywhere."""
+    audience: frozenset[str] | None = None
+    """Ids of the authors, and of their groups, who may talk to it; None: anyone."""
+
+    def hears(self, author: Author) -> bool:
+        """Whether what somebody says is said to it too; clones hear each other in any case."""
+        if self.audience is None or author.kind in ("clone", "system"):
+            return True
+        return author.id in self.audience or not self.audience.isdisjoint(author.groups)

@@ -11,11 +11,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from botconvo.consent import Terms
 from botconvo.conversation.events import Event, Objection, OrderId, Ruling, Steer
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
-from botconvo.messages import AuthorId, ChannelId, Message, MessageId
+from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Clock",
     "Completion",
     "Controls",
+    "Desk",
     "GenerateRequest",
+    "Handed",
     "Help",
     "Info",
     "Limits",
@@ -229,9 +232,11 @@ class Removed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MayAsk:
-    """May this person set a topic or ask a clone now?  Where not, the answer is an error."""
+    """May this person set a topic, or ask a clone, now?  Where not, the answer is an error."""
 
-    author: AuthorId
+    author: Author
+    persona: PersonaName | None = None
+    """Whom they want to ask."""
 
 
 Query = Who | Why | Status | Info | Help | Recent | Lines | Removed | MayAsk
@@ -280,6 +285,32 @@ class Controls(Protocol):
         A watcher that does not keep up loses old items, never the newest.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """A file for somebody."""
+
+    name: str
+    content: bytes
+
+
+class Desk(Protocol):
+    """What people do about themselves: each by their own account, and for nobody else.
+
+    Whoever calls has made sure that the account is theirs.  Answers are a few lines for them.
+    Everything raises a BotConvoError where it cannot be done; it may take long, and blocks nobody.
+    """
+
+    async def show(self, author: Author) -> str: ...
+    async def give(self, author: Author, terms: Terms) -> str: ...
+    async def withdraw(self, author: Author) -> str: ...
+    async def holdings(self, author: Author) -> str:
+        """What a forget would remove."""
+        ...
+
+    async def forget(self, author: Author) -> str: ...
+    async def export(self, author: Author) -> Handed: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

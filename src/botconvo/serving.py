@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,31 +49,39 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> None:
         checkpoint, project_cache(project), words.get("precision", DEFAULT_PRECISION)
     )
     manifest, permit = opened.manifest, opened.digest
-    name = manifest.persona or str(checkpoint)
+    name, path = manifest.persona or str(checkpoint), project / STORE_NAME
     if manifest.consent is not None:
-        _check_consent(manifest.consent, opened, project, name)
-    elif manifest.source is not None and not _is_bound(manifest.source, project, name):
-        permit = ""
-    if manifest.consent is not None and (project / STORE_NAME).exists():
-        _watch_consent(manifest.consent, opened, project, name)
+        agreement = manifest.consent
+        if not (agreement.fictional and not path.exists()):
+            _check_and_watch(path, lambda store: _check_consent(store, agreement, opened, name))
+    elif manifest.source is not None:
+        source = manifest.source
+        if _is_bound(source, path, name):
+            _check_and_watch(path, lambda store: _check_bound(store, source, name))
+        else:
+            permit = ""
     options = Options(checkpoint=opened.folder, permit=permit, **words)
     serve_or_raise(options, read_environment(project), opened)
 
 
-def _watch_consent(consent: Consent, checkpoint: Checkpoint, project: Path, name: str) -> None:
-    """End this process once the clone may not be served any more, or its memory has to go."""
+def _check_and_watch(path: Path, check: Callable[[Store], None]) -> None:
+    """Check now; and while the server runs, end it once the clone may not be served any more.
+
+    A withdrawal is seen as soon as it is written, an end of the consent when it comes.
+
+    Raises:
+        ConsentError: nobody agreed to this clone.
+    """
+    with Store.open(path, create=False) as store:
+        check(store)
 
     def watch() -> None:
-        with Store.open(project / STORE_NAME, create=False) as store:
-            seen, forgets = store.data_version(), store.forgets()
+        with Store.open(path, create=False) as store:
+            forgets = store.forgets()
             while True:
                 time.sleep(_LOOK_S)
-                if (version := store.data_version()) == seen:
-                    continue
-                seen = version
                 try:
-                    consenting_person(consent, store, name)
-                    refuse_disabled(checkpoint, store, name)
+                    check(store)
                 except ConsentError as error:
                     _end(str(error))
                 if store.forgets() != forgets:
@@ -90,19 +99,19 @@ def _end(why: str) -> NoReturn:
     sys.exit()  # this thread alone
 
 
-def _is_bound(source: Source, project: Path, name: str) -> bool:
+def _is_bound(source: Source, path: Path, name: str) -> bool:
     """Whether a person agreed to a clone that names nobody; what nobody knows is served too."""
-    path = project / STORE_NAME
     if not path.exists():
         return False
     with Store.open(path, create=False) as store:
         return bound_person(store, source.sha256, name, datetime.now(UTC)) is not None
 
 
-def _check_consent(consent: Consent, checkpoint: Checkpoint, project: Path, name: str) -> None:
-    path = project / STORE_NAME
-    if consent.fictional and not path.exists():
-        return
-    with Store.open(path, create=False) as store:
-        consenting_person(consent, store, name)
-        refuse_disabled(checkpoint, store, name)
+def _check_bound(store: Store, source: Source, name: str) -> None:
+    if bound_person(store, source.sha256, name, datetime.now(UTC)) is None:
+        raise ConsentError(f"{name}: nobody is bound to this clone any more")
+
+
+def _check_consent(store: Store, consent: Consent, checkpoint: Checkpoint, name: str) -> None:
+    consenting_person(consent, store, name)
+    refuse_disabled(checkpoint, store, name)

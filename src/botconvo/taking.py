@@ -5,20 +5,31 @@ record, and only what that record covers.  Of everybody else the store learns ho
 and when, so that the owner can see whom to ask.
 """
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import compress, islice
 from pathlib import Path
 
+from botconvo.batches import Batch, batches, few_collections, in_batches
 from botconvo.consent import ConsentRecord, allows
 from botconvo.errors import ExportEmpty, ImportFailed
-from botconvo.importers import FAULTS, Export, LeftOut, Reason, Row, find_exports, natural
+from botconvo.importers import Export, Row, find_exports, natural
 from botconvo.messages import UNTOLD, AuthorId, ChannelId, Message
 from botconvo.policies import POLICIES
-from botconvo.store import COLLECTED, Adding, Source, Store
+from botconvo.store import (
+    COLLECTED,
+    Adding,
+    Packed,
+    Seen,
+    Source,
+    Store,
+    StoredRow,
+    from_micros,
+    to_micros,
+)
 
 __all__ = [
     "Accounting",
@@ -41,8 +52,11 @@ _MOST_ERRORS = 1000
 _KNOWN_ROWS = 3
 """So many rows that the store knows tell where an export without a channel belongs."""
 
-_AT_ONCE = 1000
-"""Messages that go into the store together."""
+_ZONE_ROWS = 50_000
+"""So many rows, a summer and a winter of a busy channel, tell whether a time zone matters."""
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""Of computers that are right."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is read, the bytes read so far, and how many there are."""
@@ -95,13 +109,15 @@ class Taken:
     """Somebody wrote in it who was forgotten since: their name is listed again, no words."""
     empty: bool = False
     """It failed because nobody has written anything there."""
+    unknown: bool = False
+    """It is no export at all."""
     interrupted: bool = False
     """Only its first rows were read; the next import of it goes on behind them."""
 
     @property
     def name(self) -> str:
         """How it is called among the others."""
-        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+        return f"{self.path.name}/{self.member.rstrip('/')}" if self.member else self.path.name
 
 
 def take_exports(
@@ -151,10 +167,17 @@ def take_exports(
         taken.extend(
             _failed(path, name, f"{path}/{name} {why}") for name, why in found.others.items()
         )
+        taken.extend(
+            _failed(path, name, f"{path}/{name} {why}", unknown=True)
+            for name, why in found.unknown.items()
+        )
     for export in in_order(exports):
         try:
             _check_policy(store, export)
+            stamp = export.stamp()
             taken.append(_take(store, export, export.digest(), now, progress, stop))
+            if export.stamp() != stamp:
+                _warn(taken[-1].accounting, export, "was written to meanwhile; import it again")
             if taken[-1].interrupted:
                 return tuple(taken)
         except ImportFailed as why:
@@ -222,6 +245,26 @@ def _check_policy(store: Store, export: Export) -> None:
     raise ImportFailed(f"{export.label} was not read. {policy.refusal}")
 
 
+def _check_zone(store: Store, export: Export, sha256: str) -> None:
+    """The same file by another clock would have every message once more, at another time."""
+    before = store.zone_of(sha256)
+    if before is None or before == export.zone:
+        return
+    then = replace(export, zone=before)
+    both = zip(_times(export), _times(then), strict=False)
+    if any(one != other for one, other in islice(both, _ZONE_ROWS)):
+        raise ImportFailed(
+            f"{export.label} was imported before with --time-zone {before}; with {export.zone} "
+            "all of it would be there twice, at other times. Repeat it with "
+            f"--time-zone {before}; if that was the wrong one, import it into a new project"
+        )
+
+
+def _times(export: Export) -> Iterator[datetime | None]:
+    """When the rows were written; None where there is no message."""
+    return (row.at if isinstance(row, Message) else None for row in export.rows())
+
+
 def _take(
     store: Store,
     export: Export,
@@ -233,6 +276,7 @@ def _take(
     again: bool = False,
 ) -> Taken:
     """Read ``again`` for somebody else's sake, it brings nobody back who was forgotten."""
+    _check_zone(store, export, sha256)
     if export.names_only:
         export = replace(export, accounts=store.accounts())
     if export.channel is None and export.guesses_channel:
@@ -254,8 +298,8 @@ def _take(
     total = 0 if progress is None else export.size()
     told = None if progress is None else lambda done: progress(export.label, done, total)
     before = store.rows_read(source)
-    with _few_collections(), store.add_export(source, now, same) as adding:
-        accounting = _rows(export, adding, store.live_records(now), told, before, stop)
+    with few_collections(), store.add_export(source, now, same) as adding:
+        accounting = _rows(export, adding, store.live_records(now), now, told, before, stop)
         adding.counts = {"read": accounting.read, **accounting.left_out}
         forgotten = sha256 in store.forgotten_exports()
         if again and forgotten:
@@ -269,17 +313,6 @@ def _take(
         interrupted=adding.rows_read is not None,
         forgotten=forgotten,
     )
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Rows by the million make no cycles: looking for some among them takes a tenth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _channel_of(store: Store, export: Export) -> ChannelId | None:
@@ -314,15 +347,25 @@ def _rows(
     export: Export,
     adding: Adding,
     records: Mapping[AuthorId, ConsentRecord],
+    now: datetime,
     told: Callable[[int], None] | None,
     before: int,
     stop: Stop | None,
 ) -> Accounting:
+    """Messages dated after ``now`` are taken like all others, and told."""
     accounting = Accounting()
-    rows = export.rows(told)
-    if stop is not None:
-        rows = _until(rows, stop, before, adding)
-    messages = take_rows(rows, adding, records, accounting, export, before)
+    ahead: Counter[bool] = Counter()
+    with closing(batches(export, told)) as found:
+        compared = _compared(found, now + _CLOCKS_DIFFER, ahead)
+        asked = _until(compared, stop, before, adding, accounting) if stop else compared
+        messages = _take_batches(asked, adding, records, accounting, export, before)
+    if ahead[True]:
+        _warn(
+            accounting,
+            export,
+            f"messages from the future ({ahead[True]:,}); check --time-zone and this computer's "
+            "clock",
+        )
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
     if not messages:
@@ -330,15 +373,29 @@ def _rows(
     return accounting
 
 
-def _until(rows: Iterator[Row], stop: Stop, before: int, adding: Adding) -> Iterator[Row]:
-    """The rows up to where somebody wants to stop, which is asked behind those of ``before``."""
+def _compared(found: Iterable[Batch], soon: datetime, ahead: Counter[bool]) -> Iterator[Batch]:
+    """The batches; ``ahead`` counts the messages that are later than ``soon``."""
+    latest = to_micros(soon)
+    for batch in found:
+        if any(seen.last > latest for seen in batch.packed.seen.values()):
+            ahead[True] += sum(row[3] > latest for row in batch.packed.rows)
+        yield batch
+
+
+def _until(
+    found: Iterable[Batch], stop: Stop, before: int, adding: Adding, accounting: Accounting
+) -> Iterator[Batch]:
+    """The batches up to where somebody wants to stop, which is asked behind those of ``before``.
+
+    ``accounting`` tells how many rows were read.
+    """
     messages = False
-    for number, row in enumerate(rows, 1):
-        yield row
-        messages = messages or isinstance(row, Message)
-        if number % _AT_ONCE == 0 and number > before and messages and stop():
-            adding.rows_read = number
+    for batch in found:
+        if messages and accounting.read > before and stop():
+            adding.rows_read = accounting.read
             return
+        messages = messages or bool(batch.packed.rows)
+        yield batch
 
 
 def take_rows(
@@ -346,40 +403,41 @@ def take_rows(
     adding: Adding,
     records: Mapping[AuthorId, ConsentRecord],
     accounting: Accounting,
+) -> int:
+    """Keep what the records allow, and account for every row; how many messages there were."""
+    return _take_batches(in_batches(rows, adding.origin), adding, records, accounting)
+
+
+def _take_batches(
+    found: Iterable[Batch],
+    adding: Adding,
+    records: Mapping[AuthorId, ConsentRecord],
+    accounting: Accounting,
     export: Export | None = None,
     before: int = 0,
 ) -> int:
-    """Keep what the records allow, and account for every row; how many messages there were.
-
-    The first ``before`` rows are in the store already; ``export`` is where faults lie.
-    """
-    agreed: list[Message] = []
+    """The first ``before`` rows are in the store already; ``export`` is where faults lie."""
     messages = 0
-    for row in rows:
-        accounting.read += 1
-        if isinstance(row, LeftOut):
-            _leave_out(row, export, adding, accounting)
-            continue
-        messages += 1
-        adding.saw(row)
-        reason = _why_not(row, records)
-        if reason is None and accounting.read <= before:
-            reason = TAKEN_BEFORE
-        if reason is not None:
-            accounting.left_out[reason] += 1
-            continue
-        agreed.append(_with_agreed_reactions(row, records))
-        if len(agreed) >= _AT_ONCE:
+    for batch in found:
+        messages += len(batch.packed.rows)
+        accounting.read += len(batch.packed.rows) + batch.left_out.total()
+        _leave_out(batch, export, adding, accounting)
+        adding.saw_all(batch.packed)
+        agreed = _agreed(batch.packed, records, accounting)
+        if accounting.read <= before:
+            accounting.left_out.update({TAKEN_BEFORE: len(agreed.rows)} if agreed.rows else {})
+        else:
             _take_all(agreed, adding, accounting)
-    _take_all(agreed, adding, accounting)
     return messages
 
 
-def _leave_out(row: LeftOut, export: Export | None, adding: Adding, accounting: Accounting) -> None:
-    accounting.left_out[row.reason] += 1
-    if row.reason is Reason.BOT and row.author is not None:
-        adding.saw_bot(row.author)
-    if export is not None and row.reason in FAULTS and len(accounting.errors) < _MOST_ERRORS:
+def _leave_out(batch: Batch, export: Export | None, adding: Adding, accounting: Accounting) -> None:
+    accounting.left_out.update(batch.left_out)
+    for bot in batch.bots:
+        adding.saw_bot(bot)
+    if export is None:
+        return
+    for row in batch.faults[: _MOST_ERRORS - len(accounting.errors)]:
         accounting.errors.append(
             {
                 "file": f"{export.path}/{row.file}" if row.file else export.label,
@@ -389,45 +447,76 @@ def _leave_out(row: LeftOut, export: Export | None, adding: Adding, accounting: 
         )
 
 
-def _take_all(messages: list[Message], adding: Adding, accounting: Accounting) -> None:
-    for message, new in zip(messages, adding.take_all(messages), strict=True):
-        if new:
-            accounting.taken += 1
-            accounting.by_author[message.author.id] += 1
+def _warn(accounting: Accounting, export: Export, what: str) -> None:
+    accounting.errors.append({"file": export.label, "line": None, "what": what})
+
+
+def _take_all(packed: Packed, adding: Adding, accounting: Accounting) -> None:
+    new = adding.take_all(packed)
+    accounting.taken += sum(new)
+    if not all(new):
+        accounting.left_out[ALREADY_TAKEN] += len(new) - sum(new)
+    taken = compress((row[2] for row in packed.rows), new)
+    accounting.by_author.update(taken)
+
+
+def _agreed(
+    packed: Packed, records: Mapping[AuthorId, ConsentRecord], accounting: Accounting
+) -> Packed:
+    """The rows that may be kept; all others are counted by the reason why not."""
+    reactions = [each for each in packed.reactions if not each[2] or each[2] in records]
+    if all(_all_allowed(seen, packed.channels, records) for seen in packed.seen.values()):
+        return replace(packed, reactions=reactions)
+    rows: list[StoredRow] = []
+    for row in packed.rows:
+        reason = _why_not(row, records)
+        if reason is None:
+            rows.append(row)
         else:
-            accounting.left_out[ALREADY_TAKEN] += 1
-    messages.clear()
+            accounting.left_out[reason] += 1
+    kept = {row[0] for row in rows}
+    reactions = [each for each in reactions if each[0] in kept]
+    return replace(packed, rows=rows, reactions=reactions)
 
 
-def _why_not(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> str | None:
+def _all_allowed(
+    seen: Seen, channels: Iterable[ChannelId], records: Mapping[AuthorId, ConsentRecord]
+) -> bool:
+    """Whether a record covers all of somebody's rows: it does if it covers the first and last."""
+    record = records.get(seen.author.id)
+    return record is not None and all(
+        allows(record, author=seen.author.id, channel=channel, at=from_micros(at))
+        for channel in channels
+        for at in (seen.first, seen.last)
+    )
+
+
+def _why_not(row: StoredRow, records: Mapping[AuthorId, ConsentRecord]) -> str | None:
     """Why a message is not taken, unless its author agreed."""
-    record = records.get(message.author.id)
+    _, channel, author, at, *_ = row
+    record = records.get(author)
     if record is None:
         return NO_CONSENT
-    if not allows(record, author=message.author.id, channel=message.channel, at=message.at):
+    if not allows(record, author=author, channel=channel, at=from_micros(at)):
         return OUTSIDE_CONSENT
     return None
-
-
-def _with_agreed_reactions(message: Message, records: Mapping[AuthorId, ConsentRecord]) -> Message:
-    if not message.reactions:
-        return message
-    agreed = tuple(
-        reaction
-        for reaction in message.reactions
-        if reaction.author is None or reaction.author.id in records
-    )
-    return replace(message, reactions=agreed)
 
 
 def _all_there(paths: Iterable[Path]) -> None:
     """A mistyped name is told before anything is done."""
     for path in paths:
-        if not path.exists():
-            raise ImportFailed(f"there is no file {path}; check its name")
+        try:
+            path.stat()
+        except FileNotFoundError:
+            raise ImportFailed(f"there is no file {path}; check its name") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ImportFailed(f"{path} cannot be read: {why}") from None
 
 
-def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:
+def _failed(
+    path: Path, member: str, why: str, *, empty: bool = False, unknown: bool = False
+) -> Taken:
     label = f"{path}/{member}" if member else str(path)
     errors: list[dict[str, str | int | None]] = [{"file": label, "line": None, "what": why}]
     accounting = Accounting(errors=[] if empty else errors)
@@ -439,6 +528,7 @@ def _failed(path: Path, member: str, why: str, *, empty: bool = False) -> Taken:
         accounting=accounting,
         failed=why,
         empty=empty,
+        unknown=unknown,
     )
 
 

@@ -138,7 +138,8 @@ def test_a_model_server_that_is_killed_comes_back_and_the_chat_goes_on(project: 
         assert "Traceback" not in terminal.seen
 
 
-def test_a_consent_that_is_withdrawn_ends_the_chat_before_the_next_answer(tmp_path: Path) -> None:
+@needs_proc
+def test_a_consent_that_is_withdrawn_ends_the_chat_while_it_waits(tmp_path: Path) -> None:
     checkpoints_of(["Bort"], tmp_path)
     write_config(tmp_path, persona_table("Bort"), conversation="")
     manifest = tmp_path / "checkpoints" / "bort" / "manifest.json"
@@ -154,11 +155,13 @@ def test_a_consent_that_is_withdrawn_ends_the_chat_before_the_next_answer(tmp_pa
             terminal.until("Sam:")
             terminal.type("hello")
             terminal.until(said("Bort"))
+            running = servers(terminal)
             store.append_ledger(withdrawn(store.ledger(), BORT, datetime.now(UTC)))
-            terminal.type("and now?")
             terminal.until("botconvo: Bort: the consent for this clone was withdrawn")
             assert terminal.end() == 2
             assert "Traceback" not in terminal.seen
+        assert running
+        assert until(lambda: not any(map(is_alive, running)))
 
 
 # From a pipe

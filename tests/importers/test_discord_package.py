@@ -95,19 +95,41 @@ def test_folders_may_be_named_in_any_language(tmp_path: Path) -> None:
 def test_several_packages_in_one_folder_keep_their_authors_apart(tmp_path: Path) -> None:
     shutil.copytree(OLD, tmp_path / "bort")
     shutil.copytree(NEW, tmp_path / "fish")
-    assert said(read(tmp_path)) == said(read(OLD)) + said(read(NEW))
+    bort, fish = (list(export.rows()) for export in find_exports(tmp_path).exports)
+    assert (said(bort), said(fish)) == (said(read(OLD)), said(read(NEW)))
 
 
 @pytest.mark.parametrize("folder", ["", "package"])
-def test_an_export_beside_a_package_is_not_passed_over_in_silence(
-    tmp_path: Path, folder: str
-) -> None:
+def test_exports_beside_a_package_are_read_besides(tmp_path: Path, folder: str) -> None:
     shutil.copytree(NEW, tmp_path / folder, dirs_exist_ok=True)
+    (alone,) = find_exports(tmp_path).exports
+    digest = alone.digest()
+    (tmp_path / "chats").mkdir()
+    shutil.copy(FROM_API[-1], tmp_path / "chats" / "general.json")
+    shutil.make_archive(str(tmp_path / "more"), "zip", OLD)
     shutil.copy(FROM_API[-1], tmp_path / "general.json")
     found = find_exports(tmp_path)
-    assert [export.format for export in found.exports] == ["discord-package"]
-    assert list(found.others) == ["general.json"]
-    assert "import it by itself" in found.others["general.json"]
+    assert [export.format for export in found.exports] == [
+        "discord-package",
+        "discord-json",
+        "discord-json",
+        "discord-package",
+    ]
+    assert found.exports[0].digest() == digest
+    assert found.others == found.unknown == {}
+
+
+def test_a_package_without_an_account_fails_alone(store: Store, tmp_path: Path) -> None:
+    for name, package in (("bort", OLD), ("fish", NEW)):
+        shutil.copytree(package, tmp_path / name)
+    account = next((tmp_path / "bort").rglob("user.json"))
+    account.unlink()
+    taken = take_exports(store, [tmp_path], NOON)
+    bort, fish = (file for file in taken if not file.unknown)
+    assert bort.failed is not None
+    assert "holds no account/user.json" in bort.failed
+    assert fish.failed is None
+    assert fish.accounting.read == len(list(read(NEW)))
 
 
 def test_the_id_knows_the_millisecond_that_the_column_lost(tmp_path: Path) -> None:

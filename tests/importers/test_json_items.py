@@ -44,6 +44,31 @@ def test_what_json_writes_is_read_however_the_text_arrives(
     assert read(Dripping(text)) == (before, items)
 
 
+@given(
+    items=st.lists(JSON, min_size=1, max_size=12),
+    indent=st.sampled_from([None, 2]),
+    refused=st.integers(0, 12),
+)
+def test_many_items_at_a_time_are_the_same_items_on_the_same_lines(
+    items: list[Any], indent: int | None, refused: int
+) -> None:
+    """``refused`` is the number of an item that the decoder does not take."""
+
+    def decode(text: bytes) -> list[Any]:
+        found: list[Any] = json.loads(text)
+        if any(item["place"] == refused for item in found):
+            raise ValueError
+        return found
+
+    numbered = [{"place": place, "item": item} for place, item in enumerate(items)]
+    text = json.dumps({"messages": numbered}, indent=indent)
+    for stream in (io.StringIO(text), Dripping(text)):
+        plain, fast = JsonItems(io.StringIO(text)), JsonItems(stream)
+        assert [*plain.members("messages"), *fast.members("messages")] == []
+        read = [(fast.item_line(), item) for item in fast.decoded(decode)]
+        assert read == list(plain.items())
+
+
 @given(st.text(alphabet='{}[]":,messages \n01eE-.\\u') | st.text())
 def test_any_other_text_is_broken_and_never_anything_worse(text: str) -> None:
     with contextlib.suppress(BrokenJsonError):

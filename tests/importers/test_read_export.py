@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from botconvo.errors import ImportFailed
-from botconvo.importers import Export, LeftOut, find_exports
+from botconvo.importers import Export, LeftOut, Reason, find_exports
 from botconvo.messages import Message
 
 EXPORTS = Path(__file__).parent.parent / "data" / "exports"
@@ -152,7 +152,7 @@ def test_a_torn_file_says_so_in_its_last_row(tmp_path: Path) -> None:
     whole = next(NEWEST.glob("*general*.json")).read_bytes()
     *_, last = read_export(a_file(tmp_path, whole[: len(whole) // 2])).rows()
     assert isinstance(last, LeftOut)
-    assert last.reason == "torn"
+    assert last.reason is Reason.TORN
 
 
 def test_chats_are_told_from_each_other_and_read_twice_within_a_zip(tmp_path: Path) -> None:

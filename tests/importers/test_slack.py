@@ -69,7 +69,7 @@ def test_a_message_has_slacks_own_ids_and_the_name_that_others_see(tmp_path: Pat
     ],
 )
 def test_words_are_what_people_saw(raw: str, shown: str) -> None:
-    assert plain(raw, {"U1": User(id="U1", name="Bort")}) == shown
+    assert plain(raw, {"U1": User("Bort")}) == shown
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ def test_a_folder_gives_everything_below_it_and_goes_round_no_link(tmp_path: Pat
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     (tmp_path / "a" / "gone.csv").symlink_to(tmp_path / "nowhere")
     tree = FolderTree(tmp_path)
-    assert tree.names() == ("a/x.csv",)
+    assert tree.names() == ("a/gone.csv", "a/x.csv")
+    with pytest.raises(FileNotFoundError):
+        tree.open("a/gone.csv")
     with tree.open("a/x.csv") as raw:
         assert raw.read() == CSV
     assert tree.size("a/x.csv") == len(CSV)
@@ -105,6 +107,33 @@ def test_damage_inside_a_zip_costs_the_rest_of_that_file(tmp_path: Path) -> None
     assert len(some) > 1_000
     assert str(getattr(last, "reason", None)) == "the file breaks off here"
     assert getattr(last, "file", None) == "a.csv"
+
+
+def test_what_is_beside_exports_in_a_folder_of_downloads_is_told_by_kind(tmp_path: Path) -> None:
+    chat = b"[2023-01-02 10:20:30] Bo: hello\n"
+    (tmp_path / "chat.md").write_bytes(chat)
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\0")
+    (tmp_path / "setup.exe").write_bytes(b"MZ\0\0")
+    (tmp_path / "notes.txt").write_bytes(b"milk, eggs")
+    (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04rest")
+    packed(tmp_path / "letter.docx", {"word/document.xml": b"<?xml?>"})
+    packed(tmp_path / "chats.zip", {"a/chat.md": chat, "empty.csv": b"", "more.txt": b"milk"})
+    packed(tmp_path / "locked.zip", {"x": (tmp_path / "chats.zip").read_bytes()})
+    found = find_exports(tmp_path)
+    assert [export.label for export in found.exports] == [
+        f"{tmp_path}/chat.md",
+        f"{tmp_path}/chats.zip/a/chat.md",
+    ]
+    assert sorted(found.unknown) == [
+        "chats.zip/more.txt",
+        "letter.docx",
+        "locked.zip",
+        "notes.txt",
+        "setup.exe",
+    ]
+    assert list(found.others) == ["torn.zip"]
+    assert found.others["torn.zip"].startswith("is a torn zip")
+    assert found.empty == ("chats.zip/empty.csv",)
 
 
 def test_a_folder_without_an_export_says_what_was_there(tmp_path: Path) -> None:

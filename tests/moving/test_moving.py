@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import ExitStack
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -104,9 +105,10 @@ def test_neither_of_the_two_replaces_anything(project: Path, tmp_path: Path) -> 
 def test_what_is_written_while_it_is_packed_does_not_tear_the_copy(
     project: Path, tmp_path: Path
 ) -> None:
-    with Store.open(project / STORE_NAME) as store, store.transaction():
+    with Store.open(project / STORE_NAME) as store, ExitStack() as writing:
+        writing.enter_context(store.transaction())
         store.record_live(a_message("not stored yet", author="bort"))
-        pack_project(project, tmp_path / "moved.zip", LATER)
+        pack_project(project, tmp_path / "moved.zip", LATER, lambda *_: writing.close())
     unpack_project(tmp_path / "moved.zip", tmp_path / "there", LATER)
     with sqlite3.connect(tmp_path / "there" / STORE_NAME) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -121,7 +121,12 @@ def a_member(
 
 
 def consents(
-    store: Store, person: str, *, fictional: bool = False, expires: datetime | None = None
+    store: Store,
+    person: str,
+    *,
+    fictional: bool = False,
+    expires: datetime | None = None,
+    audience: tuple[str, ...] | None = None,
 ) -> None:
     """Let a person agree to everything at the fakes' noon, or invent one."""
     record = ConsentRecord(
@@ -131,6 +136,7 @@ def consents(
         adult=not fictional,
         fictional=fictional,
         expires_at=expires,
+        audience=audience,
     )
     with store.transaction():
         store.append_ledger(granted(store.ledger(), record, salt="salt"))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People
 from botconvo.personas import PersonaName
-from botconvo.ports import Help, Limits, ShownState, Who
+from botconvo.ports import Help, Limits, MayAsk, ShownState, Who
 from botconvo.store import LIVE_KEPT, Store
 from botconvo.voices import CloneVoice, Voice
 
@@ -283,6 +283,49 @@ async def test_a_consent_that_ends_by_itself_lets_its_clone_leave(store: Store) 
         state = await running.state(lambda state: JUNO not in dict(state.personas))
         assert state.note is not None
         assert "has expired" in state.note
+
+
+async def test_the_owner_is_told_of_a_consent_that_ends_soon(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    consents(store, PERSON, expires=FakeClock().now() + timedelta(days=3))
+    async with a_run(store, a_member(JUNO, person=PERSON), a_member(MAREK)) as running:
+        await running.state(lambda state: JUNO not in dict(state.personas))
+    told = [line for line in caplog.messages if "ends on" in line]
+    assert "Juno: the consent ends on 2025-03-04, in 3 days" in told[0]
+
+
+def test_it_is_told_once_a_day(store: Store) -> None:
+    clock = FakeClock()
+    consents(store, PERSON, expires=clock.now() + timedelta(days=3))
+    members, told = [a_member(JUNO, person=PERSON), a_member(MAREK)], []
+    due: datetime | None = clock.now()
+    while due is not None:
+        permits = Permits(store, FakeClock(due))
+        told += [line.partition(", in ")[2][:6] for line in permits.reminders(members)]
+        due = permits.next_reminder(members)
+    assert told == ["3 days", "2 days", "1 day;", "less t"]
+
+
+async def test_an_audience_that_is_agreed_to_meanwhile_counts_at_once(store: Store) -> None:
+    people = Limits(characters=2000, reactions=True, replies=True, people=True)
+    consents(store, PERSON)
+    platform = FakePlatform(CHANNEL, limits=people)
+    asked = MayAsk(author=heard("?").author, persona=JUNO)
+    async with a_run(store, a_member(JUNO, person=PERSON), platform=platform) as running:
+        await running.platform.has_posted(1)
+        assert (await running.reins.query(CHANNEL, asked, "Ann")).text
+        with Store.open(store.path) as other:
+            consents(other, PERSON, audience=())
+        with pytest.raises(PlatformError, match="has not agreed that you talk to it"):
+            await until_refused(running, asked)
+
+
+async def until_refused(running: Running, asked: MayAsk) -> None:
+    """Ask again and again."""
+    while True:
+        await running.reins.query(CHANNEL, asked, "Ann")
+        await asyncio.sleep(0)
 
 
 async def test_a_consent_is_looked_at_when_it_ends_and_not_before(store: Store) -> None:

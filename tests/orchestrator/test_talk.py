@@ -544,8 +544,10 @@ def test_a_channels_own_manners_and_personas_go_before_those_of_the_run() -> Non
     assert fitting(run, limits) == run
     assert fitting(run, replace(limits, manners=own)) == own
     everybody = [Persona(name=JUNO), Persona(name=MAREK)]
-    assert company(everybody, limits) == tuple(everybody)
-    assert company(everybody, replace(limits, personas=frozenset({MAREK}))) == (everybody[1],)
+    assert company(everybody, limits, CHANNEL) == tuple(everybody)
+    assert company(everybody, replace(limits, personas=frozenset({MAREK})), CHANNEL) == (
+        everybody[1],
+    )
 
 
 async def test_what_hinders_a_channel_is_shown_until_it_is_over(store: Store) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botconvo.messages import AuthorId, Message, MessageId
-from botconvo.store import STORE_NAME, Source, Store
+from botconvo.store import STORE_NAME, Source, Store, pack
 from botconvo.store.values import from_micros, to_micros
 
 BORT, SMIG = AuthorId("discord:bort"), AuthorId("discord:smig")
 FILE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="discord-api")
+
+MINUTES = st.integers(0, 2)
 
 
 def add(store: Store, *messages: Message, source: Source = FILE) -> list[bool]:
@@ -68,6 +71,41 @@ def test_a_reaction_of_somebody_who_agreed_later_is_added(store: Store) -> None:
     assert [each.author and each.author.id for each in store.messages_of([BORT])[0].reactions] == [
         SMIG
     ]
+
+
+def test_rows_that_come_together_are_told_apart_one_by_one(store: Store) -> None:
+    old, new = a_message("a", id="2"), [a_message("b", id="1"), a_message("c", id="3")]
+    add(store, old)
+    with store.add_export(another("more.json"), NOON) as adding:
+        mixed = [new[0], old, new[1], new[1]]
+        assert adding.take_all(pack(mixed, FILE.origin)) == [True, False, True, False]
+        assert adding.take_all(pack(mixed, FILE.origin)) == [False] * 4
+    assert [message.text for message in store.messages_of([BORT])] == ["a", "b", "c"]
+
+
+@given(
+    before=st.lists(st.tuples(st.sampled_from(["1", "2", "row-1", "row-minute-1"]), MINUTES)),
+    mark=st.sampled_from(["", "row-", "row-minute-"]),
+    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "3"]), MINUTES)),
+)
+def test_rows_that_come_together_are_taken_as_one_by_one(
+    before: list[tuple[str, int]], mark: str, rows: list[tuple[str, int]]
+) -> None:
+    first = [a_message("a", id=id_, minutes=minutes) for id_, minutes in before]
+    messages = [a_message("a", id=f"{mark}{id_}", minutes=minutes) for id_, minutes in rows]
+    kept = []
+    with TemporaryDirectory() as folder:
+        for at_once in (1, 3):
+            with Store.open(Path(folder) / f"{at_once}.sqlite3") as store:
+                add(store, *first)
+                taken: list[bool] = []
+                with store.add_export(another("b.json"), NOON) as adding:
+                    for start in range(0, len(messages), at_once):
+                        packed = pack(messages[start : start + at_once], FILE.origin)
+                        adding.saw_all(packed)
+                        taken += adding.take_all(packed)
+                kept.append((taken, store.messages_of([BORT]), store.authors()))
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

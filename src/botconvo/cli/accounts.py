@@ -1,8 +1,9 @@
 """What ``import`` and ``collect`` say of what they read, and the report of ``--report``."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from botconvo.store import Store
     from botconvo.taking import Accounting
 
-__all__ = ["report_option", "say_account", "say_next", "warn", "write_report"]
+__all__ = ["report_option", "say_account", "say_next", "say_unknown", "warn", "write_report"]
 
 _MOST_WARNINGS = 5
 
@@ -33,7 +34,7 @@ def say_account(name: str, accounting: "Accounting") -> None:
     for reason, count in accounting.left_out.most_common():
         click.echo(f"  {count:>8}  {reason}")
     rows = [
-        f"{error['file']}, line {error['line']}: {error['what']}" for error in accounting.errors
+        f"{_place(error['file'], error['line'])}: {error['what']}" for error in accounting.errors
     ]
     warn(rows, "lines")
 
@@ -45,6 +46,18 @@ def warn(troubles: Sequence[str], what: str) -> None:
     if len(troubles) > _MOST_WARNINGS:
         more = len(troubles) - _MOST_WARNINGS
         click.echo(f"warning: {more} more {what} could not be read (see --report)", err=True)
+
+
+def say_unknown(names: Sequence[str]) -> None:
+    """How many files are no exports, by their endings."""
+    if not names:
+        return
+    endings = Counter(PurePosixPath(name).suffix.lower() or "without an ending" for name in names)
+    kinds = [f"{count} {ending}" for ending, count in endings.most_common(_MOST_WARNINGS)]
+    if len(endings) > _MOST_WARNINGS:
+        kinds.append("others")
+    what = "file is no export and was" if len(names) == 1 else "files are no exports and were"
+    click.echo(f"{len(names)} {what} passed over ({', '.join(kinds)}), such as {names[0]}")
 
 
 def say_next(store: "Store", total: "Accounting") -> None:
@@ -84,3 +97,7 @@ def write_report(report: Path, total: "Accounting", store: "Store") -> None:
     store.note_written(
         Written(path=report.absolute(), kind="report", sha256=digest, people=frozenset())
     )
+
+
+def _place(file: object, line: object) -> str:
+    return f"{file}" if line is None else f"{file}, line {line}"

@@ -20,7 +20,6 @@ from botconvo.cli.project import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from botconvo.consent import ConsentRecord
     from botconvo.granting import Granted
     from botconvo.messages import ChannelId
     from botconvo.policies import Policy
@@ -59,6 +58,14 @@ def command() -> None:
     help="Where the clone may talk; may be repeated. Default: everywhere.",
 )
 @click.option(
+    "--audience",
+    "audience",
+    multiple=True,
+    metavar="anyone|clones|ID|role:ID",
+    help="Who may talk to the clone; may be repeated: a Discord account's number, role:NUMBER, or "
+    "clones for other clones alone. Default: anyone. You always can, on your own screen.",
+)
+@click.option(
     "--channel",
     "channels",
     multiple=True,
@@ -95,6 +102,7 @@ def grant(
     until: datetime | None,
     expires: datetime | None,
     platforms: tuple[str, ...],
+    audience: tuple[str, ...],
     channels: tuple[str, ...],
     processors: tuple[str, ...],
     checkpoints: tuple[Path, ...],
@@ -109,7 +117,9 @@ def grant(
     """
     from datetime import UTC
 
-    from botconvo.granting import Terms, grant
+    from botconvo.agreed import audience_of
+    from botconvo.consent import Terms
+    from botconvo.granting import grant
     from botconvo.messages import AuthorId
     from botconvo.policies import POLICIES
 
@@ -120,6 +130,7 @@ def grant(
         since=at_midnight(since),
         until=None if until is None else at_midnight(until + timedelta(days=1)),
         platforms=platforms or None,
+        audience=audience_of(audience),
         processors=processors,
         expires_at=at_midnight(expires),
         statement=statement,
@@ -159,9 +170,12 @@ def show(name: str | None, project: Path) -> None:
     """Show what was agreed: everybody's, or NAME's."""
     from datetime import UTC
 
+    from botconvo.agreed import reminder, rows
     from botconvo.consent import latest_record
     from botconvo.granting import find_person
     from botconvo.people_list import consent_state
+
+    now = datetime.now(UTC)
 
     with open_store(project) as store:
         people, ledger = store.people(), store.ledger()
@@ -171,9 +185,11 @@ def show(name: str | None, project: Path) -> None:
         click.echo("Nobody has a consent record yet.")
     for person in people:
         record = latest_record(ledger, person.id)
-        click.echo(f"{person.name} ({person.id}): {consent_state(record, datetime.now(UTC))}")
-        if record is not None:
-            _say_record(record)
+        click.echo(f"{person.name} ({person.id}): {consent_state(record, now)}")
+        for label, value in () if record is None else rows(record):
+            click.echo(f"  {label:11}  {value}")
+        if (said := reminder(person.name, record, now)) is not None:
+            click.echo(said)
 
 
 @command.command("withdraw")
@@ -183,22 +199,16 @@ def withdraw(name: str, project: Path) -> None:
     """End NAME's consent and remove what was taken from them."""
     from datetime import UTC
 
-    from botconvo.checkpoints import CONVERTED
-    from botconvo.consent import latest_record
-    from botconvo.granting import withdraw
-    from botconvo.packing.records import packs_with
-    from model_server.checkpoint.conversion import remove_converted
+    from botconvo.leaving import leave
     from model_server.checkpoint.opening import user_cache
 
     with open_store(project) as store:
-        person, rows = withdraw(store, name, datetime.now(UTC))
-        record = latest_record(store.ledger(), person.id)
+        left = leave(store, name, datetime.now(UTC), [user_cache(os.environ)])
+    person, rows = left.person, left.rows
     click.echo(f"{person.name} has withdrawn; {rows} messages were removed from the store.")
-    if record is not None and record.checkpoints:
-        caches = (project / CONVERTED, user_cache(os.environ))
-        removed = sum(remove_converted(cache, record.checkpoints) for cache in caches)
-        click.echo(f"{removed} checkpoints that were converted from theirs were deleted.")
-    for out in packs_with(project, person.id):
+    if left.converted:
+        click.echo(f"{left.converted} checkpoints that were converted from theirs were deleted.")
+    for out in left.packs:
         click.echo(
             f"{out.archive} holds words of theirs too, packed for {out.pack.processor!r}; delete "
             "it here and there, and what came of it."
@@ -206,11 +216,49 @@ def withdraw(name: str, project: Path) -> None:
     click.echo("No clone of theirs gets to post from now on; delete its checkpoint's folder too.")
 
 
-@command.command("verify-ledger")
+@command.command("export")
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A zip (NAME.zip), or a new folder. Default: what-is-held-of-them.zip.",
+)
+@click.option("--force", is_flag=True, help="Replace what is there.")
 @project_option
-def verify_ledger(project: Path) -> None:
-    """Check that nobody edited the record of who agreed."""
-    from botconvo.consent import head, verify
+def export(name: str, out: Path | None, force: bool, project: Path) -> None:
+    """Write everything that is held of NAME, for NAME: JSON and a summary, nobody else's words.
+
+    It is theirs: hand it over, and delete it here.
+    """
+    from datetime import UTC
+
+    from botconvo.forgetting import Project
+    from botconvo.holdings import holding, keep_in_mind, write_holding
+
+    path = out or Path("what-is-held-of-them.zip")
+    open_store(project).close()  # says what is wrong with it
+    held = holding(Project.at(project), name, datetime.now(UTC))
+    keep_in_mind(Project.at(project), held, write_holding(held, path, force=force))
+    click.echo(f"{path}: all that is held of {held.name}, {held.messages} messages among it.")
+    click.echo("It is for them alone: hand it over, and delete it here.")
+
+
+@command.command("verify-ledger")
+@click.option(
+    "--head",
+    "noted",
+    metavar="DIGEST",
+    help="The last digest as you noted it earlier: it has to be in the ledger still.",
+)
+@project_option
+def verify_ledger(noted: str | None, project: Path) -> None:
+    """Check that nobody edited the record of who agreed.
+
+    Whoever cuts entries off at the end, or writes all of it anew, is found by a digest that you
+    noted elsewhere (--head).
+    """
+    from botconvo.consent import START, head, verify
     from botconvo.errors import ConsentError
 
     with open_store(project) as store:
@@ -219,6 +267,11 @@ def verify_ledger(project: Path) -> None:
     if faults:
         wrong = "; ".join(f"entry {fault.number} {fault.what}" for fault in faults[:5])
         raise ConsentError(f"{path}: the ledger does not hold: {wrong}; restore a copy of it")
+    if noted is not None and noted not in {START, *(entry.digest for entry in ledger)}:
+        raise ConsentError(
+            f"{path}: the ledger has no entry with the digest {noted} any more: entries were cut "
+            "off, or it was written anew; restore a copy of it"
+        )
     click.echo(f"The ledger holds: {len(ledger)} entries, the last with the digest {head(ledger)}")
 
 
@@ -252,27 +305,6 @@ def _say_granted(done: "Granted", checkpoints: tuple[Path, ...], rules: "Sequenc
 
     for checkpoint in checkpoints:
         click.echo(f"\nFor config.toml:\n\n{persona_table(person.name, checkpoint.as_posix())}")
-
-
-def _say_record(record: "ConsentRecord") -> None:
-    dates = [f"since {record.since:%Y-%m-%d}"] if record.since else []
-    dates += [f"before {record.until:%Y-%m-%d}"] if record.until else []
-    expires = f", expires {record.expires_at:%Y-%m-%d}" if record.expires_at else ""
-    ended = f", withdrawn {record.withdrawn_at:%Y-%m-%d}" if record.withdrawn_at else ""
-    who = "an invented character" if record.fictional else "an adult"
-    for label, value in (
-        ("record", f"{record.id}, granted {record.granted_at:%Y-%m-%d}{expires}{ended}"),
-        ("who", who),
-        ("sources", ", ".join(record.sources) or "none"),
-        ("channels", ", ".join(record.channels) if record.channels else "all"),
-        ("dates", " ".join(dates) or "all"),
-        ("platforms", ", ".join(record.platforms) if record.platforms else "all"),
-        ("audience", record.audience),
-        ("processors", ", ".join(record.processors)),
-        ("statement", record.statement or "none"),
-        ("checkpoints", ", ".join(digest[:16] for digest in record.checkpoints) or "none"),
-    ):
-        click.echo(f"  {label:11}  {value}")
 
 
 def _channel(typed: str) -> "ChannelId":

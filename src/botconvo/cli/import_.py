@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botconvo.cli.accounts import report_option, say_account, say_next, warn, write_report
+from botconvo.cli.accounts import (
+    report_option,
+    say_account,
+    say_next,
+    say_unknown,
+    warn,
+    write_report,
+)
 from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import file_progress, open_store, project_option, stop_asked
 
@@ -84,8 +91,9 @@ def command(
             elif file.empty:
                 click.echo(f"{file.name}: empty, passed over")
             total.add(file.accounting)
-        troubles = [file.failed for file in taken if file.failed is not None and not file.empty]
-        warn(troubles, "files")
+        say_unknown([file.name for file in taken if file.unknown])
+        passed = [file.failed for file in taken if not file.empty and not file.unknown]
+        warn([failed for failed in passed if failed is not None], "files")
         if report is not None:
             write_report(report, total, store)
         interrupted = taken[-1].interrupted

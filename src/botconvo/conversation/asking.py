@@ -51,7 +51,7 @@ class Asker:
         """What the next line is drawn from, and the message in question."""
         if occasion.source is not None:
             return occasion.source, occasion.target
-        last = self._history.last
+        last = self._history.last_heard(occasion.speakers)
         fresh = self._draw("fresh").random() < self.manners.fresh_share
         tired = len(self._history.topic()) >= self.manners.fresh_after
         if last is None or fresh or tired:
@@ -100,11 +100,11 @@ class Asker:
     # ---- orders --------------------------------------------------------------------------
 
     def poll(self, turn: int, speakers: Sequence[Persona]) -> Poll:
-        """The question to the models who of these speaks."""
+        """The question to the models who of these speaks; they are told what all of them hear."""
         return Poll(
             id=OrderId(f"{self._channel}/{turn}/poll"),
             personas=tuple(persona.name for persona in speakers),
-            context=self._history.context(max(1, self.manners.context_lines)),
+            context=self._history.context(max(1, self.manners.context_lines), speakers),
         )
 
     def ask(
@@ -138,7 +138,7 @@ class Asker:
     def _context(self, persona: Persona, now: datetime, *, fresh: bool) -> tuple[Line, ...]:
         """The lines before; one says so where the talk begins or is picked up."""
         lines = self.manners.context_lines
-        context = self._history.context(0 if fresh else lines)
+        context = self._history.context(0 if fresh else lines, (persona,))
         if lines and (fresh or self._is_picked_up(now)):
             return (*context, Line(name=persona.name, command=Command.INIT))
         return context

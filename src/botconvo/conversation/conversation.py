@@ -522,7 +522,7 @@ class Conversation:
             return None
         asked, name = self._asked.message, self._asked.persona
         persona = next((each for each in self._speaking() if each.name == name), None)
-        if persona is None:
+        if persona is None or (asked is not None and not persona.hears(asked.author)):
             return None
         by = "somebody" if asked is None else asked.author.name
         return Occasion(
@@ -545,6 +545,7 @@ class Conversation:
             reason=phase.reason,
             channel=self._channel,
             history=self._history,
+            hearers=[each for each in self._personas if each.name == phase.ask.persona],
             manners=self._manners,
             rng=self._draw("act"),
         )

@@ -28,7 +28,7 @@ from botconvo.conversation.speakers import Turn, named_in
 from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import Persona, PersonaName
 
-__all__ = ["Floor", "Occasion", "is_for_others", "spoken_to"]
+__all__ = ["Floor", "Occasion", "hearers_of", "is_for_others", "spoken_to"]
 
 _START = datetime.min.replace(tzinfo=UTC)
 _TYPING_LASTS_S = 10.0
@@ -81,6 +81,11 @@ def spoken_to(
     return tuple(Turn(persona=persona, reason=f"named by {by}") for persona in named)
 
 
+def hearers_of(message: Message, personas: Sequence[Persona]) -> tuple[Persona, ...]:
+    """Those to whom its author may talk."""
+    return tuple(persona for persona in personas if persona.hears(message.author))
+
+
 def is_for_others(message: Message, replied: Message | None) -> bool:
     """Whether a message that names no clone is somebody's answer to another person."""
     if replied is None:
@@ -130,6 +135,9 @@ class Floor:
     def hear(self, message: Message, personas: Sequence[Persona]) -> bool:
         """Take note of what a person said; whether it is anything for the clones."""
         self._typing.pop(message.author.id, None)  # whoever typed has sent it
+        if personas and not hearers_of(message, personas):
+            self._has_ended = self.manners.company  # people talk, and to nobody here
+            return False
         if not self.manners.company:
             self._waiting.clear()
             self._waiting[message.id] = _Waiting()
@@ -275,13 +283,16 @@ class Floor:
 
     def _without_company(self, personas: Sequence[Persona], *, forced: bool) -> Occasion | None:
         pending = self.pending
-        if pending is not None:
-            target = self._history.find(pending)
+        target = None if pending is None else self._history.find(pending)
+        hearing = personas if target is None else hearers_of(target, personas)
+        if not hearing:
+            self._waiting.clear()  # whoever may hear it has left
+        elif pending is not None:
             turns = () if target is None else self.turns(target, personas)
             return Occasion(
                 source=PromptSource.PERSON,
                 target=target,
-                speakers=tuple(personas),
+                speakers=tuple(hearing),
                 turn=turns[0] if turns else None,
             )
         if self._has_ended and not forced:
@@ -312,8 +323,8 @@ class Floor:
         return times + ([other] if other is not None else [])
 
     def turns(self, message: Message, personas: Sequence[Persona]) -> tuple[Turn, ...]:
-        """Who is spoken to with a person's message."""
-        return spoken_to(message, self._replied(message), personas)
+        """Who is spoken to with a person's message, of those who may hear it."""
+        return spoken_to(message, self._replied(message), hearers_of(message, personas))
 
     def _replied(self, message: Message) -> Message | None:
         return None if message.reply_to is None else self._history.find(message.reply_to)
@@ -356,6 +367,7 @@ class Floor:
         message = self._unaddressed(personas)
         if message is None:
             return None
+        personas = hearers_of(message, personas)
         willing = tuple(persona for persona in personas if self._wants(persona, message))
         if not willing and self._is_alone_with_them(message):
             willing = self._there(personas) or tuple(personas)

@@ -16,7 +16,7 @@ from botconvo.messages import (
     clone_author,
 )
 from botconvo.people import People
-from botconvo.personas import PersonaName
+from botconvo.personas import Persona, PersonaName
 from botconvo.transcript.cleaning import clean_chat
 from botconvo.transcript.grammar import Line
 from botconvo.transcript.lines import SpokenLine, transcript
@@ -115,15 +115,18 @@ class History:
                 return everything[index:]
         return everything
 
-    def context(self, count: int) -> tuple[Line, ...]:
+    def context(self, count: int, hearers: Sequence[Persona] = ()) -> tuple[Line, ...]:
         """The newest lines of the topic, oldest first: ``count`` at most, half of that at least.
+
+        Lines of somebody who may not talk to one of the ``hearers`` are left out.
 
         Old lines are dropped in blocks.  A prompt whose first line changed with every message
         would find nothing of itself in the model server's cache.
         """
         if count <= 0:
             return ()
-        spoken = transcript(self.topic(), self._people, clean_chat, init_after=self.init_after)
+        heard = _heard_by(self.topic(), hearers)
+        spoken = transcript(heard, self._people, clean_chat, init_after=self.init_after)
         block = max(1, count // 2)
         dropped = max(0, -(-(len(spoken) - count) // block) * block)
         return self._with_notes(spoken[dropped:])
@@ -136,14 +139,19 @@ class History:
                 found += self._notes.get(item.message, ())
         return tuple(found)
 
+    def last_heard(self, hearers: Sequence[Persona]) -> Message | None:
+        """The newest message that all of these may hear."""
+        return next(reversed(_heard_by(self.messages, hearers)), None)
+
     def targets(
-        self, channel: ChannelId, target: MessageId | None
+        self, channel: ChannelId, target: MessageId | None, hearers: Sequence[Persona]
     ) -> tuple[MessageId | None, MessageId | None]:
         """What a turn about ``target`` can reply to, and the newest message of the channel.
 
-        What was overheard elsewhere is neither.
+        What was overheard elsewhere is neither, nor is what the ``hearers`` may not hear.
         """
-        last = next((m.id for m in reversed(self.messages) if m.channel == channel), None)
+        heard = reversed(_heard_by(self.messages, hearers))
+        last = next((m.id for m in heard if m.channel == channel), None)
         found = None if target is None else self.find(target)
         elsewhere = found is not None and found.channel != channel
         return None if elsewhere else target, last
@@ -204,3 +212,22 @@ class History:
             if message.author.kind == "clone":
                 found.append(message.text)
         return tuple(reversed(found))
+
+
+def _heard_by(messages: Sequence[Message], hearers: Sequence[Persona]) -> Sequence[Message]:
+    """Without messages and reactions of those who may not talk to one of these."""
+    choosy = [persona for persona in hearers if persona.audience is not None]
+    if not choosy:
+        return messages
+
+    def hear(author: Author) -> bool:
+        return all(persona.hears(author) for persona in choosy)
+
+    return [
+        replace(
+            message,
+            reactions=tuple(r for r in message.reactions if r.author is None or hear(r.author)),
+        )
+        for message in messages
+        if hear(message.author)
+    ]

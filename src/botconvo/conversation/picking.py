@@ -3,6 +3,7 @@
 Pure; the candidates were read and filtered before.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -13,6 +14,7 @@ from botconvo.conversation.history import History
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Ask, Post, PromptSource, Trace
 from botconvo.messages import ChannelId, MessageId
+from botconvo.personas import Persona
 from botconvo.transcript.grammar import Line
 
 __all__ = ["Deed", "picked"]
@@ -33,14 +35,16 @@ def picked(
     reason: str,
     channel: ChannelId,
     history: History,
+    hearers: Sequence[Persona],
     manners: Manners,
     rng: Random,
 ) -> Post | Deed | None:
     """The best that an answer holds; None where nothing of it is fit to be said.
 
-    ``reason`` is why it is this persona's turn, ``rng`` decides whether an act is done.
+    ``hearers`` holds whoever speaks, unless it has left; ``reason`` is why it is this persona's
+    turn, ``rng`` decides whether an act is done.
     """
-    reply_to, last = history.targets(channel, ask.target)
+    reply_to, last = history.targets(channel, ask.target, hearers)
     found = _judged(answer, ask, reply_to or last, history, manners)
     wordless = picked_act(found, rng)
     if wordless is not None:

@@ -105,7 +105,7 @@ _STREET = re.compile(
     r"|\b\d{1,4}(?:\sbis|\ster)?,?\s(?:rue|avenue|boulevard|allée|chemin|quai)\s\w[\w' -]+"
     r"|\b(?:calle|avenida|avda\.?|paseo|plaza|carrer|via|viale|corso|piazza|rua|ulica|ul\.)\s"
     r"(?:[\w'.-]+\s){0,3}?[\w'.-]+,?\s(?:n[ºo.]+\s?)?\d{1,4}\b"
-    r"|\b[\w-]{3,}(?:stra(?:ß|ss)e|straat|strasse|gasse|weg|allee|platz|laan|gatan|vägen|ufer|damm)\s"
+    r"|\b[\w-]{3,60}(?:stra(?:ß|ss)e|straat|strasse|gasse|weg|allee|platz|laan|gatan|vägen|ufer|damm)\s"
     r"\d{1,4}\s?[a-z]?\b"
     r"|\b\w{2,}str\.?\s?\d{1,4}\s?[a-z]?\b"
     r"|\b(?:p\.?\s?o\.?\s?box)\s\d{1,6}\b",

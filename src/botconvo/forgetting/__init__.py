@@ -9,6 +9,7 @@ which something of a person may stand adds it there; a test fails until that is 
 """
 
 from botconvo.forgetting.forget import (
+    OwnAccount,
     Plan,
     Receipt,
     find_somebody,
@@ -25,6 +26,7 @@ __all__ = [
     "KEEPERS",
     "Found",
     "Keeper",
+    "OwnAccount",
     "Plan",
     "Project",
     "Receipt",

@@ -28,6 +28,7 @@ from botconvo.writing import write_whole
 __all__ = [
     "RECEIPTS",
     "Item",
+    "OwnAccount",
     "Plan",
     "Receipt",
     "find_somebody",
@@ -114,12 +115,21 @@ class Plan:
         )
 
 
-def find_somebody(project: Project, store: Store, name: str) -> Somebody:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAccount:
+    """Somebody who asks for themselves.  Whatever they call themselves, nothing follows from it."""
+
+    author: AuthorId
+
+
+def find_somebody(project: Project, store: Store, name: str | OwnAccount) -> Somebody:
     """Everything by which the person is known who has that name, author id or opaque id.
 
     Raises:
         ConsentError: there is nobody, or there are several.
     """
+    if isinstance(name, OwnAccount):
+        return _by_account(store, name.author)
     try:
         person = find_person(store.people(), name)
     except ConsentError:
@@ -128,6 +138,21 @@ def find_somebody(project: Project, store: Store, name: str) -> Somebody:
             return _somebody(project, store, None, frozenset({author.id}), author.name)
         person = find_person(store.people(), author.person)
     return _somebody(project, store, person.id, person.authors, person.name)
+
+
+def _by_account(store: Store, author: AuthorId) -> Somebody:
+    """By ids alone, and the name of the clone, which is nobody else's."""
+    person = next((each for each in store.people() if author in each.authors), None)
+    if person is None:
+        return Somebody(person=None, names=frozenset(), authors=frozenset({author}))
+    record = latest_record(store.ledger(person.id), person.id)
+    return Somebody(
+        person=person.id,
+        names=frozenset(),
+        authors=person.authors,
+        clones=frozenset({person.name}),
+        bound=frozenset(() if record is None else record.checkpoints),
+    )
 
 
 def _somebody(
@@ -160,7 +185,7 @@ def _joined(project: Project, name: str, known: frozenset[AuthorId]) -> frozense
     )
 
 
-def plan(project: Project, name: str) -> Plan:
+def plan(project: Project, name: str | OwnAccount) -> Plan:
     """What a forget of ``name`` would do; nothing is changed.
 
     Raises:
@@ -197,7 +222,7 @@ def unfinished(project: Project) -> bool:
         return store.underway() is not None
 
 
-def forget(project: Project, name: str, now: datetime) -> Receipt:
+def forget(project: Project, name: str | OwnAccount, now: datetime) -> Receipt:
     """Erase everything of ``name``'s that the project knows.
 
     One that was interrupted is finished first; where that was the one that is meant, its receipt
@@ -217,7 +242,7 @@ def forget(project: Project, name: str, now: datetime) -> Receipt:
         return receipt
 
 
-def _is_here(project: Project, store: Store, name: str) -> bool:
+def _is_here(project: Project, store: Store, name: str | OwnAccount) -> bool:
     try:
         find_somebody(project, store, name)
     except ConsentError:

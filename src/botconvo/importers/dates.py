@@ -85,6 +85,9 @@ def dated(
     waiting: list[tuple[Moment | _Written | None, _T]] = []
     for text, row in rows:
         read = _read(text) if text is not None else None
+        if isinstance(read, Moment) and not waiting:
+            yield read, row
+            continue
         if isinstance(read, _Written):
             calendar.saw(read)
         if not waiting and not (isinstance(read, _Written) and calendar.open()):
@@ -173,7 +176,7 @@ def _read(text: str) -> Moment | _Written | None:
     text = text.strip()
     if len(text) > _LONGEST:
         return None
-    if text.isascii() and text.isdigit():
+    if text.isdigit() and text.isascii():
         return _unix(text)
     try:
         at = datetime.fromisoformat(text)

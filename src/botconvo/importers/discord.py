@@ -88,7 +88,7 @@ def author(id: AuthorId, name: str, shown: str = "") -> Author:
 
 def is_notice(text: str) -> bool:
     """Whether these are the exporter's words for something that happened, not a person's."""
-    return _NOTICE.match(text) is not None
+    return (text[-1:] == "." or text[:7] == "Changed") and _NOTICE.match(text) is not None
 
 
 def emoji(name: str) -> str:

@@ -27,7 +27,7 @@ from botconvo.importers.discord import (
     untold_channel,
 )
 from botconvo.importers.ids import RowIds
-from botconvo.importers.reading import LINE_MOST, csv_rows
+from botconvo.importers.reading import csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Attachment, Author, ChannelId, Message, Reaction
 
@@ -36,11 +36,12 @@ __all__ = ["HEADER", "looks_like", "parse"]
 HEADER = ["AuthorID", "Author", "Date", "Content", "Attachments", "Reactions"]
 _SEPARATORS = ",;\t"
 """Semicolons until 2.15 and from spreadsheets, which also write tabs."""
-_REACTION = re.compile(r"(?P<emoji>.+?) \((?P<count>\d+)\)(?:,|\Z)")
+_REACTION = re.compile(r"(?P<emoji>.+) \(\d+\)\Z")
 _BETWEEN_ADDRESSES = re.compile(r",(?=https?://)")
 _ROUNDED = re.compile(r"\d[.,]\d+E\+\d+\Z", re.I)
 """What a spreadsheet makes of an id that it takes for a number."""
 _HEADER_MOST = 1000
+_DELETED = author_id(DELETED_USER)
 _PATIENCE = 20
 """So many unreadable dates at the beginning mean a form that is not known, not damage."""
 
@@ -62,7 +63,7 @@ def parse(stream: TextIO, channel: ChannelId | None, zone: tzinfo = UTC) -> Iter
     ids = None if channel is None else RowIds(channel)
     unreadable: list[str] = []
     some = False
-    for moment, (line, row) in dated(_with_dates(stream), zone):
+    for moment, (line, row) in dated(_rows(stream), zone):
         if isinstance(row, LeftOut):
             yield row
             continue
@@ -80,33 +81,28 @@ def parse(stream: TextIO, channel: ChannelId | None, zone: tzinfo = UTC) -> Iter
         raise _other_dates(unreadable[0])
 
 
-def _with_dates(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | LeftOut]]]:
-    for line, row in _rows(stream):
-        yield None if isinstance(row, LeftOut) else row[2], (line, row)
-
-
-def _rows(stream: TextIO) -> Iterator[tuple[int, list[str] | LeftOut]]:
-    """Data rows with the line that each begins in; what cannot be split into six fields is out."""
+def _rows(stream: TextIO) -> Iterator[tuple[str | None, tuple[int, list[str] | LeftOut]]]:
+    """Data rows with their date and the line that each begins in; what has no six fields is out."""
     header = stream.readline(_HEADER_MOST)
     separator = _separator(_bare(header)) or ","
-    lines = iter(lambda: stream.readline(LINE_MOST), "")
-    for line, row in csv_rows(lines, before=1, delimiter=separator):
+    fields = len(HEADER)
+    for line, row in csv_rows(stream, before=1, delimiter=separator):
         if isinstance(row, Reason):
-            yield line, LeftOut(reason=row, line=line)
+            yield None, (line, LeftOut(reason=row, line=line))
             continue
-        if len(row) == len(HEADER) + 1 and not row[-1]:
+        if len(row) == fields + 1 and not row[-1]:
             row.pop()
         if not row or row == HEADER or (separator != "," and not any(row)):
             continue
-        if len(row) == len(HEADER) and _ROUNDED.match(row[0]):
+        if len(row) == fields and row[0].isdigit() and row[0].isascii():
+            yield row[2], (line, row)
+        elif len(row) == fields and _ROUNDED.match(row[0]):
             raise ImportFailed(
                 f"line {line}: a spreadsheet has rounded the author's id to {row[0]!r}; "
                 "export the channel again, and do not save it with the spreadsheet"
             )
-        if len(row) != len(HEADER) or not row[0].isascii() or not row[0].isdigit():
-            yield line, LeftOut(reason=Reason.MALFORMED, line=line)
         else:
-            yield line, row
+            yield None, (line, LeftOut(reason=Reason.MALFORMED, line=line))
 
 
 def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
@@ -114,7 +110,7 @@ def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     by = _author(user, name)
-    reason = _why_not(user, by, text, files)
+    reason = _why_not(by, text, files)
     if reason is not None:
         return LeftOut(reason=reason, author=by.id, line=line)
     mark = f"{moment.unsure}-" if moment.unsure else ""
@@ -126,7 +122,9 @@ def _row(row: list[str], moment: Moment, ids: RowIds, line: int) -> Row:
         at=moment.at,
         attachments=_attachments(files),
         reactions=tuple(
-            Reaction(emoji=emoji(found["emoji"])) for found in _REACTION.finditer(reactions)
+            Reaction(emoji=emoji(found["emoji"]))
+            for found in map(_REACTION.match, reactions.split(","))
+            if found is not None
         )
         if reactions
         else (),
@@ -139,14 +137,14 @@ def _author(user: str, name: str) -> Author:
     return replace(by, kind="bot") if is_webhook(name) else by
 
 
-def _why_not(user: str, by: Author, text: str, files: str) -> Reason | None:
-    if user == DELETED_USER:
+def _why_not(by: Author, text: str, files: str) -> Reason | None:
+    if by.id == _DELETED:
         return Reason.DELETED
     if by.kind == "bot":
         return Reason.BOT
     if is_notice(text):
         return Reason.SYSTEM
-    return None if text.strip() or files else Reason.EMPTY
+    return None if files or text.strip() else Reason.EMPTY
 
 
 def _channel_of(first: list[str], moment: Moment) -> ChannelId:

@@ -33,6 +33,8 @@ from botconvo.messages import ChannelId, Message, Reaction
 __all__ = ["looks_like", "parse"]
 
 _CHUNK = 1 << 16
+_REST_MOST = 1 << 13
+"""Characters behind the last whole tag of a file; the parser goes through them again and again."""
 _NESTED_MOST = 200
 _NAMES_MOST = 4
 _LOOKS = re.compile(r"\s*<!doctype html|\s*<html", re.I)
@@ -65,7 +67,8 @@ class _Box:
     line: int
     words: list[str] = field(default_factory=list)
     size: int = 0
-    files: list[str] = field(default_factory=list)
+    files: dict[str, None] = field(default_factory=dict)
+    """Addresses in order, each once."""
     reactions: list[str] = field(default_factory=list)
     title: str = ""
     time: str = ""
@@ -98,15 +101,20 @@ def parse(stream: TextIO, about: About) -> Iterator[Row]:
 
 
 def _boxes(stream: TextIO, page: "_Page") -> Iterator[_Box]:
-    while chunk := stream.read(_CHUNK):
-        page.feed(chunk)
-        yield from page.ready()
-        if len(page.rawdata) > LINE_MOST:
-            # A tag that does not end: the rest would be read again with every chunk.
+    try:
+        while chunk := stream.read(_CHUNK):
+            page.feed(chunk)
+            yield from page.ready()
+            if len(page.rawdata) > LINE_MOST:
+                break  # a tag that does not end: it would be read again with every chunk
+        if len(page.rawdata) > _REST_MOST:
             page.torn = page.getpos()[0]
-            return
-    page.close()
-    page.finish()
+        else:
+            page.close()
+            page.finish()
+    except ValueError:
+        # The number of a character with thousands of digits, which Python does not read.
+        page.torn = page.getpos()[0]
     yield from page.ready()
 
 
@@ -281,8 +289,8 @@ class _Page(HTMLParser):
     def _file(self, given: dict[str, str]) -> None:
         address = given.get("href") or given.get("src") or ""
         box = self._box
-        if box is not None and address and address not in box.files and not _is_icon(given):
-            box.files.append(address)
+        if box is not None and address and not _is_icon(given):
+            box.files[address] = None
 
     def _markdown(self, tag: str, classes: list[str], given: dict[str, str]) -> tuple[str, str]:
         """What an element of the words was before it was made one."""

@@ -9,7 +9,6 @@ of several friends meet in the same channels, and the same message in another ex
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import TextIO
 
 from botconvo.errors import ImportFailed
@@ -26,7 +25,7 @@ from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import Tree
 from botconvo.messages import Author, ChannelId, Message
 
-__all__ = ["parse", "root"]
+__all__ = ["parse", "reads", "roots"]
 
 _MESSAGES = re.compile(
     r"(?P<root>(?:.*/)?)[^/]+/c?(?P<channel>\d{15,20})/messages\.(?:json|csv)\Z", re.I
@@ -38,26 +37,29 @@ _SAME_MOMENT = timedelta(seconds=2)
 """The column of times has lost its fractions of a second since 2023."""
 
 
-def root(names: Sequence[str]) -> str | None:
-    """The folder of the first package among these files."""
-    return next((found["root"] for found in map(_MESSAGES.match, names) if found), None)
+def roots(names: Sequence[str]) -> tuple[str, ...]:
+    """The folders of all packages among these files."""
+    return tuple(dict.fromkeys(found["root"] for found in map(_MESSAGES.match, names) if found))
+
+
+def reads(name: str, root: str) -> bool:
+    """Whether a file is one that the package at ``root`` is read from."""
+    found = _MESSAGES.match(name) or _ACCOUNT.match(name)
+    return found is not None and found["root"] == root
 
 
 def parse(tree: Tree, root: str, about: About) -> Iterator[Row]:
-    """What the person wrote, channel by channel; of every package, if there are several.
+    """What the person wrote, channel by channel.
 
     Raises:
-        ImportFailed: a package has no account, so that nobody knows whose it is.
+        ImportFailed: the package has no account, so that nobody knows whose it is.
     """
     if about.author is not None:
         raise ImportFailed(f"names its own author; import it without --author {about.author!r}")
-    names = tree.names()
-    accounts = {found["root"]: found[0] for found in map(_ACCOUNT.match, names) if found}
-    files = [found for found in map(_MESSAGES.match, names) if found]
-    for package, found in groupby(files, key=lambda file: file["root"]):
-        author = _author(tree, accounts.get(package), package)
-        for file in found:
-            yield from _rows(tree, file[0], channel_id(file["channel"]), author)
+    names = [name for name in tree.names() if reads(name, root)]
+    author = _author(tree, next((name for name in names if _ACCOUNT.match(name)), None), root)
+    for file in filter(None, map(_MESSAGES.match, names)):
+        yield from _rows(tree, file[0], channel_id(file["channel"]), author)
 
 
 def _author(tree: Tree, account: str | None, package: str) -> Author:

@@ -9,6 +9,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -44,8 +45,9 @@ Progress = Callable[[int], None]
 class Export:
     """One export whose format is known.
 
-    ``member`` is its name within the folder or zip ``path``; empty where ``path`` itself is the
-    export.  The rest is what the export does not say itself, see ``About``.
+    ``member`` is its name within the folder or zip ``path``, of an archive the folder in which it
+    begins; empty where ``path`` itself is the export.  The rest is what the export does not say
+    itself, see ``About``.
     """
 
     path: Path
@@ -60,7 +62,7 @@ class Export:
     @property
     def label(self) -> str:
         """How it is called in messages to people."""
-        return f"{self.path}/{self.member}" if self.member else str(self.path)
+        return f"{self.path}/{self.member.rstrip('/')}" if self.member else str(self.path)
 
     @property
     def origin(self) -> Origin:
@@ -114,8 +116,12 @@ class Export:
             ImportFailed: it cannot be read.
         """
         try:
-            if isinstance(_BY_NAME[self.format], ArchiveFormat) and self.path.is_dir():
-                return _digest_of_tree(tree_of(self.path))
+            if isinstance(_BY_NAME[self.format], ArchiveFormat):
+                # A zip is what it is; to a folder files may be added that are no part of it.
+                if self.member or self.path.is_dir():
+                    return _digest_of(*self._files())
+                with self.path.open("rb") as whole:
+                    return hashlib.file_digest(whole, "sha256").hexdigest()
             with self._open() as raw:
                 return hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
         except OSError as error:
@@ -127,19 +133,43 @@ class Export:
 
     def size(self) -> int:
         """Bytes that ``rows`` will read, as far as that is known before."""
-        if self.member or self.path.is_dir():
-            tree = tree_of(self.path)
-            return sum(tree.size(name) for name in ([self.member] if self.member else tree.names()))
+        if isinstance(_BY_NAME[self.format], ArchiveFormat) or self.member:
+            tree, names = self._files()
+            return sum(tree.size(name) for name in names)
         return self.path.stat().st_size
+
+    def _files(self) -> tuple[Tree, tuple[str, ...]]:
+        """Those that it is read from, and the tree in which they stand."""
+        tree, found = tree_of(self.path), _BY_NAME[self.format]
+        if isinstance(found, ArchiveFormat):
+            return tree, found.own(self._root(found, tree), tree.names())
+        return tree, (self.member,)
+
+    def _root(self, found: ArchiveFormat, tree: Tree) -> str:
+        roots = found.roots(tree.names())
+        if self.member in roots:
+            return self.member
+        if self.member or not roots:
+            raise ImportFailed(f"it is no {found.what} any more")
+        return roots[0]
+
+    def stamp(self) -> tuple[int, int]:
+        """Size and time of its file; another one says that somebody wrote in between.
+
+        Raises:
+            ImportFailed: the file went away.
+        """
+        try:
+            state = self.path.joinpath(self.member if self.path.is_dir() else "").stat()
+        except OSError as error:
+            raise _cannot_open(self.path, error) from None
+        return state.st_size, state.st_mtime_ns
 
     def _rows(self, progress: Progress | None) -> Iterator[Row]:
         found = _BY_NAME[self.format]
         if isinstance(found, ArchiveFormat):
             tree = tree_of(self.path)
-            root = found.root(tree.names())
-            if root is None:
-                raise ImportFailed(f"it is no {found.what} any more")
-            yield from found.parse(tree, root, self._about())
+            yield from found.parse(tree, self._root(found, tree), self._about())
             return
         with self._open() as raw:
             counting = cast(BinaryIO, Counting(raw, progress))
@@ -168,8 +198,21 @@ class Found:
 
     exports: tuple[Export, ...]
     others: dict[str, str] = field(default_factory=dict)
+    """Exports that cannot be read."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Files that are something else; pictures and the like are not told."""
     empty: tuple[str, ...] = ()
     """Files with nothing in them: older exporters write them for empty channels."""
+
+
+class _Unknown(str):
+    """Why a file is no export at all."""
+
+    __slots__ = ()
+
+
+class _NoExports(ImportFailed):
+    """A zip of other things: documents of office programs are zips too."""
 
 
 def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") -> Found:
@@ -190,6 +233,10 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
     try:
         if path.is_dir():
             return _in_tree(path, author, zone)
+        if path.exists() and not path.is_file():
+            raise ImportFailed(
+                f"{path} is a pipe or a device; write what it gives to a file, and import that"
+            )
         with path.open("rb") as raw:
             head = raw.read(_HEAD_BYTES)
         if is_zip(head):
@@ -206,67 +253,75 @@ def find_exports(path: Path, *, author: str | None = None, zone: str = "UTC") ->
 
 
 def _in_tree(path: Path, author: str | None, zone: str) -> Found:
+    """Archives of many files, and besides them every file that is an export by itself."""
     tree = tree_of(path)
     names = tree.names()
-    for archive in ARCHIVES:
-        root = archive.root(names)
-        if root is not None:
-            return Found(
-                exports=(Export(path=path, format=archive.name, author=author, zone=zone),),
-                others=_beside(archive, root, tree, names),
-            )
-    exports: list[Export] = []
+    archives = [(each, root) for each in ARCHIVES for root in each.roots(names)]
+    own = {name for each, root in archives for name in each.own(root, names)}
+    # In a zip nothing can be added beside an archive: the only one there needs no other name.
+    alone = len(archives) == 1 and not path.is_dir()
+    about = partial(Export, path=path, author=author, zone=zone)
+    exports = [about(format=each.name, member="" if alone else root) for each, root in archives]
     others: dict[str, str] = {}
+    unknown: dict[str, str] = {}
     empty: list[str] = []
     for name in names:
+        if name in own:
+            continue
         try:
             with tree.open(name) as raw:
                 head = raw.read(_HEAD_BYTES)
-            if is_zip(head) and path.is_dir():
-                inner = find_exports(path / name, author=author, zone=zone)
-                exports.extend(inner.exports)
+            if is_zip(head):
+                inner = _nested(path, name, author, zone)
+                exports += inner.exports
+                others |= {f"{name}/{below}": why for below, why in inner.others.items()}
+                unknown |= {f"{name}/{below}": why for below, why in inner.unknown.items()}
+                empty += [f"{name}/{below}" for below in inner.empty]
                 continue
             text = _text_of(head)
             if not text.strip():
                 empty.append(name)
                 continue
             found = _format(text, author)
+        except _NoExports as failed:
+            found = _Unknown(str(failed).removeprefix(f"{path / name} "))
         except ImportFailed as failed:
-            found = str(failed)
-        except (OSError, *DAMAGED) as error:
+            found = str(failed).removeprefix(f"{path / name} ")
+        except OSError as error:
+            found = f"cannot be read: {error.strerror or error}"
+        except DAMAGED as error:
             found = f"cannot be read: {error}"
-        if isinstance(found, str):
-            others[name] = found
+        if isinstance(found, FileFormat):
+            exports.append(about(format=found.name, member=name))
+        elif isinstance(found, _Unknown):
+            unknown[name] = found
         else:
-            exports.append(
-                Export(path=path, member=name, format=found.name, author=author, zone=zone)
-            )
+            others[name] = found
     if not exports:
-        raise ImportFailed(f"{path} {_nothing_in(others, empty)}")
-    told = {name: why for name, why in others.items() if why != _NO_TEXT or not _is_media(name)}
-    return Found(exports=tuple(exports), others=told, empty=tuple(empty))
+        failure = ImportFailed if others or not unknown else _NoExports
+        raise failure(f"{path} {_nothing_in(others | unknown, empty)}")
+    # An archive is full of files that are no chats.
+    inside = tuple(root for _, root in archives)
+    told = {
+        name: why
+        for name, why in unknown.items()
+        if not (why == _NO_TEXT and _is_media(name)) and not name.startswith(inside)
+    }
+    return Found(exports=tuple(exports), others=others, unknown=told, empty=tuple(empty))
+
+
+def _nested(path: Path, name: str, author: str | None, zone: str) -> Found:
+    """What is in a zip that lies in the folder ``path``."""
+    if path.is_dir():
+        return find_exports(path / name, author=author, zone=zone)
+    failure = ImportFailed if name.lower().endswith(".zip") else _NoExports
+    raise failure(f"is a zip within a zip; unpack {path} and import the folder")
 
 
 def _is_media(name: str) -> bool:
     """Whether a file is a picture and the like, which exports of chats bring along."""
     kind = mimetypes.guess_type(name, strict=False)[0] or ""
     return kind.startswith(("image/", "video/", "audio/"))
-
-
-def _beside(archive: ArchiveFormat, root: str, tree: Tree, names: Sequence[str]) -> dict[str, str]:
-    """Exports that stand beside an archive, and are no part of it."""
-    why = f"stands beside {archive.what} and was not read; import it by itself"
-    outside = [name for name in names if not name.startswith(root) or "/" not in name]
-    return {name: why for name in outside if _is_export(tree, name)}
-
-
-def _is_export(tree: Tree, name: str) -> bool:
-    try:
-        with tree.open(name) as raw:
-            head = raw.read(_HEAD_BYTES)
-    except (OSError, *DAMAGED):
-        return False
-    return is_zip(head) or not isinstance(_format(_text_of(head), None), str)
 
 
 def _nothing_in(others: dict[str, str], empty: Sequence[str]) -> str:
@@ -303,15 +358,15 @@ def _text_of(head: bytes) -> str:
     return as_text(cast(BinaryIO, io.BytesIO(head))).read()
 
 
-def _what_else(head: str) -> str:
+def _what_else(head: str) -> _Unknown:
     """The end of a sentence that begins with the file's name."""
     if "\0" in head:
-        return _NO_TEXT
+        return _Unknown(_NO_TEXT)
     for pattern, what in _KNOWN_BUT_NOT_READ:
         if pattern.match(head):
-            return f"is {what}"
+            return _Unknown(f"is {what}")
     known = ", ".join(each.what for each in _ALL)
-    return (
+    return _Unknown(
         f"is no export that BotConvo reads (it begins with {_first_line(head)!r}); it reads {known}"
     )
 
@@ -321,9 +376,9 @@ def _first_line(head: str) -> str:
     return line if len(line) <= 40 else f"{line[:40]}…"
 
 
-def _digest_of_tree(tree: Tree) -> str:
+def _digest_of(tree: Tree, names: Sequence[str]) -> str:
     whole = hashlib.sha256()
-    for name in tree.names():
+    for name in names:
         with tree.open(name) as raw:
             digest = hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]
         whole.update(f"{digest} {name}\n".encode(errors="replace"))

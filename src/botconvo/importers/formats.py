@@ -92,15 +92,27 @@ class FileFormat:
 class ArchiveFormat:
     """A format of many files that belong together, in a folder or a zip.
 
-    ``root`` is given the names of all files, and gives the folder in which the archive begins
-    (``""`` for the top) or None.
+    ``roots`` is given the names of all files, and gives the folders in which such archives begin
+    (``""`` for the top); ``reads`` says of a name whether the archive at a root is read from it.
     """
 
     name: str
     what: str
     origin: Origin
-    root: Callable[[Sequence[str]], str | None]
+    roots: Callable[[Sequence[str]], tuple[str, ...]]
+    reads: Callable[[str, str], bool]
     parse: Callable[[Tree, str, About], Iterator[Row]]
+
+    def own(self, root: str, names: Sequence[str]) -> tuple[str, ...]:
+        """The files of the archive at ``root``: what it is read from, and what lies beside that."""
+
+        def top(name: str) -> str:
+            return name[len(root) :].partition("/")[0]
+
+        inside = [name for name in names if name.startswith(root)]
+        read = {name for name in inside if self.reads(name, root)}
+        folders = {top(name) for name in read if "/" in name[len(root) :]}
+        return tuple(name for name in inside if name in read or top(name) in folders)
 
 
 FORMATS: tuple[FileFormat, ...] = (
@@ -226,21 +238,24 @@ ARCHIVES: tuple[ArchiveFormat, ...] = (
         name="discord-package",
         what="the data package that Discord sends",
         origin="file",
-        root=discord_package.root,
+        roots=discord_package.roots,
+        reads=discord_package.reads,
         parse=discord_package.parse,
     ),
     ArchiveFormat(
         name="slack-export",
         what="a workspace's export from Slack",
         origin="slack-api",
-        root=slack.root,
+        roots=slack.roots,
+        reads=slack.reads,
         parse=slack.parse,
     ),
     ArchiveFormat(
         name="twitter-archive",
         what="an archive from X (Twitter)",
         origin="file",
-        root=twitter.root,
+        roots=twitter.roots,
+        reads=twitter.reads,
         parse=twitter.parse_archive,
     ),
 )

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import unicodedata
-from collections import Counter
 
 from botconvo.messages import MADE_UP, AuthorId, ChannelId, MessageId
 
@@ -46,7 +45,7 @@ class RowIds:
 
     def __init__(self, channel: ChannelId) -> None:
         self.channel = channel
-        self._alike: Counter[bytes] = Counter()
+        self._alike: dict[bytes, int] = {}
         self._moment = ""
 
     def of(self, author: AuthorId, moment: str, text: str, mark: str = "") -> MessageId:
@@ -58,9 +57,9 @@ class RowIds:
         if moment != self._moment:
             self._moment = moment
             self._alike.clear()
-        key = "\0".join((self.channel, author, moment, text)).encode(errors="replace")
+        key = f"{self.channel}\0{author}\0{moment}\0{text}".encode(errors="replace")
         digest = hashlib.sha256(key).digest()
-        self._alike[digest] += 1
-        if self._alike[digest] > 1:
-            digest = hashlib.sha256(digest + str(self._alike[digest]).encode()).digest()
+        alike = self._alike[digest] = self._alike.get(digest, 0) + 1
+        if alike > 1:
+            digest = hashlib.sha256(digest + str(alike).encode()).digest()
         return MessageId(f"{self.channel}{MADE_UP}{mark}{digest.hex()[:20]}")

@@ -43,7 +43,7 @@ _NOTICE = re.compile(
 _CAME_OR_WENT = re.compile(
     r"(?:\([^()\s]+\) )?(?:has (?:joined|left|quit)\b|is now known as\b|sets? (?:mode|channel)\b"
     r"|(?:gives|removes) (?:channel operator|voice)\b|has changed the topic\b|changes topic to\b"
-    r"|(?:was|has been) kicked\b|has kicked\b|Quit\b|\([^()\s]*@[^()\s]*\) (?:Join|Quit|Part))"
+    r"|(?:was|has been) kicked\b|has kicked\b|Quit\b|\([^()\s@]*@[^()\s]*\) (?:Join|Quit|Part))"
 )
 """What follows "* nick" in HexChat and mIRC where nobody did anything but come or go."""
 _UNDATED_NOTICE = re.compile(
@@ -56,7 +56,7 @@ _DAY_NAMED = re.compile(
 )
 _COLOURS = re.compile(r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|[\x02\x04\x0f\x11\x16\x1d\x1e\x1f]")
 _DAY_IN_NAME = re.compile(r"(?<!\d)(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)")
-_ENDINGS = re.compile(r"(?:\.(?:raw|log|txt|weechatlog|gz))+\Z", re.IGNORECASE)
+_ENDINGS = re.compile(r"(?:\.(?:raw|log|txt|weechatlog|gz)){1,4}\Z", re.IGNORECASE)
 _LOOKED_AT = 60
 """Lines by which the format is told."""
 
@@ -74,7 +74,7 @@ def day_of(about: About) -> date | None:
     """The day in a file's name: ``2024-01-31.log``, ``#cats_20240131.log``."""
     for year, month, day in _DAY_IN_NAME.findall(about.name):
         found = _date(int(year), int(month), int(day))
-        if found is not None and 1988 <= found.year < 2100:
+        if found is not None:
             return found
     return None
 
@@ -136,10 +136,8 @@ class _Clock:
     def _named(self, stamp: re.Match[str]) -> date | None:
         """HexChat names no year: the one before, or the next where the months begin again."""
         if stamp["day"] is not None:
-            try:
-                return date.fromisoformat(stamp["day"])
-            except ValueError:
-                return None
+            year, number, day = map(int, stamp["day"].split("-"))
+            return _date(year, number, day)
         month = _MONTHS.index(stamp["month"]) + 1
         year = self.day.year + (month < self.day.month and self.now is not None)
         return _date(year, month, int(stamp["monthday"]))
@@ -176,7 +174,7 @@ def _row(kind: _Kind, at: datetime | None, number: int, ids: RowIds, zone: tzinf
     author = Author(id=name_id("irc", nick or ""), name=nick or "")
     if at is None:
         return LeftOut(reason=Reason.DATE, author=author.id, line=number)
-    if not text.strip("* \t"):
+    if not text.replace("*", " ").strip():
         return LeftOut(reason=Reason.EMPTY, author=author.id, line=number)
     return Message(
         id=ids.of(author.id, at.isoformat(), text),
@@ -195,7 +193,8 @@ def _named_day(line: str) -> date | None:
 
 
 def _date(year: int, month: int, day: int) -> date | None:
+    """IRC began in 1988."""
     try:
-        return date(year, month, day)
+        return date(year, month, day) if 1988 <= year < 2100 else None
     except ValueError:
         return None

@@ -6,7 +6,7 @@ of the talk.  There are no times: a line a second, and an hour before every ``IN
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -48,8 +48,7 @@ def parse(lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
             yield LeftOut(reason=Reason.MALFORMED, line=number)
         else:
             yield from talk.add(line)
-    if talk.last is not None:
-        yield talk.last
+    yield from talk.whole()
 
 
 def _written(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -66,6 +65,7 @@ class _Talk:
     """``last`` waits for the reactions that may follow it."""
 
     last: Message | None = None
+    _reactions: list[Reaction] = field(default_factory=list)
     _ids: RowIds | None = None
     _at: datetime = _FIRST
 
@@ -78,8 +78,14 @@ class _Talk:
         if self.last is None or not line.argument:
             return False
         reaction = Reaction(emoji=line.argument, author=author_of(line.name))
-        self.last = replace(self.last, reactions=(*self.last.reactions, reaction))
+        self._reactions.append(reaction)
         return True
+
+    def whole(self) -> Iterator[Message]:
+        """The last message with its reactions, if there is one."""
+        if self.last is not None:
+            yield replace(self.last, reactions=tuple(self._reactions))
+        self._reactions.clear()
 
     def add(self, line: Line) -> Iterator[Message]:
         """The message before, which nothing can be put on any more."""
@@ -90,25 +96,20 @@ class _Talk:
         kind: Literal["photo", "video"] = "video" if line.command is Command.VIDEO else "photo"
         # One moment for all: a line that is put in between later leaves the others' ids alone.
         id_ = self._ids.of(author.id, "", f"{line.command or ''}\0{line.argument}")
-        before, self.last = (
-            self.last,
-            Message(
-                id=id_,
-                channel=self._ids.channel,
-                author=author,
-                text="" if picture else line.argument,
-                at=self._at,
-                reply_to=self._replied() if line.command is Command.REPLY else None,
-                attachments=(
-                    (Attachment(kind=kind, name=kind, description=line.argument),)
-                    if picture
-                    else ()
-                ),
+        replied = self._replied() if line.command is Command.REPLY else None
+        yield from self.whole()
+        self.last = Message(
+            id=id_,
+            channel=self._ids.channel,
+            author=author,
+            text="" if picture else line.argument,
+            at=self._at,
+            reply_to=replied,
+            attachments=(
+                (Attachment(kind=kind, name=kind, description=line.argument),) if picture else ()
             ),
         )
         self._at += timedelta(seconds=1)
-        if before is not None:
-            yield before
 
     def _replied(self) -> MessageId:
         """The line before, or one that was not written down."""

@@ -14,8 +14,8 @@ from botconvo.importers.trees import DAMAGED, Tree
 
 __all__ = ["items_in", "list_in", "list_of", "small_json"]
 
-_SMALL_CHARACTERS = 64_000_000
-"""Far more than the list of a workspace's people takes."""
+_SMALL_CHARACTERS = 4_000_000
+"""Far more than is told of an account."""
 
 
 _Items = Iterator[tuple[int, Any] | LeftOut]

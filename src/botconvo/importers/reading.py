@@ -2,11 +2,13 @@
 
 import codecs
 import csv
+import html
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import BinaryIO, TextIO, cast
 
 from botconvo.importers.rows import Reason
@@ -21,6 +23,7 @@ __all__ = [
     "characters",
     "csv_rows",
     "numbered_lines",
+    "without_escapes",
 ]
 
 LINE_MOST = 1_000_000
@@ -103,6 +106,17 @@ def as_text(raw: BinaryIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(buffered, encoding=encoding, errors=_LENIENT, newline="")
 
 
+def without_escapes(text: str) -> str:
+    """With the characters that ``&amp;`` and ``&#39;`` stand for.
+
+    A number of thousands of digits, which Python does not read, leaves the text as it is.
+    """
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return text
+
+
 def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
     """Lines without their ends, counted from 1; what is beyond ``LINE_MOST`` of one is dropped.
 
@@ -117,23 +131,25 @@ def numbered_lines(text: TextIO) -> Iterator[tuple[int, str]]:
 
 
 def csv_rows(
-    lines: Iterable[str], *, before: int = 0, delimiter: str = ","
+    stream: TextIO, *, before: int = 0, delimiter: str = ","
 ) -> Iterator[tuple[int, list[str] | Reason]]:
     """Rows with the line that each begins in; where one cannot be split, why.
 
-    ``before`` lines were read already; every line keeps its end.
+    ``before`` lines were read already; ``stream`` must be opened with ``newline=""``.
     """
+    lines = iter(partial(stream.readline, LINE_MOST), "")
     rows = csv.reader(lines, strict=True, delimiter=delimiter)
+    line = before + 1
     while True:
-        line = before + rows.line_num + 1
         try:
-            row = next(rows)
-        except StopIteration:
-            return
+            for row in rows:
+                yield line, row
+                line = before + rows.line_num + 1
         except csv.Error as broken:
             yield line, Reason.TORN if "unexpected end" in str(broken) else Reason.MALFORMED
+            line = before + rows.line_num + 1
         else:
-            yield line, row
+            return
 
 
 class Counting(io.RawIOBase):

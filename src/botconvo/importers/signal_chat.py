@@ -35,7 +35,7 @@ _REACTED = re.compile(r"\n\(- (?P<all>[^\n]+) -\)[ \n]*(?=\Z|\n|!?\[)")
 _STICKER = re.compile(
     r"\n\(\( [^\n]{1,40} \)\)|\[[^\]\n]{0,40}\]\(\.\./exported_stickers/[^)\n]+\)"
 )
-_FILE = re.compile(r"!?\[(?P<name>[^\]\n]{1,300})\]\(\./(?:media/)?[^)\n]{1,600}\) *")
+_FILE = re.compile(r"!?\[(?P<name>[^\[\]\n]{1,300})\]\(\./(?:media/)?[^)\n]{1,600}\) *")
 
 
 def looks_like(head: str) -> bool:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 from botconvo.importers.ids import slug
-from botconvo.importers.reading import csv_rows
+from botconvo.importers.reading import LINE_MOST, csv_rows
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 
@@ -44,7 +44,8 @@ def author_of(name: str) -> Author:
 def parse(stream: TextIO, author: Author) -> Iterator[Row]:
     """The rows as messages of ``author``; ``stream`` must be opened with ``newline=""``."""
     channel = ChannelId(f"file:{author.id.removeprefix('file:')}")
-    stream.readline()
+    while (header := stream.readline(LINE_MOST)) and not header.endswith("\n"):
+        pass
     alike: Counter[str] = Counter()
     place = 0
     for line, row in csv_rows(stream, before=1):

@@ -1,8 +1,8 @@
 """A workspace's export from Slack: its people, its channels, and a file per channel and day."""
 
-import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,13 +11,13 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from botconvo.errors import ImportFailed
 from botconvo.importers.discord import attachment
 from botconvo.importers.ids import slug
-from botconvo.importers.members import list_in, small_json
-from botconvo.importers.reading import About
+from botconvo.importers.members import list_in
+from botconvo.importers.reading import About, without_escapes
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import Tree
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId, Reaction
 
-__all__ = ["User", "parse", "plain", "root"]
+__all__ = ["User", "parse", "plain", "reads", "roots"]
 
 _DAY = re.compile(r"(?P<root>(?:.*/)?)(?P<channel>[^/]+)/\d{4}-\d\d-\d\d\.json\Z")
 _LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
@@ -38,9 +38,15 @@ class _Profile(BaseModel):
     real_name: str | None = None
 
 
-class User(BaseModel):
+@dataclass(frozen=True, slots=True)
+class User:
     """Somebody of the workspace; ``shown`` is the name that the others see."""
 
+    shown: str
+    is_bot: bool = False
+
+
+class _Listed(BaseModel):
     id: str
     name: str | None = None
     real_name: str | None = None
@@ -79,11 +85,19 @@ class _Message(BaseModel):
     attachments: Annotated[list[Any], _EMPTY_IS] = []
 
 
-def root(names: Sequence[str]) -> str | None:
-    """The folder with ``users.json`` and a channel's days."""
+def roots(names: Sequence[str]) -> tuple[str, ...]:
+    """The folders with ``users.json`` and channels' days."""
     have = set(names)
-    days = (found["root"] for found in map(_DAY.match, names) if found)
-    return next((folder for folder in days if f"{folder}users.json" in have), None)
+    days = dict.fromkeys(found["root"] for found in map(_DAY.match, names) if found)
+    return tuple(folder for folder in days if f"{folder}users.json" in have)
+
+
+def reads(name: str, root: str) -> bool:
+    """Whether a file is one that the export at ``root`` is read from."""
+    found = _DAY.match(name)
+    return name in {f"{root}{each}" for each in ("users.json", *_LISTS)} or (
+        found is not None and found["root"] == root
+    )
 
 
 def parse(tree: Tree, root: str, about: About) -> Iterator[Row]:
@@ -94,7 +108,7 @@ def parse(tree: Tree, root: str, about: About) -> Iterator[Row]:
     """
     if about.author is not None:
         raise ImportFailed(f"names its own authors; import it without --author {about.author!r}")
-    users = _users(small_json(tree, f"{root}users.json"))
+    users = _users(list_in(tree, f"{root}users.json"))
     channels = _channels(tree, root)
     for name in tree.names():
         found = _DAY.match(name)
@@ -122,17 +136,17 @@ def plain(text: str, users: Mapping[str, User]) -> str:
             return label or f"@{target[1:].split('^')[0]}"
         return label or target.removeprefix("mailto:").removeprefix("tel:")
 
-    return html.unescape(_TOKEN.sub(shown, _QUOTED.sub("", text)))
+    return without_escapes(_TOKEN.sub(shown, _QUOTED.sub("", text)))
 
 
-def _users(found: object) -> dict[str, User]:
+def _users(found: Iterable[tuple[int, Any] | LeftOut]) -> dict[str, User]:
     users: dict[str, User] = {}
-    for item in found if isinstance(found, list) else ():
+    for item in found:
         try:
-            user = User.model_validate(item)
+            listed = _Listed.model_validate(item[1] if isinstance(item, tuple) else None)
         except ValidationError:
             continue
-        users[user.id] = user
+        users[listed.id] = User(listed.shown, listed.is_bot)
     return users
 
 
@@ -141,8 +155,8 @@ def _channels(tree: Tree, root: str) -> dict[str, str]:
     names = set(tree.names())
     channels: dict[str, str] = {}
     for listed in _LISTS:
-        found = small_json(tree, f"{root}{listed}") if f"{root}{listed}" in names else None
-        for item in found if isinstance(found, list) else ():
+        for found in list_in(tree, f"{root}{listed}") if f"{root}{listed}" in names else ():
+            item = found[1] if isinstance(found, tuple) else None
             if isinstance(item, dict) and isinstance(item.get("id"), str):
                 channels[str(item.get("name") or item["id"])] = item["id"]
     return channels

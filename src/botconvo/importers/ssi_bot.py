@@ -61,6 +61,9 @@ def parse(lines: Iterable[tuple[int, str]]) -> Iterator[Row]:
 
 def _thread(text: str, number: int, line: int) -> Iterator[Row]:
     parts, sub = _parts(text)
+    if not parts:
+        yield LeftOut(reason=Reason.MALFORMED, line=line)
+        return
     key = hashlib.sha256("\0".join(part.text for part in parts[:2]).encode(errors="replace"))
     channel = ChannelId(f"reddit:{slug(sub)}-{key.hexdigest()[:12]}")
     last: MessageId | None = None
@@ -98,7 +101,7 @@ def _parts(text: str) -> tuple[Sequence[_Part], str]:
     """The parts of a thread with their authors, and the name of its subreddit."""
     found = list(_TAG.finditer(text))
     sub = next((tag["name"] for tag in found if tag["name"]), None) or "reddit"
-    ends = [*(tag.start() for tag in found[1:]), len(text)]
+    ends = [*(tag.start() for tag in found[1:]), len(text)][: len(found)]
     raw = [
         _Part(tag["tag"], tag["name"], _unescaped(text[tag.end() : end]))
         for tag, end in zip(found, ends, strict=True)

@@ -4,9 +4,9 @@ A zip may come from anybody: names that lead out of it, locked files and files t
 reason are refused before a byte of them is read.
 """
 
-import lzma
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -18,13 +18,15 @@ from botconvo.errors import ImportFailed
 
 __all__ = ["DAMAGED", "FolderTree", "Tree", "ZipTree", "is_zip", "natural", "tree_of"]
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 """What reading a zip raises where its bytes are damaged."""
 _GROWS = 200
 """Chats shrink to a tenth in a zip, hardly ever to a fiftieth; a zip bomb to a thousandth."""
 _SMALL_BYTES = 50_000_000
 """What unpacks to less does no harm, however well it was packed."""
 _ENCRYPTED = 0x1
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""All other ways are rare, and unpack into memory without a limit."""
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -40,6 +42,7 @@ class Tree(Protocol):
         Raises:
             OSError: it cannot be read.
             KeyError: there is none of that name (any more).
+            ImportFailed: it is packed in a way that is not read.
         """
 
     def size(self, name: str) -> int:
@@ -53,20 +56,25 @@ class FolderTree:
         self._folder = folder
 
     def names(self) -> tuple[str, ...]:
-        """
+        """With the folders and links that cannot be followed: ``open`` says why.
+
         Raises:
-            OSError: a folder in it cannot be read.
+            OSError: the folder itself cannot be read.
         """
-        found: list[str] = []
-        for folder, below, files in os.walk(self._folder, onerror=_raise):
+        next(self._folder.iterdir(), None)
+        found: list[Path] = []
+        closed = lambda error: found.append(Path(error.filename))  # noqa: E731 - a hook
+        for folder, below, files in os.walk(self._folder, onerror=closed):
             below[:] = [name for name in below if not name.startswith(".")]
-            at = Path(folder).relative_to(self._folder)
-            paths = (at / name for name in files if not name.startswith("."))
-            found.extend(path.as_posix() for path in paths if (self._folder / path).is_file())
-        return natural(found)
+            paths = (Path(folder, name) for name in files if not name.startswith("."))
+            found.extend(path for path in paths if path.is_file() or not path.exists())
+        return natural(path.relative_to(self._folder).as_posix() for path in found)
 
     def open(self, name: str) -> BinaryIO:
-        return (self._folder / name).open("rb")
+        path = self._folder / name
+        if path.is_dir():
+            next(path.iterdir(), None)
+        return path.open("rb")
 
     def size(self, name: str) -> int:
         return (self._folder / name).stat().st_size
@@ -87,16 +95,27 @@ class ZipTree:
             raise ImportFailed(
                 f"{path} is a torn zip ({broken}); download or copy it again"
             ) from None
-        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        # One without a name, at which zipfile stumbles, cannot be asked for.
+        files = [info for info in self._zip.infolist() if info.filename and not info.is_dir()]
         self._path, self._files = path, {info.filename: info for info in files}
+        self._names = natural(name for name in self._files if not _is_clutter(name))
         for info in files:
             self._check(info)
+        self._check_growth("its files", path.stat().st_size, sum(info.file_size for info in files))
 
     def names(self) -> tuple[str, ...]:
-        return natural(name for name in self._files if not _is_clutter(name))
+        return self._names
 
     def open(self, name: str) -> BinaryIO:
-        return cast(BinaryIO, self._zip.open(self._files[name]))
+        info = self._files[name]
+        if info.compress_type not in _PACKED:
+            raise ImportFailed(
+                "is packed in a way that is not read here; unpack the zip and import the folder"
+            )
+        try:
+            return cast(BinaryIO, self._zip.open(info))
+        except (ValueError, ArithmeticError, RuntimeError, struct.error) as broken:
+            raise zipfile.BadZipFile(f"{name!r} begins nowhere ({broken})") from None
 
     def size(self, name: str) -> int:
         return self._files[name].file_size
@@ -108,9 +127,12 @@ class ZipTree:
             raise ImportFailed(f"{where}, a name that leads out of the zip; nothing was read")
         if info.flag_bits & _ENCRYPTED:
             raise ImportFailed(f"{where}, which has a password; unpack it and import the folder")
-        if info.file_size > max(_SMALL_BYTES, _GROWS * info.compress_size):
+        self._check_growth(repr(info.filename), info.compress_size, info.file_size)
+
+    def _check_growth(self, what: str, packed: int, unpacked: int) -> None:
+        if unpacked > max(_SMALL_BYTES, _GROWS * packed):
             raise ImportFailed(
-                f"{where}, which would grow from {info.compress_size:,} to {info.file_size:,} "
+                f"{self._path} holds {what}, which would grow from {packed:,} to {unpacked:,} "
                 "bytes; if you trust it, unpack it and import the folder"
             )
 
@@ -145,16 +167,18 @@ def natural(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=_key))
 
 
-def _key(name: str) -> tuple[list[str | int], str]:
+def _key(name: str) -> tuple[list[str | tuple[int, str]], str]:
     path = PurePosixPath(name)
     words = _NUMBER.split(name.removesuffix(path.suffix).casefold())
-    return [int(word) if at % 2 else word for at, word in enumerate(words)], path.suffix
+    # By length and digits: Python makes no number of thousands of them.
+    return [_number(word) if at % 2 else word for at, word in enumerate(words)], path.suffix
+
+
+def _number(digits: str) -> tuple[int, str]:
+    plain = digits.lstrip("0")
+    return len(plain), plain
 
 
 def _is_clutter(name: str) -> bool:
     """What macOS adds to every zip, and hidden files."""
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -4,7 +4,6 @@ Each file is a script that begins ``window.YTD.tweets.part0 = [``.  The earlier 
 cleaning tweets are kept: replies, mentions and hashtags may be left out.
 """
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +14,12 @@ from botconvo.errors import ImportFailed
 from botconvo.importers.discord import attachment
 from botconvo.importers.ids import slug
 from botconvo.importers.members import list_of
-from botconvo.importers.reading import About, as_text
+from botconvo.importers.reading import About, as_text, without_escapes
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import DAMAGED, Tree
 from botconvo.messages import Attachment, Author, AuthorId, ChannelId, Message, MessageId
 
-__all__ = ["clean", "looks_like", "parse", "parse_archive", "root"]
+__all__ = ["clean", "looks_like", "parse", "parse_archive", "reads", "roots"]
 
 _FILE = re.compile(r"(?P<root>(?:.*/)?)tweets?(?:-part\d+)?\.js\Z")
 _HEAD = re.compile(r"\s*window\.YTD\.tweets?\.part\d+ = ")
@@ -41,11 +40,17 @@ _WHEN = re.compile(
 )
 
 
-def root(names: Sequence[str]) -> str | None:
-    """The folder with tweets and an account."""
+def roots(names: Sequence[str]) -> tuple[str, ...]:
+    """The folders with tweets and an account."""
     have = set(names)
-    folders = (found["root"] for found in map(_FILE.match, names) if found)
-    return next((folder for folder in folders if f"{folder}account.js" in have), None)
+    folders = dict.fromkeys(found["root"] for found in map(_FILE.match, names) if found)
+    return tuple(folder for folder in folders if f"{folder}account.js" in have)
+
+
+def reads(name: str, root: str) -> bool:
+    """Whether a file is one that the archive at ``root`` is read from."""
+    found = _FILE.match(name)
+    return name == f"{root}account.js" or (found is not None and found["root"] == root)
 
 
 def looks_like(head: str) -> bool:
@@ -90,9 +95,12 @@ def clean(text: str, without: frozenset[str] = frozenset()) -> str:
 
 
 def _author(tree: Tree, name: str) -> Author:
-    with as_text(tree.open(name)) as text:
-        items = list(_items(text, name))
-    first = items[0][1] if items and not isinstance(items[0], LeftOut) else None
+    try:
+        with as_text(tree.open(name)) as text:
+            item = next(_items(text, name), None)
+    except DAMAGED:
+        item = None
+    first = item[1] if isinstance(item, tuple) else None
     account = first.get("account") if isinstance(first, Mapping) else None
     number = account.get("accountId") if isinstance(account, Mapping) else None
     if not isinstance(account, Mapping) or not isinstance(number, str) or not number.isalnum():
@@ -134,7 +142,7 @@ def _row(tweet: Mapping[str, Any], author: Author, without: frozenset[str]) -> M
     at = _date(tweet.get("created_at"))
     if at is None:
         return Reason.DATE
-    text = html.unescape(raw)
+    text = without_escapes(raw)
     if _RETWEET.match(text):
         return Reason.FORWARD
     answered = tweet.get("in_reply_to_status_id_str")

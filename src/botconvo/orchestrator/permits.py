@@ -7,9 +7,11 @@ ends by itself.  The claim before each post asks again: whatever is missed here 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from botconvo.consent import ConsentRecord
+from botconvo.agreed import next_reminder, reminder
+from botconvo.consent import ConsentRecord, refusal
 from botconvo.orchestrator.cast import CastMember
 from botconvo.ports import Clock
 from botconvo.store import Store
@@ -21,21 +23,49 @@ _LOOK_S = 1.0
 
 
 class Permits:
-    """The consents of a run's cast, and the clones that saw too much."""
+    """The consents of a run's cast, on its platforms, and the clones that saw too much."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, clock: Clock, platforms: Sequence[str] = ()) -> None:
+        self._store, self._clock, self._platforms = store, clock, tuple(platforms)
         self._seen = store.data_version()
         self._forgets = store.forgets()
 
     def refusal(self, member: CastMember) -> str | None:
         """Why somebody may not be played any more; an invented character always may."""
-        name = member.persona.name
+        name, record, now = member.persona.name, self._record(member), self._clock.now()
         if member.weights in self._store.disabled():
             return f"{name} has left: this clone saw lines of somebody who was forgotten"
-        if member.person is None or self._record(member) is not None:
+        if member.person is None:
             return None
-        return f"{name} has left: the consent for this clone was withdrawn or has expired"
+        places = self._platforms or (None,)
+        why = [refusal(record, now, platform=each, processor="local") for each in places]
+        if all(why):
+            return f"{name} has left: the consent for this clone {why[0]}"
+        return None
+
+    def bounded(self, member: CastMember) -> CastMember:
+        """With what the person agreed to now: where it may talk, and who may talk to it."""
+        record = self._record(member)
+        if record is None:
+            return member
+        persona = replace(
+            member.persona,
+            platforms=None if record.platforms is None else frozenset(record.platforms),
+            audience=None if record.audience is None else frozenset(record.audience),
+        )
+        return replace(member, persona=persona)
+
+    def reminders(self, members: Sequence[CastMember]) -> tuple[str, ...]:
+        """A line for every consent that ends soon."""
+        now = self._clock.now()
+        found = (reminder(each.persona.name, self._record(each), now) for each in members)
+        return tuple(line for line in found if line is not None)
+
+    def next_reminder(self, members: Sequence[CastMember]) -> datetime | None:
+        """When there is a new one; None: not before somebody agrees to something else."""
+        now = self._clock.now()
+        found = (next_reminder(self._record(each), now) for each in members)
+        return min((at for at in found if at is not None), default=None)
 
     def somebody_was_forgotten(self) -> bool:
         """Whether that has happened since this was asked last."""

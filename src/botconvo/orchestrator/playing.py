@@ -20,6 +20,8 @@ from botconvo.voices import Voice
 __all__ = ["Playing", "Server", "draft", "serving"]
 
 Address = Callable[[], str | None]
+_LOOK_S = 1.0
+"""How often it is looked whether the clone may still speak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +77,28 @@ class Server:
 
 @asynccontextmanager
 async def serving(playing: Playing) -> AsyncIterator[Server]:
-    """A server that starts now, is started again when it dies, and has ended when this is left."""
+    """A server that starts now, is started again when it dies, and has ended when this is left.
+
+    It ends by itself, with what goes on around it, once the clone may speak no more.
+
+    Raises:
+        ConsentError: in a group; the consent was withdrawn or has expired.
+    """
     async with asyncio.TaskGroup() as tasks:
         server = Server(playing)
-        running = tasks.create_task(server.run())
+        running = [tasks.create_task(server.run()), tasks.create_task(_watch_consent(playing))]
         try:
             yield server
         finally:
-            running.cancel()
+            for task in running:
+                task.cancel()
+
+
+async def _watch_consent(playing: Playing) -> None:
+    """Somebody may sit before an answer for hours."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        await asyncio.to_thread(playing.check_consent, ())
 
 
 async def draft(

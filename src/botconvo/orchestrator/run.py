@@ -7,6 +7,7 @@
      ├─ the herald                               (tells talks and watchers who is ready)
      ├─ the porter                               (tells platforms who is away)
      ├─ the watch on the consents                (whoever takes theirs back leaves)
+     ├─ the reminder                             (whose consent ends soon, every day)
      └─ the watch on config.toml                 (reload)
 
 It stops in the reverse order: first nobody speaks any more, then the model servers end, then the
@@ -19,7 +20,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botconvo.conversation.conversation import Conversation, Saved
@@ -119,6 +120,7 @@ async def run(
                 tasks.create_task(running.tell_who_is_ready()),
                 tasks.create_task(running.watch_config()),
                 tasks.create_task(running.watch_consents()),
+                tasks.create_task(running.remind()),
                 tasks.create_task(running.tell_who_is_away()),
                 *(tasks.create_task(running.pump(platform)) for platform in platforms),
             ]
@@ -146,11 +148,12 @@ class _Running:
         self._manners, self._approval = plan.manners, plan.approval
         self._offices: set[ChannelId] = set()
         """Where lines are, or were, approved: nobody talks there."""
-        self._permits = Permits(plan.store, plan.clock)
+        self._permits = Permits(plan.store, plan.clock, [each.name for each in platforms])
         self._members = plan.members
         self._refusals: tuple[str, ...] = ()
         self._posted = 0
         self._rested = asyncio.Event()
+        self._played_anew = asyncio.Event()
         self.talking: set[asyncio.Task[None]] = set()
         self.failure: BotConvoError | None = None
         self.cast = Cast(tasks, plan.supervise, plan.voice, wait_for_all=plan.wait_for_all)
@@ -197,7 +200,7 @@ class _Running:
         conversation = Conversation(
             channel,
             fitting(self._manners, limits),
-            company(self.cast.ready(), limits),
+            company(self.cast.ready(), limits, channel),
             seed=plan.seed,
             people=plan.people,
             kept=[each for each in kept if not is_kill_word(each.text, plan.charge.law.kill_word)],
@@ -290,19 +293,55 @@ class _Running:
             if refusal not in self._refusals:
                 logger.warning("%s", refusal)
         self._refusals = refusals
-        staying = [each for each in members if found[each.persona.name] is None]
-        self.cast.play(staying, anew=anew)
+        playing = [each for each in members if found[each.persona.name] is None]
+        self.cast.play([self._permits.bounded(each) for each in playing], anew=anew)
+        self._played_anew.set()
 
     async def watch_consents(self) -> None:
-        """Let whoever takes their consent back leave, and come back if they agree again."""
+        """Let whoever takes their consent back leave, and come back if they agree again.
+
+        Whoever agrees to something else plays under that from then on.
+        """
         while True:
             await self._permits.changed(self._members)
             if self._permits.somebody_was_forgotten():
                 await self._let_go()
                 continue
             found = {self._permits.refusal(member) for member in self._members} - {None}
-            if found != set(self._refusals):
+            if found != set(self._refusals) or self._are_bounded_anew():
                 self._play(self._members)
+
+    def _are_bounded_anew(self) -> bool:
+        playing = (self.cast.member(member.persona.name) for member in self._members)
+        return any(
+            self._permits.bounded(each).persona != each.persona
+            for each in playing
+            if each is not None
+        )
+
+    async def remind(self) -> None:
+        """Tell the owner every day whose consent ends soon."""
+        told: set[str] = set()
+        while True:
+            self._played_anew.clear()
+            for line in await asyncio.to_thread(self._permits.reminders, self._members):
+                if line not in told:
+                    logger.warning("%s", line)
+                told.add(line)
+            due = await asyncio.to_thread(self._permits.next_reminder, self._members)
+            await self._until_played_anew(due)
+
+    async def _until_played_anew(self, until: datetime | None) -> None:
+        """Come back then, or when somebody has come, left, or agreed to something else."""
+        playing = asyncio.create_task(self._played_anew.wait())
+        clock = self._plan.clock
+        waiting = None if until is None else asyncio.create_task(clock.wait_until(until))
+        tasks = {task for task in (playing, waiting) if task is not None}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _let_go(self) -> None:
         """Remember no more than the store does, in the model servers' memory neither."""

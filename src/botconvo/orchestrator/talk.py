@@ -90,9 +90,19 @@ def fitting(manners: Manners, limits: Limits) -> Manners:
     return own if limits.people else own.unattended()
 
 
-def company(personas: Sequence[Persona], limits: Limits) -> tuple[Persona, ...]:
-    """Those who may talk in a channel."""
-    return tuple(p for p in personas if limits.personas is None or p.name in limits.personas)
+def company(personas: Sequence[Persona], limits: Limits, channel: ChannelId) -> tuple[Persona, ...]:
+    """Those who may talk in a channel.
+
+    On the owner's own screen whoever is there may talk to all of them.
+    """
+    platform = channel.partition(":")[0]
+    here = tuple(
+        persona
+        for persona in personas
+        if (limits.personas is None or persona.name in limits.personas)
+        and (persona.platforms is None or platform in persona.platforms)
+    )
+    return here if limits.people else tuple(replace(p, audience=None) for p in here)
 
 
 class Talk:
@@ -151,7 +161,7 @@ class Talk:
 
     async def set_personas(self, ready: Sequence[Persona]) -> None:
         """These can speak now; those who may do so here are told of."""
-        here = company(ready, self.platform.limits(self.channel))
+        here = company(ready, self.platform.limits(self.channel), self.channel)
         await self.put(ev.PersonasChanged(personas=here))
 
     def set_state(self, state: ShownState) -> None:
@@ -474,8 +484,11 @@ class Talk:
             held=conversation.held,
         )
         match steer:
-            case ev.SetTopic(message=message) | ev.AskPersona(message=Message() as message):
-                self._check_asking(message.author.id)
+            case ev.AskPersona(persona=persona, message=Message() as message):
+                self._check_asking(message.author, persona)
+                self._charge.note_ask(message.author.id)
+            case ev.SetTopic(message=message):
+                self._check_asking(message.author)
                 self._charge.note_ask(message.author.id)
             case ev.Ignore(author=author):
                 self._charge.ignore(author)
@@ -488,17 +501,23 @@ class Talk:
         await self.put(ev.Steered(steer=steer))
         return done
 
-    def _check_asking(self, author: AuthorId) -> None:
+    def _check_asking(self, author: Author, persona: PersonaName | None = None) -> None:
         """
         Raises:
-            PlatformError: they may not ask, or not yet.
+            PlatformError: they may not ask, or not this persona, or not yet.
         """
-        if self._charge.is_ignored(author):
+        if self._charge.is_ignored(author.id):
             raise PlatformError("you are ignored, as you wished; undo that first")
         if self.conversation.paused:
             raise PlatformError("the talk is paused; resume it first")
-        if self._is_a_guest(author):
-            self._charge.check_asking(author)
+        if not self._is_a_guest(author.id):
+            return
+        member = None if persona is None else self._cast.member(persona)
+        if member is not None and not member.persona.hears(author):
+            raise PlatformError(
+                f"whoever {persona} is a clone of has not agreed that you talk to it"
+            )
+        self._charge.check_asking(author.id)
 
     def _is_a_guest(self, author: AuthorId) -> bool:
         """Whether somebody asks from among the people of the channel, not from the owner's page."""
@@ -508,7 +527,7 @@ class Talk:
     def query(self, query: Query) -> Answer:
         """See ``Controls.query``."""
         if isinstance(query, MayAsk):
-            self._check_asking(query.author)
+            self._check_asking(query.author, query.persona)
         members = {name: self._cast.member(name) for name, _ in self._state.personas}
         return Inquiry(
             channel=self.channel,

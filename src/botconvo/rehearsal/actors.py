@@ -35,7 +35,7 @@ __all__ = ["File", "Person"]
 
 _SUBCOMMAND, _GROUP, _STRING, _INTEGER, _BOOLEAN, _USER, _CHANNEL = 1, 2, 3, 4, 5, 6, 7
 _NUMBER = 10
-_COMMAND, _COMPLETION = 2, 4
+_COMMAND, _PRESSED, _COMPLETION, _SUBMITTED = 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +158,68 @@ class Person:
             timeout_s,
         )
 
+    async def presses(
+        self, shown: Interaction, label: str, *, timeout_s: float = 10.0
+    ) -> Interaction:
+        """Press the button of that label on an answer, and wait until the bot takes note.
+
+        Raises:
+            KeyError: there is no such button.
+            Refusal: the answer was shown to somebody else alone.
+            TimeoutError: the bot took no note.
+        """
+        part = _part(shown, "label", label)
+        data = {"custom_id": part["custom_id"], "component_type": part["type"]}
+        return await self._used(shown, data, label, timeout_s)
+
+    async def chooses(
+        self, shown: Interaction, menu: str, value: str, *, timeout_s: float = 10.0
+    ) -> Interaction:
+        """Choose from the menu with that custom id; errors as those of ``presses``."""
+        part = _part(shown, "custom_id", menu)
+        if value not in [option["value"] for option in part["options"]]:
+            raise KeyError(f"{menu} does not offer {value!r}")
+        data = {"custom_id": menu, "component_type": part["type"], "values": [value]}
+        return await self._used(shown, data, menu, timeout_s)
+
+    async def submits(self, asked: Interaction, *, timeout_s: float = 10.0, **texts: str) -> Any:
+        """Fill the form that an interaction was answered with, by its fields' first words.
+
+        Raises:
+            KeyError: there is no form, or it has no such field.
+            TimeoutError: the bot took no note.
+        """
+        if asked.modal is None:
+            raise KeyError("no form was shown")
+        rows, left = [], dict(texts)
+        for row in asked.modal["components"]:
+            (field,) = row["components"]
+            name = next((each for each in left if field["label"].startswith(each)), "")
+            typed = left.pop(name) if name else field.get("value") or ""
+            answer = {"type": field["type"], "custom_id": field["custom_id"], "value": typed}
+            rows.append({"type": row["type"], "components": [answer]})
+        if left:
+            raise KeyError(f"the form has no {', '.join(left)}")
+        data = {"custom_id": asked.modal["custom_id"], "components": rows}
+        interaction = self._world.add_interaction(
+            asked.application, self.user, asked.channel, _SUBMITTED, data, asked.message
+        )
+        return await self._answered(
+            interaction, lambda: interaction.acknowledged, "a form", timeout_s
+        )
+
+    async def _used(
+        self, shown: Interaction, data: dict[str, Any], what: str, timeout_s: float
+    ) -> Interaction:
+        message = shown.original
+        assert message is not None
+        if shown.user is not self.user and shown.ephemeral:
+            raise Refusal(404, 10008, "Unknown Message")
+        interaction = self._world.add_interaction(
+            shown.application, self.user, shown.channel, _PRESSED, data, message
+        )
+        return await self._answered(interaction, lambda: interaction.acknowledged, what, timeout_s)
+
     async def completes(
         self,
         channel: Channel,
@@ -244,6 +306,16 @@ class Person:
         )
         assert isinstance(found, Message)
         return found
+
+
+def _part(shown: Interaction, key: str, value: str) -> dict[str, Any]:
+    """The button or menu of an answer in which ``key`` has that value."""
+    rows = [] if shown.original is None else shown.original.components
+    parts: list[dict[str, Any]] = [part for row in rows for part in row.get("components", ())]
+    for part in parts:
+        if part.get(key) == value:
+            return part
+    raise KeyError(f"nothing here has {key} = {value!r}; there are {[p.get(key) for p in parts]}")
 
 
 class _Options:

@@ -260,7 +260,7 @@ class Message:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Interaction:
-    """One use of a command, or one question for completions, and what came back."""
+    """One use of a command, a button, a menu or a form, and what came back."""
 
     id: int
     token: str
@@ -278,6 +278,8 @@ class Interaction:
     followups: list[Message] = field(default_factory=list)
     choices: list[dict[str, Any]] | None = None
     modal: dict[str, Any] | None = None
+    message: Message | None = None
+    """What the button or menu hangs on, or that from which the form was opened."""
 
     @property
     def content(self) -> str:

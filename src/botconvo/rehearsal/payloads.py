@@ -423,7 +423,7 @@ def webhook_payload(
     return payload
 
 
-def interaction_payload(interaction: Interaction) -> Payload:
+def interaction_payload(interaction: Interaction, base: str) -> Payload:
     """INTERACTION_CREATE."""
     channel, user = interaction.channel, interaction.user
     bot = interaction.application.user.id
@@ -444,6 +444,8 @@ def interaction_payload(interaction: Interaction) -> Payload:
         "authorizing_integration_owners": {},
         "context": 1,
     }
+    if interaction.message is not None:
+        payload["message"] = message_payload(interaction.message, base)
     if channel.guild is None:
         return payload | {"user": user_payload(user)}
     member = member_payload(channel.guild.members[user.id])

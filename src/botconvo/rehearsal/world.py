@@ -545,6 +545,7 @@ class World:
         channel: Channel,
         kind: int,
         data: dict[str, Any],
+        message: Message | None = None,
     ) -> Interaction:
         """Ask a bot; the answer comes over REST."""
         interaction = Interaction(
@@ -555,10 +556,11 @@ class World:
             user=user,
             channel=channel,
             data=data,
+            message=message,
             asked_at=time.monotonic(),
         )
         self.interactions[interaction.id] = interaction
-        payload = payloads.interaction_payload(interaction)
+        payload = payloads.interaction_payload(interaction, self.base)
         self.tell(
             Dispatch(
                 name="INTERACTION_CREATE",

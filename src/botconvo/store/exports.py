@@ -4,7 +4,7 @@ It keeps words only when told to; whom they may be kept of is the caller's quest
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ from botconvo.messages import (
 )
 from botconvo.store.backups import delete_backups
 from botconvo.store.database import Database
+from botconvo.store.packed import Packed, Seen, StoredRow, pack
 from botconvo.store.twins import (
     LONGEST,
     SECOND,
@@ -36,7 +37,6 @@ from botconvo.store.twins import (
 )
 from botconvo.store.values import (
     attachments_from,
-    attachments_text,
     from_micros,
     same_words,
     storable,
@@ -48,6 +48,12 @@ INSERT INTO messages
     (id, channel, author, at, text, reply_to, attachments, revision, origin)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+_INSERT_NEW = _INSERT.replace("INSERT", "INSERT OR IGNORE")
+
+_MANY_NEAR = 5000
+"""So many rows around the time of a few new ones: they are not in the order of time."""
+_FEW_CHANNELS = 8
 
 __all__ = ["Adding", "Exports", "SeenAuthor", "Source"]
 
@@ -87,24 +93,16 @@ class SeenAuthor:
 
 
 @dataclass(slots=True)
-class _Count:
-    author: Author
-    messages: int = 0
-    first: int = 2**62
-    last: int = -(2**62)
-
-
-@dataclass(slots=True)
 class Adding:
     """One file on its way into the store, inside its transaction."""
 
     _store: "Exports"
-    _origin: str
+    origin: str
     counts: dict[str, int] = field(default_factory=dict)
     """What the file's row in the store says of it; fill it in before the end."""
     rows_read: int | None = None
     """How many rows were read, where that is not all of them."""
-    _seen: dict[AuthorId, _Count] = field(default_factory=dict)
+    _seen: dict[AuthorId, Seen] = field(default_factory=dict)
     _bots: set[AuthorId] = field(default_factory=set)
     _same: ChannelId | None = None
     _kinds: dict[ChannelId, set[Kind]] = field(default_factory=dict)
@@ -112,12 +110,12 @@ class Adding:
 
     def saw(self, message: Message) -> None:
         """Count a message for its author; nothing of what it says is kept."""
-        count = self._seen.get(message.author.id)
-        if count is None:
-            count = self._seen[message.author.id] = _Count(message.author)
-        at = to_micros(message.at)
-        count.messages += 1
-        count.first, count.last = min(count.first, at), max(count.last, at)
+        self.saw_all(pack([message], self.origin))
+
+    def saw_all(self, packed: Packed) -> None:
+        """Count several at once."""
+        for author, seen in packed.seen.items():
+            self._seen.setdefault(author, Seen(seen.author)).add(seen)
 
     def saw_bot(self, author: AuthorId) -> None:
         """Remember that an author is a bot: other exports of the same channel may not say so."""
@@ -130,11 +128,11 @@ class Adding:
 
     def take(self, message: Message) -> bool:
         """Keep a message.  False where it is there already; the row that knows more is kept."""
-        return self.take_all([message])[0]
+        return self.take_all(pack([message], self.origin))[0]
 
-    def take_all(self, messages: Sequence[Message]) -> list[bool]:
+    def take_all(self, packed: Packed) -> list[bool]:
         """Keep several at once, which is faster; for each what ``take`` says."""
-        return self._store._take(messages, self)
+        return self._store._take(packed, self)
 
 
 class _Twin(Enum):
@@ -213,6 +211,11 @@ class Exports(Database):
         )
         return int(rows[0][0]) if rows else 0
 
+    def zone_of(self, sha256: str) -> str | None:
+        """By whose clock the file with these bytes was imported, if it was."""
+        rows = self._rows("SELECT zone FROM sources WHERE sha256 = ?", (sha256,))
+        return str(rows[0][0]) if rows else None
+
     def sources(self, authors: Collection[AuthorId] | None = None) -> tuple[Source, ...]:
         """The imported files in the order of import; only those that ``authors`` wrote in."""
         wanted = None if authors is None else json.dumps(sorted(authors))
@@ -241,7 +244,8 @@ class Exports(Database):
     def channels_of(self, message: Message) -> tuple[ChannelId, ...]:
         """The channels in which the same words of the same author stand at the same time."""
         stamp = Stamp(message.id, to_micros(message.at))
-        alike = self._alike(message, stamp)
+        authors = dict.fromkeys(possible_authors(message.author))
+        alike = self._alike(authors, storable(message.text), stamp)
         return tuple(dict.fromkeys(channel for channel, _ in alike))
 
     def channels(self) -> frozenset[ChannelId]:
@@ -380,7 +384,7 @@ class Exports(Database):
         for bot in adding._bots:
             self._do("UPDATE authors SET kind = 'bot' WHERE id = ?", (bot,))
 
-    def _count(self, source: int, count: _Count) -> None:
+    def _count(self, source: int, count: Seen) -> None:
         author = count.author
         name = storable(author.name)
         self._do(
@@ -403,38 +407,81 @@ class Exports(Database):
             (source, author.id, count.messages, count.first, count.last),
         )
 
-    def _take(self, messages: Sequence[Message], adding: Adding) -> list[bool]:
-        known = self._known(message.id for message in messages)
-        new: list[tuple[object, ...]] = []
-        reactions: list[tuple[str, str, str]] = []
+    def _take(self, packed: Packed, adding: Adding) -> list[bool]:
+        if self._all_new(packed, adding):
+            self._react(packed.reactions)
+            return [True] * len(packed.rows)
+        known = self._known(row[0] for row in packed.rows)
+        new: list[StoredRow] = []
         taken: list[bool] = []
-        for message in messages:
-            at = to_micros(message.at)
-            before = message.id in known
-            twin = self._twin(message, Stamp(message.id, at), adding, before=before)
+        beaten: set[str] = set()
+        for row in packed.rows:
+            before = row[0] in known
+            twin = self._twin(row, packed.possible[row[2]], adding, before=before)
             if twin is _Twin.BETTER:
                 taken.append(False)
+                beaten.add(row[0])
                 continue
             if before:
                 self._insert(new)
-                taken.append(self._renew(message, at, adding._origin))
+                taken.append(self._renew(row))
             else:
-                new.append(_row(message, at, adding._origin))
+                new.append(row)
                 taken.append(twin is _Twin.NONE)
-                known.add(message.id)
-            # Also for a row that is there already: somebody who reacted may have agreed since.
-            for each in message.reactions:
-                by = each.author.id if each.author else ""
-                reactions.append((message.id, storable(each.emoji), by))
+                known.add(row[0])
         self._insert(new)
-        self._connection.executemany("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)", reactions)
+        # Also for a row that is there already: somebody who reacted may have agreed since.
+        self._react(each for each in packed.reactions if each[0] not in beaten)
         return taken
 
-    def _insert(self, rows: list[tuple[object, ...]]) -> None:
+    def _all_new(self, packed: Packed, adding: Adding) -> bool:
+        """Take rows of which none is there yet, in one step; False where that is not so."""
+        if self._may_have_twins(packed, adding):
+            return False
+        # A savepoint would copy each page of the indexes before it is changed.
+        ((last,),) = self._rows("SELECT ifnull(max(place), 0) FROM messages")
+        before = self._connection.total_changes
+        self._connection.executemany(_INSERT_NEW, packed.rows)
+        added = self._connection.total_changes - before
+        if 0 < added < len(packed.rows):
+            self._connection.execute("DELETE FROM messages WHERE place > ?", (last,))
+        return added == len(packed.rows)
+
+    def _may_have_twins(self, packed: Packed, adding: Adding) -> bool:
+        """Whether rows that know more, or less, lie around the time of these."""
+        for channel, ours in packed.channels.items():
+            if channel not in adding._kinds:
+                adding._kinds[channel] = self._kinds_in(channel)
+            adding._kinds[channel] |= ours
+        for channel, ours in packed.channels.items():
+            among = [channel] if len(adding._kinds[channel]) > 1 else []
+            if adding._same is not None:
+                among.append(adding._same)
+            if not among:
+                continue
+            if len(ours) > 1 or len(packed.channels) > _FEW_CHANNELS:
+                return True
+            first = min(seen.first for seen in packed.seen.values()) - LONGEST
+            last = max(seen.last for seen in packed.seen.values()) + LONGEST
+            for where in among:
+                near = self._connection.execute(
+                    "SELECT id FROM messages WHERE channel = ? AND at BETWEEN ? AND ? LIMIT ?",
+                    (where, first, last, _MANY_NEAR),
+                ).fetchall()
+                if len(near) == _MANY_NEAR or (near and where != channel):
+                    return True
+                if any(kind_of(id_) not in ours for (id_,) in near):
+                    return True
+        return False
+
+    def _react(self, reactions: Iterable[tuple[str, str, AuthorId]]) -> None:
+        self._connection.executemany("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)", reactions)
+
+    def _insert(self, rows: list[StoredRow]) -> None:
         self._connection.executemany(_INSERT, rows)
         rows.clear()
 
-    def _known(self, ids: Iterable[MessageId]) -> set[str]:
+    def _known(self, ids: Iterable[str]) -> set[str]:
         """Those of these messages that are there already."""
         rows = self._connection.execute(
             "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
@@ -442,58 +489,48 @@ class Exports(Database):
         )
         return {id_ for (id_,) in rows}
 
-    def _renew(self, message: Message, at: int, origin: str) -> bool:
+    def _renew(self, row: StoredRow) -> bool:
         """Let a row that is there say what a newer revision, or the person's own file, says.
 
         What somebody gave of their own words stands: of the same message from an API only what
         it replies to is added, whichever came first.  The whole time takes the place of its
         minute or second.
         """
+        id_, _, _, at, text, reply_to, attachments, revision, origin = row
         self._do(
             "UPDATE messages SET at = ?1 WHERE id = ?2 AND at % ?3 = 0 AND ?1 % ?3 <> 0",
-            (at, message.id, SECOND),
+            (at, id_, SECOND),
         )
-        ((known, revision),) = self._rows(
-            "SELECT origin, revision FROM messages WHERE id = ?", (message.id,)
-        )
+        ((known, last),) = self._rows("SELECT origin, revision FROM messages WHERE id = ?", (id_,))
         own, was_own = origin == "file", known == "file"
-        if message.revision <= revision if own == was_own else was_own:
-            if message.reply_to is not None:
+        if revision <= last if own == was_own else was_own:
+            if reply_to is not None:
                 self._do(
                     "UPDATE messages SET reply_to = ? WHERE id = ? AND reply_to IS NULL",
-                    (message.reply_to, message.id),
+                    (reply_to, id_),
                 )
             return False
         self._do(
             "UPDATE messages SET text = ?, attachments = ?, revision = ?, origin = ?,"
             " reply_to = ifnull(?, reply_to) WHERE id = ?",
-            (
-                storable(message.text),
-                attachments_text(message.attachments),
-                message.revision,
-                origin,
-                message.reply_to,
-                message.id,
-            ),
+            (text, attachments, revision, origin, reply_to, id_),
         )
         return True
 
-    def _twin(self, message: Message, stamp: Stamp, adding: Adding, *, before: bool) -> "_Twin":
+    def _twin(
+        self, row: StoredRow, authors: Iterable[AuthorId], adding: Adding, *, before: bool
+    ) -> "_Twin":
         """Whether the same message is there from an export that tells more, or less.
 
         If it is there from one that tells less, the new one takes its place: each takes one, so
         that words said twice in a minute stay two.
         """
-        channel, kinds = message.channel, adding._kinds
-        if channel not in kinds:
-            kinds[channel] = self._kinds_in(channel)
-        ours = kind_of(message.id)
-        kinds[channel].add(ours)
-        if len(kinds[channel]) == 1 and adding._same is None:
+        channel, stamp = row[1], Stamp(MessageId(row[0]), row[3])
+        if len(adding._kinds[channel]) == 1 and adding._same is None:
             return _Twin.NONE
         alike = [
             (where, other)
-            for where, other in self._alike(message, stamp)
+            for where, other in self._alike(authors, row[4], stamp)
             if where in (channel, adding._same)
         ]
         if any(better(other, stamp) for _, other in alike):
@@ -513,19 +550,20 @@ class Exports(Database):
         )
         return {found for (found,) in rows}
 
-    def _alike(self, message: Message, stamp: Stamp) -> list[tuple[ChannelId, Stamp]]:
+    def _alike(
+        self, authors: Iterable[AuthorId], text: str, stamp: Stamp
+    ) -> list[tuple[ChannelId, Stamp]]:
         """Rows of the same words of the same author that can be of the same moment."""
         # Nobody says much in a minute; a file in which somebody does must not make this slow.
         rows = [
             row
-            for author in dict.fromkeys(possible_authors(message.author))
+            for author in authors
             for row in self._rows(
                 "SELECT channel, id, at, text FROM messages INDEXED BY messages_by_author"
                 " WHERE author = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 200",
                 (author, stamp.at - LONGEST, stamp.at + LONGEST),
             )
         ]
-        text = storable(message.text)
         found = (
             (ChannelId(channel), Stamp(id_, at))
             for channel, id_, at, kept in rows
@@ -549,17 +587,3 @@ class Exports(Database):
                 Reaction(emoji=emoji, author=by if author else None)
             )
         return found
-
-
-def _row(message: Message, at: int, origin: str) -> tuple[object, ...]:
-    return (
-        message.id,
-        message.channel,
-        message.author.id,
-        at,
-        storable(message.text),
-        message.reply_to,
-        attachments_text(message.attachments) if message.attachments else "[]",
-        message.revision,
-        origin,
-    )

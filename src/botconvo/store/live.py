@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from botconvo.consent import PersonId, allows
+from botconvo.consent import PersonId, allows, refusal
 from botconvo.conversation.orders import Budget
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
@@ -136,7 +136,7 @@ class Live(Ledger):
         with self.transaction():
             if person is not None:
                 record = self.live_record(person, now)
-                if record is None:
+                if record is None or refusal(record, now, processor="local") is not None:
                     return Refused(reason="no consent")
                 if not allows(record, platform=channel.partition(":")[0]):
                     return Refused(reason="not on this platform")

@@ -35,7 +35,13 @@ def from_micros(micros: int) -> datetime:
 
 def storable(text: str) -> str:
     """The text without lone surrogates, which are no characters and have no UTF-8 form."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 def same_words(one: str, other: str) -> bool:

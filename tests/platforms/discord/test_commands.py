@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import a_message, an_author
 from clients_of_rehearsal import connected
-from fakes import FakeControls
+from fakes import FakeControls, FakeDesk
 
 from botconvo.conversation import events as ev
 from botconvo.conversation.noted import RefusedText
@@ -98,7 +98,7 @@ async def server(controls: FakeControls) -> AsyncIterator[Server]:
         controls.answers[Who] = Answer(text="Juno: ready", personas=(JUNO, MAREK))
         async with connected(rehearsal, bot) as client:
             controls.owners = {AuthorId(f"discord:{owner.id}")}
-            prepare = prepare_with(controls)
+            prepare = prepare_with(controls, FakeDesk())
             await prepare(client)
             yield server
         assert rehearsal.discrepancies == []
@@ -277,7 +277,7 @@ class TestRefused:
 async def test_the_commands_are_registered_once_for_all_clients_of_a_run(
     server: Server,
 ) -> None:
-    prepare = prepare_with(server.controls)
+    prepare = prepare_with(server.controls, FakeDesk())
     synced = []
     for _ in range(2):
         async with connected(server.rehearsal, server.bot) as client:

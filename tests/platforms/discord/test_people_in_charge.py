@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fakes import FakeExtractor
+from fakes import FakeDesk, FakeExtractor
 from orchestrator.stage import Babbler, Everything, FakeSupervisor, a_member
 from platforms.discord.theatre import JUNO, MAREK, House, a_house, a_platform, talk_in
 
@@ -119,7 +119,7 @@ async def a_party(
             house,
             *rules,
             remembered=lambda channel: store.recent_live(channel, 100),
-            prepare=prepare_with(reins),
+            prepare=prepare_with(reins, FakeDesk()),
         )
         config = tmp_path / "config.toml"
         config.write_text("", encoding="utf-8")

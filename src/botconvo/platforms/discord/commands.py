@@ -18,10 +18,12 @@ from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Author, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.discord.ids import channel_id, message_id
+from botconvo.platforms.discord.own_data import consent_commands, own_commands
 from botconvo.platforms.discord.reading import person
 from botconvo.ports import (
     Answer,
     Controls,
+    Desk,
     Help,
     Info,
     Lines,
@@ -55,13 +57,13 @@ Preparation = Callable[[discord.Client], Awaitable[None]]
 """What is awaited with a new client before it connects."""
 
 
-def prepare_with(controls: Controls) -> Preparation:
+def prepare_with(controls: Controls, desk: Desk) -> Preparation:
     """What every new client is prepared with; the commands are registered once."""
     registered = False
 
     async def prepare(client: discord.Client) -> None:
         nonlocal registered
-        tree = Commands(controls).tree(client)
+        tree = Commands(controls, desk).tree(client)
         if registered:
             return
         try:
@@ -76,15 +78,16 @@ def prepare_with(controls: Controls) -> Preparation:
 class Commands:
     """Everything that a command needs to know of whoever uses it."""
 
-    def __init__(self, controls: Controls) -> None:
-        self._controls = controls
+    def __init__(self, controls: Controls, desk: Desk) -> None:
+        self._controls, self._desk = controls, desk
 
     def tree(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
         """The commands of a client."""
         tree = app_commands.CommandTree(client)
         tree.add_command(_Talk(self))
         tree.add_command(_Persona(self))
-        for command in _alone(self):
+        tree.add_command(consent_commands(self._desk))
+        for command in (*_alone(self), *own_commands(self._desk)):
             tree.add_command(command)
         tree.error(_tell_failure)
         return tree
@@ -137,14 +140,18 @@ class Commands:
         await interaction.followup.send(_fitted(done), allowed_mentions=_NO_PINGS, ephemeral=True)
 
     async def say(
-        self, interaction: Interaction, shown: str, steer: Callable[[Message], ev.Steer]
+        self,
+        interaction: Interaction,
+        shown: str,
+        steer: Callable[[Message], ev.Steer],
+        asked: PersonaName | None = None,
     ) -> None:
         """Put a person's words into the channel and make a steer of the message.
 
         Whoever may not is told so alone, before anybody sees the words.
         """
         try:
-            await self.ask(interaction, MayAsk(author=_author(interaction).id))
+            await self.ask(interaction, MayAsk(author=_author(interaction), persona=asked))
         except PlatformError as error:
             await _answer(interaction, str(error))
             return
@@ -348,6 +355,7 @@ def _alone(
             interaction,
             f"{name}, {text}",
             lambda message: ev.AskPersona(persona=name, message=message),
+            name,
         )
 
     # Who may is Discord's to say: a server can give it to other roles.  All others have a vote (🗑).

@@ -3,12 +3,21 @@
 channel   discord:<server>/<channel or thread>    discord:@me/<channel>  for direct messages
 message   discord:<channel or thread>/<message>
 author    discord:<user>
+group     discord:role/<role>
 """
 
 from botconvo.errors import PlatformError
 from botconvo.messages import AuthorId, ChannelId, MessageId
 
-__all__ = ["author_id", "channel_id", "jump_link", "message_id", "message_numbers", "place_of"]
+__all__ = [
+    "author_id",
+    "channel_id",
+    "group_id",
+    "jump_link",
+    "message_id",
+    "message_numbers",
+    "place_of",
+]
 
 
 def channel_id(server: int | None, channel: int) -> ChannelId:
@@ -22,6 +31,11 @@ def message_id(channel: int, message: int) -> MessageId:
 
 def author_id(user: int) -> AuthorId:
     return AuthorId(f"discord:{user}")
+
+
+def group_id(role: int) -> str:
+    """What the members of a role belong to."""
+    return f"discord:role/{role}"
 
 
 def place_of(channel: ChannelId) -> int:

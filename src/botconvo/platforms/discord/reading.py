@@ -14,7 +14,7 @@ from botconvo.conversation.events import Edited, Event, Heard, Reacted, Removed,
 from botconvo.messages import Attachment, Author, ChannelId, Message, MessageId, clone_author
 from botconvo.people import speaker_name
 from botconvo.personas import PersonaName
-from botconvo.platforms.discord.ids import author_id, message_id, message_numbers
+from botconvo.platforms.discord.ids import author_id, group_id, message_id, message_numbers
 from botconvo.platforms.discord.text import plain, unnamed, unquoted
 
 __all__ = ["Reader", "as_written", "changed_emoji", "differences", "person", "revision_of"]
@@ -99,11 +99,13 @@ def as_written(raw: discord.Message, channel: ChannelId) -> Message:
 
 
 def person(user: discord.abc.User) -> Author:
-    """A user as an author; bots and webhooks of others are bots."""
+    """A user as an author, in a server with their roles; bots and webhooks of others are bots."""
+    roles = user.roles if isinstance(user, discord.Member) else ()
     return Author(
         id=author_id(user.id),
         name=speaker_name(user.display_name),
         kind="bot" if user.bot else "person",
+        groups=frozenset(group_id(role.id) for role in roles),
     )
 
 

@@ -149,10 +149,16 @@ def answer(call: Call) -> Any:
         interaction.modal = data
     elif kind == _DEFERRED:
         interaction.deferred = True
-    elif kind not in (_PONG, _DEFERRED_UPDATE, _UPDATE):
+    elif kind in (_DEFERRED_UPDATE, _UPDATE) and interaction.message is not None:
+        interaction.original = interaction.message
+        if kind == _UPDATE:
+            change_message(inner, interaction.message)
+    elif kind != _PONG:
         raise invalid_form("type", "BASE_TYPE_CHOICES", "Value must be a known type.")
     interaction.acknowledged = True
-    interaction.ephemeral = bool(int(data.get("flags") or 0) & _EPHEMERAL)
+    interaction.ephemeral = interaction.message is not None or bool(
+        int(data.get("flags") or 0) & _EPHEMERAL
+    )
     call.world.note()
     return _acknowledgement(call, interaction, kind)
 

@@ -89,6 +89,8 @@ def change_message(call: Call, message: Message) -> None:
     """Carry out the body of an edit."""
     fields = call.fields
     changes: dict[str, Any] = {name: fields[name] for name in _EDITED if fields.get(name)}
+    if "components" in fields:
+        changes["components"] = fields["components"] or []
     if "content" in fields:
         changes["content"] = (fields["content"] or "").strip()
     files = files_of(call)
@@ -102,7 +104,7 @@ def change_message(call: Call, message: Message) -> None:
     call.world.edit(message, pings_of(call, message.channel, author), **changes)
 
 
-_EDITED = ("embeds", "components", "flags")
+_EDITED = ("embeds", "flags")
 
 
 def delete(call: Call) -> None:
