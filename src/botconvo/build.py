@@ -68,6 +68,7 @@ __all__ = [
     "Rehearsed",
     "RunOptions",
     "build_cast",
+    "build_filter",
     "build_plan",
     "build_platforms",
     "build_playing",
@@ -461,6 +462,12 @@ def _leak_indexes(members: Sequence[CastMember], store: Store) -> Iterator[LeakI
     demo = bundled_base().parent
     if any(member.spec.checkpoint.is_relative_to(demo) for member in members):
         yield sample_index()
+
+
+def build_filter(settings: Settings, members: Sequence[CastMember], store: Store) -> Refusals:
+    """What every text of a run goes through: the words, the leak gate, what people removed."""
+    gate = LeakGate(_text_filter(settings), _leak_indexes(members, store))
+    return build_refusals(gate, store)
 
 
 def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:

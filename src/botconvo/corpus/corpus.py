@@ -7,7 +7,7 @@ knows nothing of consent: messages of people who did not agree must not reach it
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botconvo.corpus.sessions import SILENCE, Session, split_into_sessions
 from botconvo.errors import CorpusError
@@ -44,6 +44,11 @@ class Corpus:
         """Everybody whose lines are in it, by name."""
         sessions = (*self.train, *self.held_out)
         return tuple(sorted({line.name for session in sessions for line in session.lines}))
+
+    @property
+    def trained_until(self) -> datetime | None:
+        """No line of ``train`` was said later; None where the sessions do not tell."""
+        return max((session.ended for session in self.train if session.ended), default=None)
 
     def digest(self) -> str:
         """SHA-256 of the printed text, in hexadecimal: the same corpus, the same digest."""

@@ -29,6 +29,8 @@ class Session:
 
     lines: tuple[Line, ...]
     started: datetime
+    ended: datetime | None = None
+    """When its last line was said, or a later one of the same stretch; None where nobody told."""
 
     def said_by(self, speaker: str) -> int:
         """How many lines of words are this speaker's."""
@@ -71,4 +73,8 @@ def _cut(spoken: Sequence[SpokenLine]) -> Iterator[Session]:
     begins = [place for place, line in enumerate(spoken) if line.line.command is Command.INIT]
     for begin, end in zip(begins, [*begins[1:], len(spoken)], strict=True):
         part = spoken[begin : end + 1]
-        yield Session(lines=tuple(line.line for line in part), started=part[0].at)
+        yield Session(
+            lines=tuple(line.line for line in part),
+            started=part[0].at,
+            ended=spoken[end - 1].at,  # not of the INIT behind it: that is the next one's
+        )

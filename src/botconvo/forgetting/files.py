@@ -8,6 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from botconvo.evaluation.drawn import KEPT as EVALUATION
 from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
 from botconvo.leak_gate import INDEX_NAME
@@ -15,7 +16,7 @@ from botconvo.store import Somebody, Store, Written
 from botconvo.store.erasing import is_named
 from botconvo.writing import write_whole
 
-__all__ = ["COPIES", "FILES", "LEAKS", "changed_files", "digest_of_file"]
+__all__ = ["COPIES", "EVALUATIONS", "FILES", "LEAKS", "changed_files", "digest_of_file"]
 
 _WHAT = {
     "csv": "a CSV of their words",
@@ -144,6 +145,24 @@ LEAKS = Keeper(
     holds="digests of everybody's words, theirs among them; it is made anew without them",
     find=_find_leaks,
     erase=_erase_leaks,
+)
+
+
+def _find_evaluations(project: Project, _: Store, _somebody: Somebody) -> tuple[Found, ...]:
+    path = project.folder / EVALUATION
+    there = (Found(what="what clones said when they were evaluated", count=1, shown=str(path)),)
+    return there if path.is_dir() else ()
+
+
+def _erase_evaluations(project: Project, _: Store, _somebody: Somebody) -> None:
+    remove(project.folder / EVALUATION)
+
+
+EVALUATIONS = Keeper(
+    name="evaluations",
+    holds="what clones said in answer to people's lines; it is drawn anew when it is needed",
+    find=_find_evaluations,
+    erase=_erase_evaluations,
 )
 
 

@@ -213,6 +213,7 @@ def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
 
 
 def _made(prepared: Prepared, trained: Trained) -> Made:
+    until = prepared.corpus.trained_until  # what lies later can be evaluated on
     return Made(
         form=prepared.form,
         consent=prepared.consent,
@@ -226,6 +227,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
             "held_out_loss": round(trained.best_loss, 4),
             "held_out_perplexity": round(math.exp(min(trained.best_loss, 700.0)), 2),
             "best_epoch": round(trained.best_epoch, 2),
+            "trained_until": None if until is None else until.isoformat(),
         },
         libraries=_LIBRARIES,
     )

@@ -223,6 +223,7 @@ def _write(scratch: Path, run: Path) -> Written:
 
 
 def _made(prepared: Prepared, trained: Trained) -> Made:
+    until = prepared.corpus.trained_until  # what lies later can be evaluated on
     return Made(
         form=prepared.form,
         consent=prepared.consent,
@@ -233,6 +234,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
             **asdict(prepared.settings),
             "base": prepared.model.name,
             "loss": None if trained.average is None else round(trained.average, 4),
+            "trained_until": None if until is None else until.isoformat(),
         },
         libraries=_LIBRARIES,
     )

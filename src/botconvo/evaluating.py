@@ -1,0 +1,254 @@
+"""``botconvo evaluate``: whose clones, who agreed, what they were trained on, and the files.
+
+The ledger is asked as it is before a training: words of people who did not agree are not measured
+either, and a clone whose friend has withdrawn is not asked anything.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from botconvo.build import build_cast, build_filter
+from botconvo.config import PersonaSettings, Settings, load_settings
+from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
+from botconvo.errors import ConfigError, CorpusError
+from botconvo.evaluation.drawn import KEPT
+from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
+from botconvo.evaluation.learned import Learnt, learnt_of
+from botconvo.evaluation.page import page_of
+from botconvo.evaluation.progress import Progress
+from botconvo.evaluation.ranking import TRIALS
+from botconvo.evaluation.report import Report, as_json
+from botconvo.evaluation.run import Options, Subject, evaluate
+from botconvo.gathering import Gathered, gather
+from botconvo.orchestrator.cast import CastMember
+from botconvo.people import letters
+from botconvo.store import STORE_NAME, Store, Written
+from botconvo.transcript.cleaning import PROFILES
+from botconvo.writing import write_whole
+from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
+from model_server.prompt_format import PromptFormat
+
+__all__ = ["Wish", "evaluate_project", "write_report"]
+
+_CONTEXT = 14
+"""Lines before a place, for clones of manners that give none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line says.  ``names`` are the clones (none: all of the project).
+
+    ``since`` is a moment from which on nothing was trained on, for clones that do not tell.
+    """
+
+    project: Path
+    names: tuple[str, ...] = ()
+    since: datetime | None = None
+    preset: str | None = None
+    temperature: float | None = None
+    samples: int = 300
+    trials: int = TRIALS
+    seed: int = 0
+    device: str = "auto"
+    examples: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clone:
+    """A member of the cast with what was gathered for it."""
+
+    name: str
+    member: CastMember
+    checkpoint: Checkpoint
+    gathered: Gathered
+
+
+def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None]) -> Report:
+    """Evaluate clones of a project; ``say`` hears what the owner should know.
+
+    Raises:
+        ConfigError: there is no such clone.
+        ConsentError: somebody has not agreed, or no longer.
+        CorpusError: too little is later than all training.
+        VoiceError, CheckpointError, TrainingError: a clone cannot be served or read.
+    """
+    now = datetime.now(UTC)
+    settings = load_settings(wish.project / "config.toml", required=False)
+    manners = settings.conversation.manners(wish.preset)
+    with Store.open(wish.project / STORE_NAME, create=False) as store:
+        members = build_cast(_with_personas(settings, wish), store)
+        clones = [_clone(member, store, now) for member in members]
+        text_filter = build_filter(settings, members, store)
+    sessions = _sessions(clones[0])
+    learnt = [_learnt(clone, sessions, wish.since) for clone in clones]
+    border = max(each.until for each in learnt)
+    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or _CONTEXT)
+    pairs = _with_enough(clones, learnt, evidence, say, asked=bool(wish.names))
+    subjects = [_subject(clone, each, wish) for clone, each in pairs]
+    _say_border(subjects, evidence, [each for _, each in pairs], say)
+    options = Options(
+        manners=manners,
+        preset=wish.preset or settings.conversation.preset,
+        bases=wish.project / "bases",
+        samples=wish.samples,
+        trials=wish.trials,
+        seed=wish.seed,
+        device=wish.device,
+        kept=wish.project / KEPT,
+        examples=wish.examples,
+    )
+    return evaluate(subjects, evidence, options, text_filter, progress, now)
+
+
+def _with_personas(settings: Settings, wish: Wish) -> Settings:
+    """The settings with those personas alone that are to be evaluated."""
+    personas = settings.personas or _found(wish.project)
+    chosen = [p for p in personas if not wish.names or _is_meant(p.name, wish.names)]
+    unknown = [n for n in wish.names if not any(_is_meant(p.name, (n,)) for p in personas)]
+    known = ", ".join(persona.name for persona in personas)
+    if unknown or not chosen:
+        there = f"there are {known}" if known else "there is none; train one: botconvo train NAME"
+        raise ConfigError(f"no clone of {' or '.join(unknown) or 'anybody'} here: {there}")
+    return settings.model_copy(update={"personas": chosen})
+
+
+def _is_meant(name: str, names: Sequence[str]) -> bool:
+    return any(letters(name) == letters(each) for each in names)
+
+
+def _found(project: Path) -> list[PersonaSettings]:
+    """Clones that no config.toml names."""
+    found = []
+    for path in sorted((project / "checkpoints").glob(f"*/{MANIFEST_NAME}")):
+        try:
+            persona = Manifest.model_validate_json(path.read_bytes()).persona
+        except (OSError, ValueError):
+            continue  # an older one that was moved aside, or none of ours
+        if persona is not None:
+            found.append(PersonaSettings(name=persona, checkpoint=path.parent.resolve()))
+    return found
+
+
+def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:
+    spec = member.spec
+    gathered = gather(store, member.person or member.prompt_format.speaker, now)
+    base = None if spec.base is None else spec.base.parent
+    return _Clone(
+        name=gathered.person.name,
+        member=member,
+        checkpoint=load_checkpoint(spec.checkpoint, base=base),
+        gathered=gathered,
+    )
+
+
+def _sessions(clone: _Clone) -> tuple[Session, ...]:
+    """All sessions of everybody who agreed; they are the same whoever is cloned."""
+    form = clone.member.prompt_format
+    return split_into_sessions(
+        clone.gathered.messages,
+        clone.gathered.people,
+        PROFILES[form.cleaning],
+        silence=timedelta(seconds=form.init_after_s),
+    )
+
+
+def _learnt(clone: _Clone, sessions: Sequence[Session], since: datetime | None) -> Learnt:
+    form = clone.member.prompt_format
+    build = partial(_corpus, clone.gathered, clone.name, form)
+    return learnt_of(clone.checkpoint.manifest, sessions, clone.name, build, since=since)
+
+
+def _corpus(gathered: Gathered, name: str, form: PromptFormat) -> Corpus:
+    return build_corpus(
+        gathered.messages,
+        gathered.people,
+        name,
+        cleaning=PROFILES[form.cleaning],
+        init_after=timedelta(seconds=form.init_after_s),
+    )
+
+
+def _with_enough(
+    clones: Sequence[_Clone],
+    learnt: Sequence[Learnt],
+    evidence: Evidence,
+    say: Callable[[str], None],
+    *,
+    asked: bool,
+) -> list[tuple[_Clone, Learnt]]:
+    """Without those of whom there is too little; an error where they were asked for by name.
+
+    Raises:
+        CorpusError: nobody is left.
+    """
+    kept, last = [], None
+    for clone, each in zip(clones, learnt, strict=True):
+        try:
+            check_enough(evidence, clone.name)
+        except CorpusError as error:
+            last = error
+            if asked:
+                raise
+            say(f"left out: {error}")
+        else:
+            kept.append((clone, each))
+    if not kept and last is not None:
+        raise last
+    return kept
+
+
+def _subject(clone: _Clone, learnt: Learnt, wish: Wish) -> Subject:
+    sampling = clone.member.persona.sampling
+    if wish.temperature is not None:
+        sampling = replace(sampling, temperature=wish.temperature)
+    return Subject(
+        name=clone.name,
+        checkpoint=clone.checkpoint,
+        form=replace(clone.member.prompt_format, speaker=clone.name),
+        spec=replace(clone.member.spec, port=0),  # a run may have its own now
+        sampling=sampling,
+        learned=learnt.sessions,
+    )
+
+
+def _say_border(
+    subjects: Sequence[Subject],
+    evidence: Evidence,
+    learnt: Sequence[Learnt],
+    say: Callable[[str], None],
+) -> None:
+    counts = ", ".join(f"{len(evidence.later_words(s.name))} of {s.name}" for s in subjects)
+    guess = (
+        " (when the clones were made: they do not tell)"
+        if any(each.guessed and each.until == evidence.border for each in learnt)
+        else ""
+    )
+    say(f"Later than all training, {evidence.border:%Y-%m-%d %H:%M} UTC{guess}: {counts}")
+
+
+def write_report(report: Report, project: Path, html: Path, as_data: Path | None) -> None:
+    """Write the page and the data, in place of older ones; the store remembers where they lie.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    written = [_written(html, page_of(report))]
+    if as_data is not None:
+        data = json.dumps(as_json(report), indent=2, ensure_ascii=False)
+        written.append(_written(as_data, f"{data}\n"))
+    with Store.open(project / STORE_NAME, create=False) as store:
+        # Lines before an example may be anybody's.
+        people = frozenset(person.id for person in store.people())
+        for path, digest in written:
+            store.note_written(Written(path=path, kind="copy", sha256=digest, people=people))
+
+
+def _written(path: Path, text: str) -> tuple[Path, str]:
+    write_whole(path, text, force=True)
+    return path.absolute(), hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,226 @@
+"""What a clone says in its friend's place: drawn from a real model server, as in a live talk.
+
+The same voice, prompt format, sampling, filters and choice as there; only the lines before are the
+real ones, and no reply is made to begin with a noun phrase.  What was drawn is kept in a file, so
+that a run that was stopped goes on.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import TextIO
+
+import httpx
+from pydantic import SecretStr
+
+from botconvo.conversation.choice import RECENT, choose, is_repeated
+from botconvo.conversation.events import Candidate, OrderId
+from botconvo.conversation.manners import Manners
+from botconvo.conversation.orders import Ask, PromptSource
+from botconvo.errors import OutputError
+from botconvo.evaluation.drawn import Drawn
+from botconvo.evaluation.evidence import Place
+from botconvo.model_client import ModelClient
+from botconvo.model_process import ModelProcess, ModelSpec
+from botconvo.personas import PersonaName, Sampling
+from botconvo.ports import TextFilter
+from botconvo.transcript.grammar import Command, Line, print_line
+from botconvo.voices import CloneVoice, Voice
+from model_server.prompt_format import PromptFormat
+
+__all__ = ["Speaker", "Wanted", "draw"]
+
+_START_S = 120.0
+_TRIES = 3
+"""Asks at one place until something is fit to be said; its friend did say something there."""
+_FEWEST = 60
+"""Replies below which two heaps are not told apart well."""
+_VERSION = 1
+"""Of what is kept; a change of how replies are drawn makes older files worthless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Who is asked: a server's spec, the format of its prompts, and lines before every context."""
+
+    spec: ModelSpec
+    form: PromptFormat
+    sampling: Sampling
+    before: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """``repeats`` replies at each of the ``places``, by these manners."""
+
+    places: tuple[Place, ...]
+    repeats: int
+    manners: Manners
+    seed: int
+    step: int = 1
+    """Only every ``step``-th of the places, which keep their numbers."""
+
+    def every(self, step: int) -> "Wanted":
+        """One reply at every ``step``-th place; at all of them where there are few."""
+        return replace(self, repeats=1, step=step if len(self.places) // step >= _FEWEST else 1)
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """Place and repeat of every reply: each place once, then each place again."""
+        places = range(0, len(self.places), self.step)
+        return [(place, repeat) for repeat in range(self.repeats) for place in places]
+
+
+async def draw(
+    speaker: Speaker,
+    wanted: Wanted,
+    text_filter: TextFilter,
+    *,
+    kept: Path | None = None,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Drawn, ...]:
+    """All of ``wanted``; ``kept`` is a folder for what was drawn, ``told`` hears done and total.
+
+    Raises:
+        VoiceError: the model server does not answer.
+        OutputError: the folder cannot be written.
+    """
+    file = None if kept is None else kept / f"{_digest(speaker, wanted)}.jsonl"
+    keys = wanted.keys
+    there = {(each.place, each.repeat): each for each in _read(file)}
+    drawn = {key: there[key] for key in keys if key in there}
+    told(len(drawn), len(keys))
+    missing = [key for key in keys if key not in drawn]
+    if missing:
+        with _appending(file) as stream:
+            async for each in _ask(speaker, wanted, missing, text_filter):
+                drawn[each.place, each.repeat] = each
+                _write(stream, each)
+                told(len(drawn), len(keys))
+    return tuple(drawn[key] for key in keys)
+
+
+async def _ask(
+    speaker: Speaker,
+    wanted: Wanted,
+    missing: Sequence[tuple[int, int]],
+    text_filter: TextFilter,
+) -> AsyncIterator[Drawn]:
+    token = SecretStr(secrets.token_urlsafe(32))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        process = await ModelProcess.start(speaker.spec, token)
+        try:
+            await process.wait_until_ready(http, _START_S)
+            client = ModelClient(speaker.spec.persona, http, lambda: process.address, token)
+            voice = CloneVoice(speaker.form, client, _NoPhrases(), text_filter)
+            for place, repeat in missing:
+                yield await _one(voice, speaker, wanted, place, repeat)
+        finally:
+            await process.stop()
+
+
+async def _one(voice: Voice, speaker: Speaker, wanted: Wanted, number: int, repeat: int) -> Drawn:
+    place, manners = wanted.places[number], wanted.manners
+    said = [line.argument for line in place.context if line.says]
+    for attempt in range(_TRIES):
+        ask = _ask_for(speaker, wanted, place, f"{wanted.seed}/{number}/{repeat}/{attempt}")
+        drafted = await voice.draft(ask)
+        candidates = [_judged(each, said[-manners.repeat_window :]) for each in drafted.candidates]
+        chosen, _ = choose(candidates, manners=manners, recent=said[-RECENT:], phrase=None)
+        line = None if chosen is None else candidates[chosen].line
+        if line is not None:
+            reacts = line.command is Command.REACT
+            return Drawn(place=number, repeat=repeat, text=line.argument, reacts=reacts)
+    return Drawn(place=number, repeat=repeat, text=None)
+
+
+def _judged(candidate: Candidate, said: Sequence[str]) -> Candidate:
+    """Refused where it says again what was said, as in a live talk."""
+    line = candidate.line
+    if candidate.verdict != "ok" or line is None or not line.says:
+        return candidate
+    if is_repeated(line.argument, said):
+        return replace(candidate, verdict="repeated")
+    return candidate
+
+
+def _ask_for(speaker: Speaker, wanted: Wanted, place: Place, draw: str) -> Ask:
+    manners = wanted.manners
+    return Ask(
+        id=OrderId(draw),
+        persona=PersonaName(speaker.form.speaker),
+        source=PromptSource.PERSON,
+        target=None,
+        context=(*speaker.before, *_context(place, manners.context_lines)),
+        phrase_from=None,
+        open_with_phrase=False,
+        n=manners.samples,
+        sampling=manners.drawn(speaker.sampling, lambda what: Random(f"{draw}/{what}")),
+        seed=Random(f"{draw}/sampling").getrandbits(32),
+    )
+
+
+def _context(place: Place, most: int) -> tuple[Line, ...]:
+    return place.context[-most:] if most else ()
+
+
+class _NoPhrases:
+    """No reply is made to begin with a phrase."""
+
+    def noun_phrases(self, text: str) -> Sequence[str]:
+        return ()
+
+
+# ---- what is kept ------------------------------------------------------------------------
+
+
+def _digest(speaker: Speaker, wanted: Wanted) -> str:
+    """Of all that the outcome depends on, but for the machine and the filter."""
+    facts = [
+        _VERSION,
+        speaker.spec.digest,
+        speaker.spec.context,
+        speaker.form.digest(),
+        str(speaker.sampling),
+        str(wanted.manners),
+        wanted.seed,
+        [print_line(line) for line in speaker.before],
+        [[print_line(line) for line in place.context] for place in wanted.places],
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _read(file: Path | None) -> Iterator[Drawn]:
+    """What is there; a row that was torn by a stop is drawn again."""
+    if file is None or not file.exists():
+        return
+    for row in file.read_text(encoding="utf-8").splitlines():
+        try:
+            yield Drawn(**json.loads(row))
+        except (ValueError, TypeError):
+            continue
+
+
+@contextmanager
+def _appending(file: Path | None) -> Iterator[TextIO | None]:
+    if file is None:
+        yield None
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        stream = file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from None
+    with stream:
+        yield stream
+
+
+def _write(stream: TextIO | None, drawn: Drawn) -> None:
+    if stream is not None:
+        stream.write(json.dumps(asdict(drawn), ensure_ascii=False) + "\n")
+        stream.flush()
