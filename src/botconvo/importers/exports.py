@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 from botconvo.errors import ExportEmpty, ImportFailed
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
+from botconvo.importers.nearest import nearest
 from botconvo.importers.reading import About, Counting, Opened, as_text
 from botconvo.importers.rows import LeftOut, Reason, Row
 from botconvo.importers.trees import DAMAGED, Tree, is_zip, tree_of
@@ -30,7 +31,7 @@ _BY_NAME = {each.name: each for each in _ALL}
 _KNOWN_BUT_NOT_READ: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\s*<(?:!doctype|html)", re.I), "HTML, but no chat that BotConvo knows"),
     (re.compile(r"\s*window\.YTD\.(?!tweets?\.)"), "a file of a Twitter archive without tweets"),
-    (re.compile(r"\s*\["), "a JSON list, but of no chat that BotConvo knows"),
+    (re.compile(r"\s*\[\s*[\[{\"\]]"), "a JSON list, but of no chat that BotConvo knows"),
     (re.compile(r"\s*\{"), "JSON, but of no chat that BotConvo knows"),
 )
 
@@ -348,7 +349,7 @@ def _format(text: str, author: str | None) -> FileFormat | str:
             if author is None:
                 return (
                     f"names no authors (its first line is {_first_line(text)!r}); if it is one "
-                    f"person's lines as {each.what}, say whose: --author NAME"
+                    f"person's lines as {each.what}, say whose: --author NAME{_nearest(text)}"
                 )
             return each
     return _what_else(text)
@@ -364,11 +365,23 @@ def _what_else(head: str) -> _Unknown:
         return _Unknown(_NO_TEXT)
     for pattern, what in _KNOWN_BUT_NOT_READ:
         if pattern.match(head):
-            return _Unknown(f"is {what}")
+            return _Unknown(f"is {what}{_nearest(head)}")
     known = ", ".join(each.what for each in _ALL)
     return _Unknown(
-        f"is no export that BotConvo reads (it begins with {_first_line(head)!r}); it reads {known}"
+        f"is no export that BotConvo reads (it begins with {_first_line(head)!r}){_nearest(head)}; "
+        f"it reads {known}"
     )
+
+
+def _nearest(head: str) -> str:
+    """What an unknown file may have been meant to be."""
+    found = nearest(head)
+    if found is None:
+        return ""
+    what = _BY_NAME[found.name].what
+    if not found.missing:
+        return f"; it has the words of {what}, but not its form: export it again"
+    return f"; the nearest is {what}, but {', '.join(found.missing)} are missing in its beginning"
 
 
 def _first_line(head: str) -> str:
