@@ -35,6 +35,16 @@ def take(store: Store, *messages: Message, export: Source = EXPORT) -> None:
 
 def test_a_project_without_messages_holds_nothing_back(store: Store) -> None:
     assert not leak_index(store).copies(SECRET)
+    assert not (store.path.parent / INDEX_NAME).exists()
+
+
+def test_with_the_last_message_file_and_key_are_gone(store: Store) -> None:
+    take(store, a_message(SECRET))
+    leak_index(store)
+    store.drop_messages([AuthorId("discord:bort")])
+    assert not leak_index(store).copies(SECRET)
+    assert store.leak_key() is None
+    assert not (store.path.parent / INDEX_NAME).exists()
 
 
 def test_it_is_kept_beside_the_store_and_read_again(store: Store) -> None:

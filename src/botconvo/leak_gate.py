@@ -66,6 +66,12 @@ def leak_index(store: Store, told: Callable[[int], None] = lambda _: None) -> Le
     """
     path, now = store.path.parent / INDEX_NAME, store.state_of_messages()
     kept = store.leak_key()
+    if now is None:
+        if kept is not None:
+            store.drop_leak_key()
+            with suppress(OSError):
+                path.unlink()
+        return build_index((), secrets.token_bytes(32))
     if kept is not None and kept.messages == now:
         index = _read(path, kept.key, kept.sha256)
         if index is not None:

@@ -36,6 +36,7 @@ __all__ = [
     "Progress",
     "Taken",
     "drop_without_consent",
+    "export_of",
     "in_order",
     "take_again",
     "take_exports",
@@ -213,15 +214,7 @@ def take_again(
         if source.format == COLLECTED:
             continue
         try:
-            export = Export(
-                path=source.path,
-                member=source.member,
-                format=source.format,
-                author=source.author,
-                zone=source.zone,
-                channel=source.channel,
-                without=source.without,
-            )
+            export = export_of(source)
             if export.digest() != source.sha256:
                 trouble.append(f"{export.label} was changed since it was imported; import it again")
                 continue
@@ -236,6 +229,19 @@ def drop_without_consent(store: Store, now: datetime) -> int:
     """Remove the rows of everybody whose record is gone, withdrawn or expired; how many."""
     live = store.live_records(now)
     return store.drop_messages(store.authors_with_messages() - live.keys())
+
+
+def export_of(source: Source) -> Export:
+    """What was imported as that."""
+    return Export(
+        path=source.path,
+        member=source.member,
+        format=source.format,
+        author=source.author,
+        zone=source.zone,
+        channel=source.channel,
+        without=source.without,
+    )
 
 
 def _check_policy(store: Store, export: Export) -> None:

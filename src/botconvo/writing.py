@@ -1,12 +1,13 @@
 """A file that somebody asked for: whole or not there, and never in place of another unasked."""
 
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from botconvo.errors import OutputError
 
-__all__ = ["refuse_existing", "write_whole"]
+__all__ = ["refuse_existing", "rewrite", "write_whole"]
 
 
 def refuse_existing(path: Path, advice: str = "--force replaces it") -> None:
@@ -49,3 +50,18 @@ def write_whole(
         if partial is not None:
             with suppress(OSError):  # it has become the file
                 partial.unlink()
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Put ``text`` in the place of a file's, in one step; its permissions stay.
+
+    Raises:
+        OSError: it cannot be written, and is as it was.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(text.encode("utf-8"))
+        shutil.copymode(path, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

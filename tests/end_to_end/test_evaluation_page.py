@@ -1,49 +1,28 @@
 """The report in a real browser: nothing sticks out on a phone, and it has a dark side."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsers import a_browser
 
 if not os.environ.get("CI"):
-    pytest.importorskip("selenium")
     pytest.importorskip("matplotlib")
 from evaluation.findings import a_clone, a_matrix, a_report
-from selenium import webdriver
 
 from botconvo.evaluation.advice import judged
 from botconvo.evaluation.page import page_of
 
-FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage"
-
-
-def _found(variable: str, *names: str) -> str:
-    paths = [os.environ.get(variable), *(shutil.which(name) for name in names)]
-    path = next((path for path in paths if path), None)
-    if path is None:
-        missing = f"no {names[0]} here: the report was not seen in a browser (set {variable})"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
-
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = _found("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    service = webdriver.ChromeService(executable_path=_found("CHROMEDRIVER", "chromedriver"))
     page = tmp_path_factory.mktemp("report") / "report.html"
     long = "w" * 300  # a word that has no place to break
     clones = [judged(a_clone(name, notes=(long,)), a_matrix()) for name in ("Al", "Bort")]
     page.write_text(page_of(a_report(*clones, matrix=a_matrix())), encoding="utf-8")
-    with webdriver.Chrome(options=options, service=service) as driver:
+    with a_browser(tmp_path_factory.mktemp("profile")) as driver:
         driver.get(Path(page).as_uri())
         yield driver
 

@@ -1,8 +1,6 @@
 """The page in a real browser: headless Chromium against a real server over a real socket."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,8 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pytest
+from browsers import a_browser
 from builders import a_message, an_author
 from fakes import FakeControls
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 from botconvo.conversation.events import (
     Allow,
@@ -56,23 +59,10 @@ from botconvo.ports import (
     ShownTyping,
 )
 
-if not os.environ.get("CI"):
-    pytest.importorskip("selenium")
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
-
 CHANNEL = ChannelId("web:general")
 ELSEWHERE = ChannelId("console:main")
 JUNO, MAREK = PersonaName("Juno"), PersonaName("Marek")
 CAST: tuple[tuple[PersonaName, PersonaState], ...] = ((JUNO, "ready"), (MAREK, "backing off"))
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --window-size=1200,800"
-    " --disable-background-networking --disable-component-update --disable-sync"
-    " --disable-dev-shm-usage --lang=en-GB"
-)
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c4944415408d763f8ffff3f0005fe02fea735815e0000000049454e44ae426082"
@@ -81,28 +71,9 @@ PIXEL = bytes.fromhex(
 Result = TypeVar("Result")
 
 
-def _found(variable: str, *names: str) -> str:
-    paths = [os.environ.get(variable), *(shutil.which(name) for name in names)]
-    path = next((path for path in paths if path), None)
-    if path is None:
-        missing = f"no {names[0]} here: the page was not tested in a browser (set {variable})"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
-
-
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = _found("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # A given driver keeps selenium from looking for one to download.
-    service = webdriver.ChromeService(executable_path=_found("CHROMEDRIVER", "chromedriver"))
-    with webdriver.Chrome(options=options, service=service) as driver:
+    with a_browser(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
 

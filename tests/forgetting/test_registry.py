@@ -55,6 +55,7 @@ _SCRATCH = "a folder of the system's for scratch, gone when the command ends"
 _UNPACKED = "a project with keepers of its own"
 _MODEL = "a base model from its publisher, nobody's clone"
 IMPERSONAL_PLACES = {
+    "botconvo/writing:rewrite": _GIVEN,
     "botconvo/writing:write_whole": _GIVEN,
     "botconvo/forgetting/forget:_keep": "a receipt, which names nobody",
     "botconvo/forgetting/left:_texts": "only reads an archive",

@@ -32,6 +32,7 @@ _CALLS = {
     "GGUFWriter",
     "ZipFile",
     "write_whole",
+    "rewrite",
     "FileHandler",
     "RotatingFileHandler",
     "connect",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from botconvo.errors import BotConvoError
 from botconvo.forgetting.clones import remove
-from botconvo.importers.exports import Export
 from botconvo.messages import AuthorId
 from botconvo.store import Source, Store
+from botconvo.taking import export_of
 
 __all__ = ["Raw", "delete_raw", "raw_exports"]
 
@@ -44,21 +44,9 @@ def raw_exports(store: Store, authors: Collection[AuthorId]) -> tuple[Raw, ...]:
 def unchanged(raw: Raw) -> bool:
     """Whether it is what was imported, byte for byte."""
     try:
-        return all(_export(source).digest() == source.sha256 for source in raw.sources)
+        return all(export_of(source).digest() == source.sha256 for source in raw.sources)
     except (BotConvoError, OSError):
         return False
-
-
-def _export(source: Source) -> Export:
-    return Export(
-        path=source.path,
-        member=source.member,
-        format=source.format,
-        author=source.author,
-        zone=source.zone,
-        channel=source.channel,
-        without=source.without,
-    )
 
 
 def delete_raw(exports: Iterable[Raw]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

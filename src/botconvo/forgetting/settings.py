@@ -1,6 +1,5 @@
 """``config.toml``: the person's tables and their pictures go; the owner's comments stay."""
 
-import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
 from botconvo.store import Somebody, Store
 from botconvo.store.erasing import is_named
+from botconvo.writing import rewrite
 
 __all__ = ["SETTINGS", "pictures", "still_named"]
 
@@ -111,14 +111,9 @@ def _strip(table: Any, somebody: Somebody) -> None:
 
 
 def _write(config: Path, text: str) -> None:
-    """In one step."""
-    partial = config.with_name(f"{config.name}.partial")
     try:
-        partial.write_bytes(text.encode("utf-8"))
-        shutil.copymode(config, partial)
-        partial.replace(config)
+        rewrite(config, text)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigError(
             f"{config}: cannot be written: {error.strerror or error}; repeat the command then"
         ) from None

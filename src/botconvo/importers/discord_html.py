@@ -134,6 +134,10 @@ class _Page(HTMLParser):
         """Of each open element the tag, its part of the message, and what is written behind it."""
         self._closed = False
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Of SGML's "<![...]>" HTML has none: browsers take them for comments."""
+        return self.parse_bogus_comment(i)
+
     def ready(self) -> list[_Box]:
         done, self._done = self._done, []
         return done

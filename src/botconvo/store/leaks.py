@@ -35,12 +35,15 @@ class Leaks(Database):
             (key, messages, sha256),
         )
 
-    def state_of_messages(self) -> str:
-        """A text that is another one once rows were taken, renewed or removed."""
+    def drop_leak_key(self) -> None:
+        self._do("DELETE FROM leak_index")
+
+    def state_of_messages(self) -> str | None:
+        """A text that is another one once rows were taken, renewed or removed; None: no rows."""
         rows = self._rows(
             "SELECT count(*), coalesce(max(place), 0), coalesce(sum(revision), 0) FROM messages"
         )
-        return "/".join(str(number) for number in rows[0])
+        return "/".join(str(number) for number in rows[0]) if rows[0][0] else None
 
     def all_words(self) -> Iterator[tuple[AuthorId, str]]:
         """Author and text of every row, however many there are."""

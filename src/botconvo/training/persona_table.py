@@ -4,11 +4,11 @@ It knows nothing of what the settings mean.
 """
 
 import json
-import shutil
 import tomllib
 from pathlib import Path
 
 from botconvo.errors import ConfigError
+from botconvo.writing import rewrite
 
 __all__ = ["add_persona", "persona_table", "quoted"]
 
@@ -57,13 +57,9 @@ def _appended(text: str, table: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_bytes(text.encode("utf-8"))
-        shutil.copymode(path, partial)
-        partial.replace(path)
+        rewrite(path, text)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
