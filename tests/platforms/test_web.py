@@ -660,7 +660,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
         with pytest.raises(PlatformError, match=f"port {port} on 127.0.0.1 is in use") as raised:
             async with WebPlatform(port=port):
                 pass
-    assert "set another port" in str(raised.value)
+    assert "set another for the page" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
