@@ -295,9 +295,9 @@ def test_whoever_is_forgotten_is_out_of_a_running_talk_and_out_of_its_memory(
             [sys.executable, "-m", "botconvo", *words], capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        gone = datetime.now(UTC)
         assert until(lambda: not is_alive(servers["bort"]))
         assert until(lambda: not is_alive(servers["juno"])), "it remembered prompts with Bort in"
+        gone = datetime.now(UTC)
         later: list[dict[str, Any]] = []
         while len(later) < 3:
             message = run.hear()
