@@ -31,7 +31,13 @@ __all__ = [
     "StoreError",
     "TrainingError",
     "VoiceError",
+    "printable",
 ]
+
+
+def printable(text: str) -> str:
+    """The same on one line, with a "?" for every character that does not print."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 class BotConvoError(Exception):
@@ -43,7 +49,13 @@ class ConfigError(BotConvoError):
 
 
 class ImportFailed(BotConvoError):  # noqa: N818  (ImportError is Python's own)
-    """An export cannot be read, or holds nothing to take."""
+    """An export cannot be read, or holds nothing to take.
+
+    Names in a zip may hold anything; what would not print, or would break the line, is a "?".
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 class ExportEmpty(ImportFailed):

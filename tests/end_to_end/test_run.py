@@ -275,7 +275,9 @@ def test_a_consent_withdrawn_in_another_process_ends_its_clone_in_a_running_talk
         assert run.servers()["juno"] == servers["juno"], "nobody else was restarted"
         with config.open("a", encoding="utf-8") as file:
             file.write("\n# Bort is still in here\n")
-        assert until(lambda: "config.toml was taken up; in the talk: Juno" in run.errors()), run.errors()
+        assert until(lambda: "config.toml was taken up; in the talk: Juno" in run.errors()), (
+            run.errors()
+        )
         assert "Bort: the consent for this clone was withdrawn" in run.errors()
         assert run.end(signal.SIGINT) == 0
         assert "Traceback" not in run.errors()
@@ -305,7 +307,9 @@ def test_whoever_is_forgotten_is_out_of_a_running_talk_and_out_of_its_memory(
                 later.append(message)
         assert {message["persona"] for message in later} == {"Juno"}
         assert not any("Bort:" in message["prompt"] for message in later[1:])
-        assert until(lambda: "config.toml was taken up; in the talk: Juno" in run.errors()), run.errors()
+        assert until(lambda: "config.toml was taken up; in the talk: Juno" in run.errors()), (
+            run.errors()
+        )
         assert run.end(signal.SIGINT) == 0
         assert "Traceback" not in run.errors()
     with Store.open(tmp_path / STORE_NAME) as store:

@@ -146,3 +146,13 @@ def test_a_zone_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
     with pytest.raises(ImportFailed, match="'Moon/Base' is no time zone"):
         find_exports(tmp_path, zone="Moon/Base")
+
+
+def test_names_that_do_not_print_break_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one\x0btwo\u2028three.bin", b"\0\0")
+    with pytest.raises(ImportFailed) as failed:
+        find_exports(path)
+    assert len(str(failed.value).splitlines()) == 1
+    assert "one?two?three.bin" in str(failed.value)

@@ -41,8 +41,10 @@ def say_account(name: str, accounting: "Accounting") -> None:
 
 def warn(troubles: Sequence[str], what: str) -> None:
     """The first of them on stderr, and how many more there are."""
+    from botconvo.errors import printable
+
     for trouble in troubles[:_MOST_WARNINGS]:
-        click.echo(f"warning: {trouble}", err=True)
+        click.echo(f"warning: {printable(trouble)}", err=True)
     if len(troubles) > _MOST_WARNINGS:
         more = len(troubles) - _MOST_WARNINGS
         click.echo(f"warning: {more} more {what} could not be read (see --report)", err=True)

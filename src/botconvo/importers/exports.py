@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
-from botconvo.errors import ExportEmpty, ImportFailed
+from botconvo.errors import ExportEmpty, ImportFailed, printable
 from botconvo.importers.formats import ARCHIVES, FORMATS, ArchiveFormat, FileFormat, Origin
 from botconvo.importers.nearest import nearest
 from botconvo.importers.reading import About, Counting, Opened, as_text
@@ -63,7 +63,8 @@ class Export:
     @property
     def label(self) -> str:
         """How it is called in messages to people."""
-        return f"{self.path}/{self.member.rstrip('/')}" if self.member else str(self.path)
+        path = f"{self.path}/{self.member.rstrip('/')}" if self.member else str(self.path)
+        return printable(path)
 
     @property
     def origin(self) -> Origin:
