@@ -30,7 +30,7 @@ from pydantic_settings import (
 )
 
 from botconvo.conversation.manners import Manners, manners, settable
-from botconvo.conversation.reins import Law
+from botconvo.conversation.reins import Judges, Law
 from botconvo.environment import read_environment
 from botconvo.errors import ConfigError
 from botconvo.messages import AuthorId
@@ -154,6 +154,8 @@ class ReinsSettings(_Table):
     delete_votes: Annotated[int, Field(ge=1)] = 2
     owners: tuple[Annotated[str, Field(pattern=r"^[a-z]+:\S+$")], ...] = ()
     """Authors ("discord:1218...") who may do everything."""
+    judges: Judges = "moderators"
+    """Whose ⭐, 🗑 and "would never say that" teach a clone, besides owners and the person."""
     curated: bool = False
     """Whether every line waits until somebody approves it."""
     approval_channel: Annotated[str, Field(pattern=r"^[a-z]+:\S+$")] | None = None
@@ -169,6 +171,7 @@ class ReinsSettings(_Table):
             kill_word=self.kill_word,
             delete_votes=self.delete_votes,
             owners=frozenset(AuthorId(owner) for owner in self.owners),
+            judges=self.judges,
             curated=self.curated,
             asks=self.asks,
             asks_within=timedelta(minutes=self.asks_minutes),

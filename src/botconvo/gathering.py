@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, PersonId, allows
+from botconvo.conversation.corrections import Correction
 from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
@@ -41,6 +42,9 @@ class Gathered:
     """Who has which name in transcripts."""
     origins: frozenset[str]
     selected: Selected
+    corrections: tuple[Correction, ...] = ()
+    """What was said of the clone's lines; what stood before them is there as far as everybody who
+    said it agreed, and their platform's rule lets it be."""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -102,7 +106,33 @@ def gather(
         ids={known.name: known.id for known in everybody},
         selected=selected,
         origins=store.origins_of(records),
+        corrections=tuple(
+            _corrected(each, store, records, people, redact=redact)
+            for each in store.corrections(person.name)
+        ),
     )
+
+
+def _corrected(
+    correction: Correction,
+    store: Store,
+    records: dict[AuthorId, ConsentRecord],
+    people: People,
+    *,
+    redact: bool,
+) -> Correction:
+    """With those lines before it that may be trained on."""
+    agreed = {people.known(author) for author in records}
+    policy = POLICIES.get(f"{correction.channel.partition(':')[0]}-api")
+    is_free = policy is None or store.acknowledged(policy.name) is not None
+    kept = [
+        _named(each, people)
+        for each in correction.context
+        if (each.author.kind == "clone" and each.author.name in agreed)
+        or (is_free and each.author.id in records and _covered(each, records))
+    ]
+    context = select(kept, PROFILES["chat"], redact=redact).messages
+    return replace(correction, context=context)
 
 
 def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:

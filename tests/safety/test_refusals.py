@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botconvo.conversation.events import Objection
-from botconvo.safety.refusals import Refusals, is_near_copy
+from botconvo.conversation.near_copies import is_near_copy
+from botconvo.safety.refusals import Refusals
 
 
 class OnlyPolite:

@@ -247,6 +247,10 @@ def _train_simple(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on, {corpus.own_held_out} held "
         "out"
     )
+    if gathered.corrections:
+        _say(
+            f"{_counted(len(gathered.corrections))} not used: gpt-2-simple learns from lines alone"
+        )
     folder, kept = _places(gathered.person.name, project, output)
     work = kept / "gpt-2-simple"
     with stop_on_signals() as stopped:
@@ -336,6 +340,16 @@ def _say_corpus(prepared: "Prepared") -> None:
         f"{examples.tokens} tokens a pass"
         + (f"; with lines of {', '.join(others)} as context" if others else "")
     )
+    if prepared.lessons:
+        kept = sum(lesson.weight > 0 for lesson in prepared.lessons)
+        click.echo(
+            f"{_counted(len(prepared.lessons))} used: {kept} kept, "
+            f"{len(prepared.lessons) - kept} to be said less"
+        )
+
+
+def _counted(corrections: int) -> str:
+    return "1 correction is" if corrections == 1 else f"{corrections} corrections are"
 
 
 def _train(

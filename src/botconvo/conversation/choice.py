@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from difflib import SequenceMatcher
+from math import exp
 
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import Manners
@@ -98,7 +99,7 @@ def choose(
     ``recent`` are the last messages' texts (``RECENT`` of them), newest last.
     """
     if manners.choose == "longest":
-        scored = tuple(replace(c, score=float(len(c.completion))) for c in candidates)
+        scored = tuple(replace(c, score=len(c.completion) * exp(c.taste)) for c in candidates)
     else:
         worn = _worn(recent)
         topic = {word for text in recent[-_TAKEN_UP_FROM:] for word in words(text)} - worn
@@ -116,8 +117,10 @@ def _worn(recent: Sequence[str]) -> frozenset[str]:
 
 
 def _fit(candidate: Candidate, topic: Set[str], worn: Set[str], phrase: str | None) -> float:
-    """Mean log-probability, moved by how the words follow on from what was said."""
+    """Mean log-probability, moved by people's corrections and by how the words follow on from what
+    was said."""
     score = candidate.logprob if candidate.logprob is not None else -2.0
+    score += candidate.taste
     if candidate.line is None:
         return score
     if candidate.line.command is Command.REACT:

@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Closed",
     "Delete",
+    "Disown",
     "Drop",
     "Edited",
     "Event",
@@ -61,10 +62,11 @@ OrderId = NewType("OrderId", str)
 
 Objection = Literal["unsafe", "copied"]
 """A filter's: bad words, or a stretch of somebody's own message."""
-Verdict = Literal["ok", "empty", "foreign", "unsafe", "copied", "repeated", "silent"]
+Verdict = Literal["ok", "empty", "foreign", "unsafe", "copied", "repeated", "silent", "disowned"]
 """Why a candidate may be posted or not.
 
-``foreign``: it is not a line of this persona; ``silent``: the model chose to say nothing.
+``foreign``: it is not a line of this persona; ``silent``: the model chose to say nothing;
+``disowned``: nearly the same as what the person would never say.
 """
 
 
@@ -113,6 +115,8 @@ class Reacted:
     message: MessageId
     emoji: str
     author: Author
+    moderates: bool = False
+    """Whether the platform lets them remove messages of others there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,9 +267,15 @@ Steer = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Take a clone's line out of the channel, and let its text never be said again."""
+    """Take a clone's line out of the channel, and let its text never be said again.
+
+    ``author`` is who wants it (None: somebody at the owner's own screen), and ``moderates`` whether
+    the platform lets them do so with everybody's messages; the same in what follows.
+    """
 
     message: MessageId
+    author: Author | None = None
+    moderates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,11 +283,25 @@ class Star:
     """Put a clone's line among the favourites."""
 
     message: MessageId
+    author: Author | None = None
+    moderates: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disown:
+    """The person would never say what this line says: their clone says it never again.
+
+    The line stays where it is.
+    """
+
+    message: MessageId
+    author: Author | None = None
+    moderates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """Take a line out of the favourites, or out of what the clones saved."""
+    """Take a line out of the favourites, of what the clones saved, or of what is disowned."""
 
     message: MessageId
 
@@ -289,7 +313,7 @@ class Allow:
     number: int
 
 
-Ruling = Delete | Star | Drop | Allow
+Ruling = Delete | Star | Disown | Drop | Allow
 """What people decide about single lines; a conversation only hears what comes of it."""
 
 
@@ -320,6 +344,8 @@ class Candidate:
     """Mean natural log-probability of its tokens, where the server gave it."""
     score: float | None = None
     """Set by the choice: higher is better."""
+    taste: float = 0.0
+    """Nats that people's corrections add to it (``taste``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from botconvo.messages import Author, ChannelId, MessageId
 
 __all__ = ["NotedKind", "NotedLine", "RefusedText"]
 
-NotedKind = Literal["saved", "favourite"]
-"""``saved`` by a clone (``SAVE;``), ``favourite`` of a person (a star)."""
+NotedKind = Literal["saved", "favourite", "disowned"]
+"""``saved`` by a clone (``SAVE;``), ``favourite`` of a person (a star); ``disowned``: the cloned
+person would never say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

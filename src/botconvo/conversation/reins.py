@@ -12,6 +12,7 @@ from botconvo.messages import Author, AuthorId, Message, Reaction
 from botconvo.people import People
 
 __all__ = [
+    "Judges",
     "Law",
     "Wish",
     "decides_alone",
@@ -26,6 +27,8 @@ __all__ = [
     "word_on_draft",
 ]
 
+Judges = Literal["owners", "moderators", "everybody"]
+"""Owners and the cloned person always; then those who moderate a channel; then everybody."""
 Wish = Literal["delete", "keep"]
 """What an emoji on a clone's line asks for."""
 
@@ -48,6 +51,8 @@ class Law:
     owners: frozenset[AuthorId] = frozenset()
     curated: bool = False
     """Whether a person reads every line before it is posted."""
+    judges: Judges = "moderators"
+    """Whose ⭐, 🗑 and "would never say that" teach a clone."""
     asks: int = 6
     """How often a person may set a topic or ask a clone within ``asks_within``; owners, without
     end.  0: everybody may."""

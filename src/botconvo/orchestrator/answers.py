@@ -34,6 +34,7 @@ _VERDICTS = {
     "foreign": "not a line of its own",
     "repeated": "said before",
     "silent": "chose silence",
+    "disowned": "what the person would never say",
 }
 
 

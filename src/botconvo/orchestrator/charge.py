@@ -4,12 +4,16 @@ It knows no conversation and no platform.
 """
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from botconvo.conversation.corrections import Correction, Judge, Judgement, judge_of
+from botconvo.conversation.events import Delete, Disown, Star
 from botconvo.conversation.noted import RefusedText
 from botconvo.conversation.reins import Law, next_ask
+from botconvo.conversation.taste import Taste, learn
 from botconvo.errors import PlatformError
-from botconvo.messages import AuthorId, ChannelId, Message
+from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.people import People
 from botconvo.ports import Clock
 from botconvo.safety.refusals import Refusals
@@ -17,9 +21,12 @@ from botconvo.store import Store
 
 __all__ = ["Charge"]
 
+_CONTEXT = 12
+"""Messages before a line that are kept with what was said of it."""
+
 
 class Charge:
-    """Who is ignored, which lines were noted, what is never said again.
+    """Who is ignored, which lines were noted or judged, what is never said again.
 
     ``refusals`` is the filter that learns from what is removed (None: nobody drafts here).  The
     ``law`` may be replaced while the talks go on.
@@ -38,6 +45,7 @@ class Charge:
         self._store, self._clock, self._refusals = store, clock, refusals
         self._ignored = store.ignored_authors()
         self._asked: dict[AuthorId, tuple[datetime, ...]] = {}
+        self._tastes: dict[str, Taste] = {}
 
     def is_owner(self, author: AuthorId) -> bool:
         return author in self.law.owners
@@ -58,6 +66,7 @@ class Charge:
         """Somebody was forgotten: know no more than the store does."""
         self._ignored = self._store.ignored_authors()
         self._asked = {}
+        self._tastes.clear()
         if self._refusals is not None:
             self._refusals.keep_only({each.number for each in self._store.refused_texts()})
 
@@ -98,8 +107,47 @@ class Charge:
         """
         if not self._store.allow_text(number):
             raise PlatformError(f"no text with the number {number} was removed")
+        self._tastes.clear()
         if self._refusals is not None:
             self._refusals.allow(number)
+
+    def judge_of(self, ruling: Star | Delete | Disown, persona: str) -> Judge | None:
+        """As what somebody judges a line of a persona; None: it teaches the clone nothing."""
+        return judge_of(
+            ruling.author,
+            moderates=ruling.moderates,
+            persona=persona,
+            law=self.law,
+            people=self.people,
+        )
+
+    def correct(
+        self, line: Message, judgement: Judgement, judge: Judge, by: str, drawn: Iterable[str]
+    ) -> None:
+        """Keep what somebody says of a line; it counts from the next line on."""
+        correction = Correction(
+            line=line,
+            judgement=judgement,
+            judge=judge,
+            by=by,
+            at=self._clock.now(),
+            context=self._store.live_before(line, _CONTEXT),
+            drawn=tuple(drawn),
+        )
+        self._store.correct(correction)
+        self._tastes.pop(line.author.name, None)
+
+    def taste(self, persona: str) -> Taste:
+        """What corrections say of a persona's texts; in a thread, as it may have to be learned."""
+        found = self._tastes.get(persona)
+        if found is None:
+            found = self._tastes[persona] = learn(self._store.corrections(persona))
+        return found
+
+    def drop(self, message: MessageId) -> bool:
+        """Keep a line no longer, nor what was said of it; whether there was anything."""
+        self._tastes.clear()
+        return self._store.drop_line(message)
 
     def save(self, message: Message, persona: str) -> None:
         """Put a line among those that clones saved."""

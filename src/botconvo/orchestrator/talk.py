@@ -34,6 +34,7 @@ from botconvo.conversation.orders import (
     Withdraw,
 )
 from botconvo.conversation.reins import wish, without_reaction
+from botconvo.conversation.taste import tasted
 from botconvo.errors import PlatformError, VoiceError
 from botconvo.messages import (
     Author,
@@ -148,6 +149,7 @@ class Talk:
             self._charge,
             approvals,
             find=self._messages.get,
+            drawn=self._drawn,
             put=self.put,
         )
         for steer in self._upkeep.left():
@@ -302,10 +304,11 @@ class Talk:
             logger.warning("%s", error)
             await self.put(ev.Failed(order=ask.id, reason=str(error), retryable=error.retryable))
             return
+        taste = await asyncio.to_thread(self._charge.taste, ask.persona)
         await self.put(
             ev.Answered(
                 ask=ask.id,
-                candidates=draft.candidates,
+                candidates=tasted(draft.candidates, taste),
                 prompt=draft.prompt,
                 phrase=draft.phrase,
                 latency_ms=draft.latency_ms,
@@ -548,6 +551,17 @@ class Talk:
             logger.info("%s, by %s in %s", done, by, self.channel)
         except PlatformError as error:
             logger.warning("%s: %s", self.channel, error)
+
+    def _drawn(self, message: MessageId) -> tuple[str, ...]:
+        """What else might have been said in place of a line, where that is still known."""
+        trace = self._traces.get(message)
+        found = () if trace is None else trace.candidates
+        lines = [(place, each.line) for place, each in enumerate(found) if each.verdict == "ok"]
+        return tuple(
+            line.argument
+            for place, line in lines
+            if line is not None and line.says and trace is not None and place != trace.chosen
+        )
 
     def _refuse_draft(self, by: str) -> None:
         held = self.conversation.held

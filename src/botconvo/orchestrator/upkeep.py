@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
 from botconvo.conversation import events as ev
+from botconvo.conversation.corrections import Judgement
 from botconvo.conversation.events import Event
 from botconvo.conversation.orders import Say, Submit, Withdraw
 from botconvo.conversation.reins import introduction, is_kill_word, is_voted_out, wish
@@ -30,7 +31,8 @@ _AGAIN = timedelta(minutes=1)
 class Upkeep:
     """The reins of one channel, as far as they are more than the conversation's own.
 
-    ``find`` gives a message of the channel that is still known, ``put`` brings an event.
+    ``find`` gives a message of the channel that is still known, ``drawn`` what else was drawn for
+    one, as far as it might have been said; ``put`` brings an event.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class Upkeep:
         charge: Charge,
         approvals: Approvals | None,
         find: Callable[[MessageId], Message | None],
+        drawn: Callable[[MessageId], Sequence[str]],
         put: Callable[[Event], Awaitable[None]],
     ) -> None:
         self._channel, self._platform = channel, platform
         self._store, self._clock = store, clock
         self._charge, self._approvals = charge, approvals
-        self._find, self._put = find, put
+        self._find, self._drawn, self._put = find, drawn, put
         self._limits = platform.limits(channel)
         self._left = ChannelReins()
         self._introducing = False
@@ -110,9 +113,14 @@ class Upkeep:
             return None
         match wish(event.emoji):
             case "keep":
-                return ev.Star(message=message.id)
-            case "delete" if is_voted_out(message, self._charge.law, self._charge.people):
-                return ev.Delete(message=message.id)
+                return ev.Star(message=message.id, author=event.author, moderates=event.moderates)
+            case "delete":
+                delete = ev.Delete(
+                    message=message.id, author=event.author, moderates=event.moderates
+                )
+                law, people = self._charge.law, self._charge.people
+                alone = self._charge.judge_of(delete, message.author.name) == "moderator"
+                return delete if alone or is_voted_out(message, law, people) else None
             case _:
                 return None
 
@@ -124,12 +132,16 @@ class Upkeep:
         """
         match ruling:
             case ev.Delete(message=message):
-                return await self._delete(self._line(message), by)
+                return await self._delete(ruling, self._line(message), by)
             case ev.Star(message=message):
-                is_new = self._charge.star(self._line(message), by)
+                line = self._line(message)
+                is_new = self._charge.star(line, by)
+                self._judge(ruling, line, "good", by)
                 return "kept among the favourites" if is_new else "it is a favourite already"
+            case ev.Disown(message=message):
+                return self._disown(ruling, self._line(message), by)
             case ev.Drop(message=message):
-                if not self._store.drop_line(message):
+                if not self._charge.drop(message):
                     raise PlatformError("that line is not kept")
                 return "kept no longer"
             case ev.Allow(number=number):
@@ -144,11 +156,30 @@ class Upkeep:
             raise PlatformError("that is no line of a bot; only those can be kept or removed")
         return found
 
-    async def _delete(self, message: Message, by: str) -> str:
+    def _judge(
+        self, ruling: ev.Star | ev.Delete | ev.Disown, line: Message, judgement: Judgement, by: str
+    ) -> bool:
+        """Let the clone learn from it; False where this is nobody who teaches it."""
+        judge = self._charge.judge_of(ruling, line.author.name)
+        if judge is not None and line.text.strip():
+            self._charge.correct(line, judgement, judge, by, self._drawn(line.id))
+        return judge is not None
+
+    def _disown(self, ruling: ev.Disown, line: Message, by: str) -> str:
+        if not line.text.strip():
+            raise PlatformError("there are no words in that line")
+        name = line.author.name
+        if not self._judge(ruling, line, "never", by):
+            who = "an owner" if self._charge.law.judges == "owners" else "an owner, a moderator"
+            raise PlatformError(f"only {who} or the person behind {name} can say that")
+        return f"{name} never says that again, nor anything nearly the same"
+
+    async def _delete(self, ruling: ev.Delete, message: Message, by: str) -> str:
         if message.id in self._removing:
             return "it is being removed"
         self._removing.add(message.id)
         try:
+            self._judge(ruling, message, "bad", by)
             self._charge.refuse(message.text, self._channel, message.author.name, by)
             await self._platform.delete(self._channel, message.id)
         except PlatformError as error:

@@ -25,6 +25,7 @@ HELP = """\
 /info NAME        what one of them is
 /star             keep the last message; /favourites lists what was kept, /saved what bots saved
 /delete           remove the last message and never say it again
+/never            the person would never say the last message; /disowned lists such lines
 /removed          what is not said again; /allow N undoes that
 /approve          post the line that waits; /reject drops it
 /quit             end the run
@@ -64,6 +65,8 @@ class TypedReins:
                 return Lines(kind="favourite")
             case "saved":
                 return Lines(kind="saved")
+            case "disowned":
+                return Lines(kind="disowned")
             case "removed":
                 return Removed(everywhere=True)
             case _:
@@ -75,6 +78,8 @@ class TypedReins:
                 return ev.Delete(message=self._last())
             case "star":
                 return ev.Star(message=self._last())
+            case "never":
+                return ev.Disown(message=self._last())
             case "allow" if value.isdecimal():
                 return ev.Allow(number=int(value))
             case "allow":

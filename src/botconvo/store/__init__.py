@@ -4,6 +4,7 @@ It keeps and finds; the rules are elsewhere (``botconvo.consent``, ``botconvo.ta
 """
 
 from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
+from botconvo.store.corrections import Corrections
 from botconvo.store.database import STORE_NAME
 from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, SeenAuthor, Source
@@ -11,7 +12,7 @@ from botconvo.store.holdings import Holdings
 from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
 from botconvo.store.live import LIVE_KEPT, Claimed, Refused
-from botconvo.store.noted import ChannelReins, Noted
+from botconvo.store.noted import ChannelReins
 from botconvo.store.packed import Packed, Seen, StoredRow, pack
 from botconvo.store.values import from_micros, to_micros
 
@@ -42,5 +43,5 @@ __all__ = [
 ]
 
 
-class Store(Collected, Leaks, Noted, Holdings):
+class Store(Collected, Leaks, Corrections, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

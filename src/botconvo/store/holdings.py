@@ -61,6 +61,13 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
             " WHERE folded(persona) IN (SELECT value FROM json_each(:clones)) ORDER BY number",
         ),
     ),
+    "corrections": (
+        (
+            "what was said of the clone's lines",
+            "SELECT message, channel, text, judgement, judge, at FROM corrections"
+            " WHERE folded(persona) IN (SELECT value FROM json_each(:clones)) ORDER BY at",
+        ),
+    ),
     "reins": (
         ("wish to be ignored", f"SELECT author, at FROM ignored WHERE {_BY_ID}"),
         (

@@ -81,6 +81,7 @@ class Live(Ledger):
         with self.transaction():
             self._do("DELETE FROM live WHERE id = ?", (message,))
             self._do("DELETE FROM noted WHERE message = ?", (message,))
+            self._correct_deleted(message)
 
     def recent_live(self, channel: ChannelId, limit: int) -> tuple[Message, ...]:
         """The last ``limit`` messages of a channel since it was reset, oldest first."""
@@ -98,11 +99,45 @@ class Live(Ledger):
         return _message(rows[0]) if rows else None
 
     def purge_live(self, now: datetime, kept: timedelta = LIVE_KEPT) -> int:
-        """Remove live messages and claims older than ``kept``; how many messages there were."""
+        """Remove live messages and claims older than ``kept``; how many messages there were.
+
+        So do people's words before a line that was corrected so long ago.
+        """
         before = to_micros(now - kept)
         with self.transaction():
             self._do("DELETE FROM claims WHERE at < ?", (before,))
+            self._cut_contexts("$[3]", "clone", kept=True, before=before)
             return self._do("DELETE FROM live WHERE at < ?", (before,))
+
+    def live_before(self, message: Message, limit: int) -> tuple[Message, ...]:
+        """The last ``limit`` messages of its channel that stood before a message, oldest first."""
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM live WHERE channel = ? AND at <= ? AND id <> ?"  # noqa: S608
+            " AND place < COALESCE((SELECT place FROM live WHERE id = ?), 9e18)"
+            " ORDER BY at DESC, place DESC LIMIT ?",
+            (message.channel, to_micros(message.at), message.id, message.id, limit),
+        )
+        return tuple(_message(row) for row in reversed(rows))
+
+    def _correct_deleted(self, message: MessageId) -> None:
+        """What stood before a line is gone there too; a line that was judged bad stays judged."""
+        self._do("DELETE FROM corrections WHERE message = ? AND judgement = 'good'", (message,))
+        self._cut_contexts("$[0]", message)
+
+    def _cut_contexts(
+        self, place: str, value: str, *, kept: bool = False, before: int | None = None
+    ) -> None:
+        """Drop those lines of corrections' contexts that have a value at a place, or all others.
+
+        Only of corrections that were made ``before`` a time, where one is given.
+        """
+        sign = "=" if kept else "<>"
+        self._do(
+            "UPDATE corrections SET context = (SELECT json_group_array(json(value)) FROM"  # noqa: S608
+            f" json_each(context) WHERE json_extract(value, ?) {sign} ?)"
+            " WHERE at < ? AND context <> '[]'",
+            (place, value, 2**62 if before is None else before),
+        )
 
     def save_away(self, channel: ChannelId, away: Mapping[PersonaName, datetime]) -> None:
         """Remember who is away from a channel, and until when."""

@@ -53,8 +53,11 @@ class Noted(Live):
         )
 
     def drop_line(self, message: MessageId) -> bool:
-        """Keep it no longer; whether it was kept."""
-        return bool(self._do("DELETE FROM noted WHERE message = ?", (message,)))
+        """Keep it no longer, and forget what was said of it; whether there was anything."""
+        with self.transaction():
+            noted = self._do("DELETE FROM noted WHERE message = ?", (message,))
+            judged = self._do("DELETE FROM corrections WHERE message = ?", (message,))
+        return bool(noted + judged)
 
     def noted_lines(
         self, kind: NotedKind, channel: ChannelId | None = None, limit: int = 500
@@ -99,7 +102,13 @@ class Noted(Live):
 
     def allow_text(self, number: int) -> bool:
         """Forget a refusal; whether there was one of that number."""
-        return bool(self._do("DELETE FROM refused_texts WHERE number = ?", (number,)))
+        with self.transaction():
+            self._do(
+                "DELETE FROM corrections WHERE judgement = 'bad' AND (persona, text) IN"
+                " (SELECT persona, text FROM refused_texts WHERE number = ?)",
+                (number,),
+            )
+            return bool(self._do("DELETE FROM refused_texts WHERE number = ?", (number,)))
 
     def refused_texts(self) -> tuple[RefusedText, ...]:
         """All of the project, the newest first."""
@@ -129,6 +138,7 @@ class Noted(Live):
             )
             self._do("DELETE FROM noted WHERE author = ?", (author,))
             self._drop_reactions_of(author)
+            self._cut_contexts("$[1]", author)
             return self._do("DELETE FROM live WHERE author = ?", (author,))
 
     def heed_author(self, author: AuthorId) -> bool:

@@ -184,6 +184,40 @@ ROWS = (
         ),
     ),
     PersonalRows(
+        name="corrections",
+        holds="what was said of their clone's lines, what stood before those, and who said it",
+        columns={
+            "corrections": (
+                "message",
+                "channel",
+                "author",
+                "persona",
+                "text",
+                "reply_to",
+                "said_at",
+                "context",
+                "drawn",
+                "judgement",
+                "judge",
+                "by",
+                "at",
+            ),
+        },
+        count=f"SELECT count(*) FROM corrections WHERE folded(persona) {_CLONES}"
+        " OR context <> without(context, :names, :authors)",
+        erase=(
+            f"DELETE FROM corrections WHERE folded(persona) {_CLONES}",
+            "UPDATE corrections SET context = without(context, :names, :authors)"
+            " WHERE context <> without(context, :names, :authors)",
+            *(
+                f"UPDATE corrections SET {column} = unmentioned({column}, :authors)"
+                f" WHERE {column} <> unmentioned({column}, :authors)"
+                for column in ("text", "context", "drawn")
+            ),
+            "UPDATE corrections SET by = 'somebody' WHERE named(by, :names, :authors)",
+        ),
+    ),
+    PersonalRows(
         name="reins",
         holds="their wish to be ignored, and where their clone is muted or away",
         columns={

@@ -261,6 +261,24 @@ CREATE TABLE written (
 ) WITHOUT ROWID;
 """
 
+_CORRECTIONS = """
+CREATE TABLE corrections (
+    message TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    author TEXT NOT NULL,
+    persona TEXT NOT NULL,
+    text TEXT NOT NULL,
+    reply_to TEXT,
+    said_at INTEGER NOT NULL,
+    context TEXT NOT NULL,
+    drawn TEXT NOT NULL,
+    judgement TEXT NOT NULL CHECK (judgement IN ('good', 'bad', 'never')),
+    judge TEXT NOT NULL CHECK (judge IN ('owner', 'friend', 'moderator', 'anybody')),
+    by TEXT NOT NULL,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _LIFESPAN,
@@ -271,6 +289,7 @@ MIGRATIONS = (
     _LEAKS,
     _UNFINISHED,
     _FORGETTING,
+    _CORRECTIONS,
 )
 """Script n makes version n + 1 out of version n."""
 

@@ -4,7 +4,7 @@ It knows nothing of the command line or of config.toml.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, encoder_of
-from botconvo.training.examples import Encode, Window, pack, windows_of
+from botconvo.training.examples import Encode, Window, lesson_window, pack, windows_of
 from botconvo.training.finish import (
     Made,
     Written,
@@ -22,6 +22,7 @@ from botconvo.training.finish import (
     forgotten_meanwhile,
     write_clone,
 )
+from botconvo.training.lessons import Lesson, lessons_digest
 from botconvo.training.material import Material, material_of
 from botconvo.training.network import Network, choose_device, make_gpt2, make_model
 from botconvo.training.progress import Reporter
@@ -52,12 +53,17 @@ class Prepared:
     heard: tuple[str, ...] | None
     settings: TrainingSettings
     examples: Examples
+    lessons: tuple[Lesson, ...] = ()
 
     @property
     def digest(self) -> str:
         """Of everything that the outcome depends on, but for the machine."""
+        taught = (lessons_digest(self.lessons),) if self.lessons else ()
         return self.settings.digest(
-            self.corpus.digest(), self.base.checkpoint.manifest.weights.sha256, self.form.digest()
+            self.corpus.digest(),
+            self.base.checkpoint.manifest.weights.sha256,
+            self.form.digest(),
+            *taught,
         )
 
 
@@ -85,14 +91,19 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         consent=material.consent,
         heard=material.heard,
         settings=settings,
-        examples=make_examples(material.corpus, form, base, settings),
+        examples=make_examples(material.corpus, form, base, settings, material.lessons),
+        lessons=material.lessons,
     )
 
 
 def make_examples(
-    corpus: Corpus, form: PromptFormat, base: Base, settings: TrainingSettings
+    corpus: Corpus,
+    form: PromptFormat,
+    base: Base,
+    settings: TrainingSettings,
+    lessons: Sequence[Lesson] = (),
 ) -> Examples:
-    """Packed rows of both parts of a corpus.
+    """Packed rows of both parts of a corpus; the lessons stand among those to train on.
 
     Raises:
         CorpusError: nothing was held out.
@@ -100,8 +111,14 @@ def make_examples(
     encode, first = encoder_of(base), base.tokens.begin_of_text
     begin = () if first is None else (first,)
     own_alone = replace(settings, context_weight=0.0, head_weight=0.0)
-    train_rows = _rows(corpus.train, form, encode, begin, settings)
-    held_out = _rows(corpus.held_out, form, encode, begin, own_alone)
+    block = settings.block
+    taught = (
+        lesson_window(each.lines, form, encode, weight=each.weight, block=block, begin=begin)
+        for each in lessons
+    )
+    lines = _windows(corpus.train, form, encode, begin, settings)
+    train_rows = pack((*lines, *(window for window in taught if window is not None)), block)
+    held_out = pack(_windows(corpus.held_out, form, encode, begin, own_alone), block)
     if not held_out:
         raise CorpusError(
             f"nothing of {form.speaker} could be held out to measure on; "
@@ -110,14 +127,14 @@ def make_examples(
     return Examples(train=train_rows, held_out=held_out, pad=base.tokens.end_of_text)
 
 
-def _rows(
+def _windows(
     sessions: Iterable[Session],
     form: PromptFormat,
     encode: Encode,
     begin: tuple[int, ...],
     settings: TrainingSettings,
-) -> tuple[tuple[Window, ...], ...]:
-    windows = windows_of(
+) -> tuple[Window, ...]:
+    return windows_of(
         (session.lines for session in sessions),
         form,
         encode,
@@ -127,7 +144,6 @@ def _rows(
         head_weight=settings.head_weight,
         begin=begin,
     )
-    return pack(windows, settings.block)
 
 
 def train_clone(
@@ -228,6 +244,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
             "held_out_perplexity": round(math.exp(min(trained.best_loss, 700.0)), 2),
             "best_epoch": round(trained.best_epoch, 2),
             "trained_until": None if until is None else until.isoformat(),
+            **({"corrections": len(prepared.lessons)} if prepared.lessons else {}),
         },
         libraries=_LIBRARIES,
     )

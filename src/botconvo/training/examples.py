@@ -31,6 +31,7 @@ __all__ = [
     "batch_of",
     "cut",
     "encode_lines",
+    "lesson_window",
     "pack",
     "windows_of",
 ]
@@ -65,7 +66,8 @@ class Piece:
 class Window:
     """A stretch of a session.  ``weights[i]`` is what predicting ``tokens[i]`` counts in the loss.
 
-    The first weight is 0: nothing stands before the first token.
+    The first weight is 0: nothing stands before the first token.  One below 0 counts what makes
+    that token less likely.
     """
 
     tokens: tuple[int, ...]
@@ -201,6 +203,35 @@ def windows_of(
             head_weight=head_weight,
         )
     )
+
+
+def lesson_window(
+    lines: Sequence[Line],
+    form: PromptFormat,
+    encode: Encode,
+    *,
+    weight: float,
+    block: int,
+    begin: Sequence[int] = (),
+) -> Window | None:
+    """The last line behind those before it, as far as they fit; nothing else counts.
+
+    A ``weight`` below 0 makes its words less likely, but not its end: that all lines have.
+    """
+    line_break = len(encode("\n"))
+    for first in range(len(lines)):
+        *context, last = encode_lines(lines[first:], form, encode, begin)
+        tokens = [token for at, p in enumerate(context) for token in (p.tokens if at else p.first)]
+        own, head = (last.tokens, last.head) if context else (last.first, last.first_head)
+        if len(tokens) + len(own) > block and context:
+            continue
+        words = len(own) - head - (line_break if weight < 0 else 0)
+        if words <= 0:
+            return None
+        weights = [0.0] * (len(tokens) + head) + [weight] * words
+        taken = (*tokens, *own)[: len(weights)]
+        return Window(tokens=tuple(taken[:block]), weights=tuple(weights[:block]))
+    return None
 
 
 def pack(windows: Iterable[Window], block: int) -> tuple[tuple[Window, ...], ...]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from botconvo.consent import heard_digest
 from botconvo.corpus import Corpus, build_corpus
 from botconvo.gathering import Gathered
+from botconvo.training.lessons import Lesson, lessons_of
 from botconvo.transcript.cleaning import PROFILES
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
@@ -25,13 +26,14 @@ class Material:
     """The corpus of ``form.speaker``, under ``consent``.
 
     ``heard`` stands for everybody whose lines are in it (``consent.heard_digest``); None where that
-    is not known.
+    is not known.  ``lessons`` are what people said of an earlier clone's lines.
     """
 
     corpus: Corpus
     form: PromptFormat
     consent: Consent
     heard: tuple[str, ...] | None
+    lessons: tuple[Lesson, ...] = ()
 
 
 def material_of(gathered: Gathered) -> Material:
@@ -49,8 +51,14 @@ def material_of(gathered: Gathered) -> Material:
     )
     record = gathered.record
     consent = Consent(person=record.person, record=record.id, fictional=record.fictional)
+    lessons = lessons_of(gathered.corrections, gathered.people, form)
+    speakers = {*corpus.speakers, *(line.name for lesson in lessons for line in lesson.lines)}
     return Material(
-        corpus=corpus, form=form, consent=consent, heard=_heard(corpus.speakers, gathered, corpus)
+        corpus=corpus,
+        form=form,
+        consent=consent,
+        heard=_heard(speakers, gathered, corpus),
+        lessons=lessons,
     )
 
 

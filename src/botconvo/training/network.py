@@ -30,6 +30,8 @@ _NO_TOKENS: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad
 """Nothing is generated here, and a padding token would be left out of what is learned."""
 _EAGER = ("gemma2",)
 """Kinds whose attention caps its scores, which torch's fused attention leaves out."""
+_SUREST = 0.9999
+"""A probability above this is as good as certain: saying anything else has no slope there."""
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -204,11 +206,14 @@ class Network:
         return total / max(count, 1e-9), count
 
     def _losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Losses and weights of those tokens that have a weight."""
+        """Losses of those tokens that have a weight, and the weights' sizes.
+
+        Where the weight is below 0 the loss is that of saying anything else.
+        """
         tokens = torch.from_numpy(batch.tokens).to(self.device)
         positions = torch.from_numpy(batch.positions).to(self.device)
         weights = torch.from_numpy(batch.weights).to(self.device)[:, 1:]
-        wanted = weights > 0
+        wanted = weights != 0
         with self._autocast():
             hidden = self._core.base_model(
                 input_ids=tokens, position_ids=positions, use_cache=False
@@ -218,7 +223,11 @@ class Network:
         losses = functional.cross_entropy(
             self._capped(logits), tokens[:, 1:][wanted], reduction="none"
         )
-        return losses, weights[wanted]
+        weights = weights[wanted]
+        if bool((weights < 0).any()):
+            others = -torch.log1p(-torch.exp(-losses).clamp(max=_SUREST))
+            losses = torch.where(weights < 0, others, losses)
+        return losses, weights.abs()
 
     def _capped(self, logits: torch.Tensor) -> torch.Tensor:
         """As Gemma 2 bends its logits."""

@@ -274,7 +274,7 @@ def rate_at(step: int, total: int, settings: TrainingSettings) -> float:
 
 
 def _weight(rows: Rows) -> float:
-    return sum(sum(window.weights) for row in rows for window in row)
+    return sum(sum(map(abs, window.weights)) for row in rows for window in row)
 
 
 def _tokens(rows: Rows) -> int:

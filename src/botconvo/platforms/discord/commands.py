@@ -89,6 +89,7 @@ class Commands:
         tree.add_command(consent_commands(self._desk))
         for command in (*_alone(self), *own_commands(self._desk)):
             tree.add_command(command)
+        tree.add_command(_disown_menu(self))
         tree.error(_tell_failure)
         return tree
 
@@ -364,7 +365,12 @@ def _alone(
     @app_commands.autocomplete(line=lines)
     @app_commands.default_permissions(manage_messages=True)
     async def delete(interaction: Interaction, line: str) -> None:
-        await commands.pull_slowly(interaction, ev.Delete(message=MessageId(line)))
+        delete = ev.Delete(
+            message=MessageId(line),
+            author=_author(interaction),
+            moderates=commands.may_moderate(interaction),
+        )
+        await commands.pull_slowly(interaction, delete)
 
     @app_commands.command(description="Nothing that you write is shown to the bots")
     @app_commands.describe(undo="Let the bots see what you write again")
@@ -374,6 +380,20 @@ def _alone(
         await commands.pull(interaction, steer, seen=False)
 
     return ask, delete, ignoreme
+
+
+def _disown_menu(commands: Commands) -> app_commands.ContextMenu:
+    """What stands under "Apps" in the menu of a message."""
+
+    async def disown(interaction: Interaction, message: discord.Message) -> None:
+        steer = ev.Disown(
+            message=message_id(message.channel.id, message.id),
+            author=_author(interaction),
+            moderates=commands.may_moderate(interaction),
+        )
+        await commands.pull(interaction, steer, seen=False)
+
+    return app_commands.ContextMenu(name="Would never say that", callback=disown)
 
 
 # ---- Discord's values --------------------------------------------------------------------------

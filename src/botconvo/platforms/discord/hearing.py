@@ -302,7 +302,16 @@ class Hearing:
         author = self._who(what)
         if author.kind != "clone":  # its own talk knows what it did
             emoji = str(what.emoji)
-            self._hear(place, Reacted(message=message, emoji=emoji, author=author))
+            moderates = wish(emoji) is not None and self._moderates(what)
+            event = Reacted(message=message, emoji=emoji, author=author, moderates=moderates)
+            self._hear(place, event)
+
+    def _moderates(self, what: discord.RawReactionActionEvent) -> bool:
+        """Whether they may manage messages there, as far as that is told."""
+        if what.member is None:
+            return False
+        channel = what.member.guild.get_channel_or_thread(what.channel_id)
+        return channel is not None and channel.permissions_for(what.member).manage_messages
 
     def unreacted(self, account: Account, what: discord.RawReactionActionEvent) -> None:
         if (place := self._heard_by(account, what.channel_id)) is not None:

@@ -126,12 +126,14 @@ class _Api:
         channel, controls = ChannelId(body.channel), self._controls()
         starred = Lines(kind="favourite", everywhere=True)
         saved = Lines(kind="saved", everywhere=True)
+        disowned = Lines(kind="disowned", everywhere=True)
         removed = await controls.query(channel, Removed(everywhere=True), "the page")
         return JSONResponse(
             {
                 "favourites": noted_json(await controls.query(channel, starred, "the page")),
                 "saved": noted_json(await controls.query(channel, saved, "the page")),
                 "removed": refused_json(removed),
+                "disowned": noted_json(await controls.query(channel, disowned, "the page")),
             }
         )
 

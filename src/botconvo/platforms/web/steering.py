@@ -41,6 +41,7 @@ class Steering(Body):
         "refuse",
         "delete",
         "star",
+        "disown",
         "drop",
         "allow",
     ]
@@ -92,6 +93,8 @@ def meant(body: Steering, said: Callable[[str, str], Message]) -> ev.Steer | ev.
             return ev.Delete(message=message)
         case "star":
             return ev.Star(message=message)
+        case "disown":
+            return ev.Disown(message=message)
         case "drop":
             return ev.Drop(message=message)
         case "allow":
