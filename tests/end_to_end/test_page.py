@@ -21,6 +21,7 @@ from botconvo.conversation.events import (
     Approve,
     Candidate,
     Delete,
+    Disown,
     Drop,
     Event,
     Heard,
@@ -294,7 +295,7 @@ async def test_a_topic_is_set_and_everything_forgotten(page: Page) -> None:
 async def test_a_line_is_kept_or_removed_beside_it_and_in_the_drawer(page: Page) -> None:
     shown = said("it reached the curtain", trace=a_trace())
     page.controls.show(CHANNEL, said("mine", by="You"), shown)
-    await page.until(lambda: len(page.all(".rule")) == 2)  # none beside a person's
+    await page.until(lambda: len(page.all(".rule")) == 3)  # none beside a person's
     await page.run(lambda: page.one('[aria-label="Keep what Juno said"]').send_keys(Keys.ENTER))
     await page.run(lambda: page.all(".rule")[1].send_keys(Keys.ENTER))
     await page.until(lambda: "Delete done." in page.texts("#said"))
@@ -302,6 +303,24 @@ async def test_a_line_is_kept_or_removed_beside_it_and_in_the_drawer(page: Page)
     await page.run(page.all("#why .rulings button")[0].click)
     star, delete = Star(message=shown.message.id), Delete(message=shown.message.id)
     assert await page.steered(3) == [star, delete, star]
+
+
+async def test_what_they_would_never_say_is_said_beside_a_line_and_taken_back(page: Page) -> None:
+    shown = said("verily, old chap", trace=a_trace())
+    page.controls.show(CHANNEL, shown)
+    await page.until(lambda: page.all('[aria-label="Juno would never say that"]'))
+    button = page.one('[aria-label="Juno would never say that"]')
+    await page.run(lambda: button.send_keys(Keys.ENTER))
+    disown = Disown(message=shown.message.id)
+    assert await page.steered(1) == [disown]
+    some_lines(page)
+    await page.run(page.one("#open-lines").click)
+    await page.until(lambda: page.all("#lines-disowned"))
+    await page.run(page.one("#lines-disowned").click)
+    await page.until(lambda: page.texts("#lines-body .about button") == ["Take it back"])
+    await page.run(page.one("#lines-body .about button").click)
+    line = page.controls.answers[Lines].noted[0]
+    assert await page.steered(2) == [disown, Drop(message=line.message)]
 
 
 async def test_a_line_that_waits_is_approved_dropped_or_refused(page: Page) -> None:

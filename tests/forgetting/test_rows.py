@@ -6,10 +6,11 @@ import pytest
 from builders import NOON, a_message, a_reaction, an_author
 
 from botconvo.consent import verify
+from botconvo.conversation.corrections import Correction
 from botconvo.errors import ConsentError
 from botconvo.forgetting import Project, forget, plan
 from botconvo.granting import Terms, grant
-from botconvo.messages import Author, AuthorId
+from botconvo.messages import Author, AuthorId, clone_author
 from botconvo.store import STORE_NAME, Source, Store
 
 SOURCE = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", origin="file")
@@ -37,6 +38,20 @@ def project(tmp_path: Path) -> Project:
         store.record_live(a_message("live " + WORDS, author=him, id="3"))
         store.note_line(a_message("live " + WORDS, author=him, id="3"), "favourite", "Bort", NOON)
         store.record_live(a_message("fine", author="Juno", id="4", reactions=[a_reaction(by=him)]))
+        for name, by in (("Bort", "Juno"), ("Juno", "Bort")):
+            store.correct(
+                Correction(
+                    line=a_message(f"the clone of {name}", author=clone_author(name), id=by),
+                    judgement="bad",
+                    judge="friend",
+                    by=by,
+                    at=NOON,
+                    context=(
+                        a_message("live " + WORDS, author=him, id="3"),
+                        a_message("fine", author="Juno", id="4"),
+                    ),
+                )
+            )
     return Project.at(tmp_path)
 
 
@@ -57,6 +72,9 @@ def test_nothing_of_somebody_who_is_forgotten_is_left_in_the_file(project: Proje
         assert [person.name for person in store.people()] == ["Juno"]
         (kept,) = store.messages_of([AuthorId("discord:juno")])
         assert (kept.text, kept.reply_to, kept.reactions) == ("ah", None, ())
+        (correction,) = store.corrections()
+        assert (correction.persona, correction.by) == ("Juno", "somebody")
+        assert [each.text for each in correction.context] == ["fine"]
 
 
 def test_the_plan_changes_nothing(project: Project) -> None:

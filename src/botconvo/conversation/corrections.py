@@ -1,4 +1,4 @@
-"""What people say of a clone's lines, so that it becomes more like the person, and who may.  Pure."""
+"""What people say of a clone's lines, to make it more like the person; who may say it.  Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from botconvo.people import People
 __all__ = ["Correction", "Judge", "Judgement", "judge_of"]
 
 Judgement = Literal["good", "bad", "never"]
-"""``good``: they talk like that (⭐); ``bad``: it was removed (🗑); ``never``: they would never say it.
-"""
+"""``good``: they talk like that (⭐); ``bad``: it was removed (🗑); ``never``: they would
+never say it."""
 Judge = Literal["owner", "friend", "moderator", "anybody"]
 """Who said so; the friend is whoever was cloned."""
 

@@ -35,6 +35,7 @@ __all__ = ["File", "Person"]
 
 _SUBCOMMAND, _GROUP, _STRING, _INTEGER, _BOOLEAN, _USER, _CHANNEL = 1, 2, 3, 4, 5, 6, 7
 _NUMBER = 10
+_TYPED, _OF_A_MESSAGE = 1, 3
 _COMMAND, _PRESSED, _COMPLETION, _SUBMITTED = 2, 3, 4, 5
 
 
@@ -158,6 +159,32 @@ class Person:
             timeout_s,
         )
 
+    async def picks(
+        self, message: Message, command: str, *, timeout_s: float = 10.0
+    ) -> Interaction:
+        """Use a command of a message's menu, under "Apps", and wait for the answer.
+
+        Raises:
+            KeyError: there is no such command.
+            Refusal: this person may not use it.
+            TimeoutError: no answer came.
+        """
+        channel = message.channel
+        application, found = self._command(channel, command, _OF_A_MESSAGE)
+        self._check_allowed(channel, found)
+        shown = payloads.message_payload(message, self._world.base)
+        data: payloads.Payload = {
+            "id": found["id"],
+            "name": found["name"],
+            "type": found["type"],
+            "target_id": str(message.id),
+            "resolved": {"messages": {str(message.id): shown}},
+        }
+        interaction = self._world.add_interaction(application, self.user, channel, _COMMAND, data)
+        return await self._answered(
+            interaction, lambda: interaction.original is not None, command, timeout_s
+        )
+
     async def presses(
         self, shown: Interaction, label: str, *, timeout_s: float = 10.0
     ) -> Interaction:
@@ -253,15 +280,9 @@ class Person:
         kind: int,
         focused: str | None = None,
     ) -> Interaction:
-        granted = may_see(channel, self.user)
         words = command.removeprefix("/").split()
-        application, found = self._command(channel, words[0])
-        needed = found.get("default_member_permissions")
-        allowed = granted & (int(needed or 0) | Permission.ADMINISTRATOR)
-        if not granted & Permission.USE_APPLICATION_COMMANDS or (
-            needed is not None and not allowed
-        ):
-            raise Refusal(*MISSING_PERMISSIONS)
+        application, found = self._command(channel, words[0], _TYPED)
+        self._check_allowed(channel, found)
         data: payloads.Payload = {
             "id": found["id"],
             "name": found["name"],
@@ -274,16 +295,28 @@ class Person:
         data["options"] = reading.read(found, words[1:])
         return self._world.add_interaction(application, self.user, channel, kind, data)
 
-    def _command(self, channel: Channel, name: str) -> tuple[Application, payloads.Payload]:
+    def _check_allowed(self, channel: Channel, command: payloads.Payload) -> None:
+        granted = may_see(channel, self.user)
+        needed = command.get("default_member_permissions")
+        allowed = granted & (int(needed or 0) | Permission.ADMINISTRATOR)
+        if not granted & Permission.USE_APPLICATION_COMMANDS or (
+            needed is not None and not allowed
+        ):
+            raise Refusal(*MISSING_PERMISSIONS)
+
+    def _command(
+        self, channel: Channel, name: str, kind: int
+    ) -> tuple[Application, payloads.Payload]:
         """A command of a bot that is there; the guild's own before global ones."""
         guild = None if channel.guild is None else str(channel.guild.id)
         for own in (guild, None):
             for application in self._world.applications.values():
                 there = channel.guild is None or application.user.id in channel.guild.members
                 for command in application.commands.values():
-                    if there and command["name"] == name and command.get("guild_id") == own:
+                    is_it = (command["name"], command["type"]) == (name, kind)
+                    if there and is_it and command.get("guild_id") == own:
                         return application, command
-        raise KeyError(f"no bot here has a command /{name}")
+        raise KeyError(f"no bot here has a command {'/' * (kind == _TYPED)}{name}")
 
     # ---- waiting -------------------------------------------------------------------------
 

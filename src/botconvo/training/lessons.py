@@ -17,9 +17,9 @@ from botconvo.transcript.grammar import Line, print_line
 from botconvo.transcript.lines import transcript
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Lesson", "lessons_digest", "lessons_of"]
+__all__ = ["WEIGHTS", "Lesson", "lessons_digest", "lessons_of"]
 
-_WEIGHTS: Mapping[Judgement, float] = {"good": 1.0, "bad": -0.5, "never": -1.0}
+WEIGHTS: Mapping[Judgement, float] = {"good": 1.0, "bad": -0.5, "never": -1.0}
 """Against 1 for a token of the person's own lines."""
 
 
@@ -56,4 +56,4 @@ def _lesson(correction: Correction, people: People, form: PromptFormat) -> Lesso
     lines = tuple(each.line for each in spoken)
     if not lines or not lines[-1].says or spoken[-1].message != correction.message:
         return None
-    return Lesson(lines=lines, weight=_WEIGHTS[correction.judgement])
+    return Lesson(lines=lines, weight=WEIGHTS[correction.judgement])

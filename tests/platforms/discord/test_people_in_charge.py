@@ -263,6 +263,34 @@ async def test_votes_remove_a_line_and_a_star_keeps_one(tmp_path: Path, house: H
         assert kept.content in favourites.content
 
 
+async def test_what_they_would_never_say_stands_in_the_menu_of_a_message(
+    tmp_path: Path, house: House
+) -> None:
+    olga = house.discord.add_person("Olga", house.kettle)
+    house.discord.set_overwrite(house.general, olga, allow=Permission.MANAGE_MESSAGES)
+    async with a_party(tmp_path, house) as party:
+        line = await party.line()
+        (talk,) = party.reins.talks
+        await party.until(lambda: talk.query(Recent()).messages)
+        refusal = await house.bort.picks(line, "Would never say that")
+        assert refusal.ephemeral
+        assert "only an owner, a moderator or the person behind" in refusal.content
+        said = await olga.picks(line, "Would never say that")
+        assert said.ephemeral
+        assert "never says that again" in said.content
+        assert line.id in house.general.messages
+        (correction,) = party.store.corrections()
+        told = (correction.text, correction.judgement, correction.judge, correction.by)
+        assert told == (line.content, "never", "moderator", "Olga")
+        bad = await party.line()
+        await party.until(lambda: len(talk.query(Recent()).messages) > 1)
+        olga.reacts(bad, "🗑️")
+        await party.until(lambda: bad.id not in house.general.messages)
+        await party.until(lambda: len(party.store.corrections()) == 2)
+        own = await olga.picks(house.bort.says(house.general, "hi"), "Would never say that")
+        assert own.ephemeral
+
+
 async def test_a_moderator_deletes_a_line_by_command(tmp_path: Path, house: House) -> None:
     olga = house.discord.add_person("Olga", house.kettle)
     house.discord.set_overwrite(house.general, olga, allow=Permission.MANAGE_MESSAGES)

@@ -5,6 +5,7 @@ import { $, el } from "./dom.js";
 const PAGES = {
   favourites: ["Favourites", "Nothing was kept yet. The star beside a bot\u2019s message keeps it."],
   saved: ["Saved", "The bots have not saved anything yet."],
+  disowned: ["Never theirs", "Nothing yet. What the person would never say, the clone never says again, nor anything nearly the same."],
   removed: ["Removed", "Nothing was removed. What you remove is never said again, nor anything nearly the same."],
 };
 
@@ -14,7 +15,7 @@ export class Lines {
   #steer;
   #dialog = $("lines");
   #page = "favourites";
-  #found = { favourites: [], saved: [], removed: [] };
+  #found = { favourites: [], saved: [], disowned: [], removed: [] };
 
   /** `load()` asks the server for all lines, `steer(what, more)` changes one. */
   constructor(people, load, steer) {
@@ -86,7 +87,7 @@ export class Lines {
   #row(line) {
     const { author, text, by, channel, at } = line;
     const day = new Date(at).toLocaleDateString([], { day: "numeric", month: "long" });
-    const done = { favourites: "kept by", saved: "saved by", removed: "removed by" }[this.#page];
+    const done = { favourites: "kept by", saved: "saved by", disowned: "said by", removed: "removed by" }[this.#page];
     const row = el(
       "li",
       {},
@@ -107,7 +108,7 @@ export class Lines {
     const button = el("button", {
       type: "button",
       className: "plain",
-      textContent: isRemoved ? "Allow it again" : "Keep it no longer",
+      textContent: isRemoved ? "Allow it again" : this.#page === "disowned" ? "Take it back" : "Keep it no longer",
     });
     button.setAttribute("aria-label", `${button.textContent}: ${line.text}`);
     button.addEventListener("click", async () => {

@@ -202,15 +202,16 @@ export class Log {
     return button;
   }
 
-  /** The star and the bin beside what a bot said. */
+  /** What can be said of a bot's line, beside it: the clone learns from each of them. */
   #rulings(message) {
     if (message.author.kind !== "clone") return [];
     const deeds = [
       ["star", "star", "Keep what %s said"],
       ["delete", "bin", "Remove what %s said; it is never said again"],
+      ["disown", "never", "%s would never say that"],
     ];
     return deeds.map(([what, drawing, words]) => {
-      const label = words.replace("%s", message.author.name);
+      const label = words.replace("%s", () => message.author.name);
       const button = el("button", { type: "button", className: "rule", title: label }, icon(drawing));
       button.setAttribute("aria-label", label);
       button.addEventListener("click", () => this.#rule(what, message.id));

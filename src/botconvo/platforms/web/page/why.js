@@ -15,6 +15,7 @@ const VERDICTS = {
   copied: "held back: words that somebody wrote",
   repeated: "said before",
   silent: "chose silence",
+  disowned: "what the person would never say",
 };
 
 export class Why {
@@ -53,6 +54,7 @@ export class Why {
     const deeds = [
       ["star", "Keep it"],
       ["delete", "Remove it for good"],
+      ["disown", "They would never say that"],
     ];
     const buttons = deeds.map(([what, label]) => {
       const button = el("button", { type: "button", className: "tool", textContent: label });
