@@ -151,10 +151,11 @@ def habit_of(replies: Sequence[Reply]) -> str:
     return counted.most_common(1)[0][0]
 
 
-SMALL = """a about all am an and are as at be but by can could did do dont for from get go got
-had has have he her his how i if im in is it its just like me more my no not now of off on one or our out
-she should so some than that thats the their them then there they this to too u up us was we well
-were what when where which who why will with would yes you your youre ill ive really"""
+SMALL = """a about all am an and are as at be but by can could did do dont for from get go got had
+has have he her his how i if im in is it its just like me more my no not now of off on
+one or our out she should so some than that thats the their them then there they this to
+too u up us was we well were what when where which who why will with would yes you your
+youre ill ive really"""
 
 
 def corrections_of(

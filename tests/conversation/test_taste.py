@@ -1,5 +1,6 @@
 """A taste moves what corrections speak of, little after few of them and nothing without any."""
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -119,9 +120,11 @@ def test_acts_and_what_was_stopped_before_are_left_alone() -> None:
 
 
 def test_many_corrections_are_learned_and_looked_up_in_no_time() -> None:
+    rng = random.Random(7)
+    said = [" ".join(rng.choices(TALK.replace(",", " ").split(), k=7)) for _ in range(250)]
     made = [
-        a_correction(f"{USUAL[n % 5]} number{n} and so on", ("good", "never")[n % 2], USUAL)
-        for n in range(250)
+        a_correction(f"{text} {number}", ("good", "never")[number % 2], USUAL)
+        for number, text in enumerate(said)
     ]
     taste = learn(made)
     candidates = [a_candidate(f"{text} my friend, as I said before") for text in USUAL]

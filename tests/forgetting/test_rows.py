@@ -38,10 +38,10 @@ def project(tmp_path: Path) -> Project:
         store.record_live(a_message("live " + WORDS, author=him, id="3"))
         store.note_line(a_message("live " + WORDS, author=him, id="3"), "favourite", "Bort", NOON)
         store.record_live(a_message("fine", author="Juno", id="4", reactions=[a_reaction(by=him)]))
-        for name, by in (("Bort", "Juno"), ("Juno", "Bort")):
+        for id_, name, by in (("5", "Bort", "Juno"), ("6", "Juno", "Bort")):
             store.correct(
                 Correction(
-                    line=a_message(f"the clone of {name}", author=clone_author(name), id=by),
+                    line=a_message(f"the clone of {name}", author=clone_author(name), id=id_),
                     judgement="bad",
                     judge="friend",
                     by=by,

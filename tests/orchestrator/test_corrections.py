@@ -2,8 +2,8 @@
 
 import pytest
 from fakes import FakeClock
-from orchestrator.stage import BOTH, Babbler, a_stage
-from orchestrator.test_people_in_charge import ANN, BEN, let_post, seen
+from orchestrator.stage import Babbler, a_stage
+from orchestrator.test_people_in_charge import ANN, BEN, BOTH, let_post, seen
 
 from botconvo.conversation import events as ev
 from botconvo.conversation.reins import Law

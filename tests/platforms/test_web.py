@@ -516,12 +516,13 @@ async def test_lines_of_every_channel_are_asked_for_and_come_as_harmless_text(
         Removed(everywhere=True),
         Lines(kind="favourite", everywhere=True),
         Lines(kind="saved", everywhere=True),
+        Lines(kind="disowned", everywhere=True),
     }
     (row,) = answer.json()["removed"]
     assert (row["number"], row["channel"], row["author"]["name"]) == (3, ELSEWHERE, "Juno")
     assert "\x1b" not in answer.text
     assert "\\u001b" not in answer.text
-    assert answer.json()["favourites"] == answer.json()["saved"] == []
+    assert [answer.json()[kind] for kind in ("favourites", "saved", "disowned")] == [[], [], []]
     assert (await visit.http.post("/api/lines", json={"channel": CHANNEL})).status_code == 401
 
 

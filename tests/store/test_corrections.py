@@ -1,4 +1,4 @@
-"""Corrections are kept, replaced and taken back, and what stood before them goes with its source."""
+"""Corrections are kept, replaced and taken back; what stood before them goes with its source."""
 
 from datetime import timedelta
 

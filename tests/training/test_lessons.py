@@ -108,8 +108,8 @@ def _trained(prepared: Prepared) -> Network:
 
 def test_what_was_kept_gets_likelier_and_what_was_disowned_less_likely(base: Base) -> None:
     settings = replace(QUICK, precision="fp32")
-    plain = prepare(gathered(6), base, settings)
-    taught = prepare(replace(gathered(6), corrections=TAUGHT), base, settings)
+    plain = prepare(gathered(), base, settings)
+    taught = prepare(replace(gathered(), corrections=TAUGHT), base, settings)
     good, bad = losses(_trained(plain), plain, (GOOD, BAD))
     good_after, bad_after = losses(_trained(taught), taught, (GOOD, BAD))
     assert good_after < good - 0.2
@@ -117,7 +117,7 @@ def test_what_was_kept_gets_likelier_and_what_was_disowned_less_likely(base: Bas
 
 
 def test_a_loss_below_nothing_is_that_of_saying_anything_else(base: Base) -> None:
-    prepared = prepare(gathered(6), base, replace(QUICK, precision="fp32", dropout=0.0))
+    prepared = prepare(gathered(), base, replace(QUICK, precision="fp32", dropout=0.0))
     weights, architecture, _ = read_gpt2(base.checkpoint.base_path)
     network = Network(make_gpt2(weights, architecture), prepared.settings, torch.device("cpu"))
     lines = (Line(name="Fishvilla", argument="hi"), Line(name="Bort", argument="cat"))
@@ -134,8 +134,8 @@ def test_a_loss_below_nothing_is_that_of_saying_anything_else(base: Base) -> Non
 
 
 def test_the_run_and_the_manifest_know_of_the_corrections(base: Base, tmp_path: Path) -> None:
-    plain = prepare(gathered(6), base, QUICK)
-    taught = prepare(replace(gathered(6), corrections=TAUGHT[:3]), base, QUICK)
+    plain = prepare(gathered(), base, QUICK)
+    taught = prepare(replace(gathered(), corrections=TAUGHT[:3]), base, QUICK)
     assert len(taught.lessons) == 3
     assert plain.digest != taught.digest
     assert plain.corpus.digest() == taught.corpus.digest()

@@ -62,20 +62,20 @@ def are_near(mine: Folded, refused: Folded) -> bool:
     shared = len(mine.pairs & refused.pairs)
     if 2 * shared < _PAIRS_ALIKE * (len(mine.pairs) + len(refused.pairs)):
         return False
-    return _areare_near(mine.letters, refused.letters) or (
-        len(refused.words) > _FEW_WORDS and _areare_near(mine.words, refused.words)
+    return _are_similar(mine.letters, refused.letters) or (
+        len(refused.words) > _FEW_WORDS and _are_similar(mine.words, refused.words)
     )
 
 
 def _holds(mine: tuple[str, ...], refused: tuple[str, ...]) -> bool:
     """Whether the refused words stand in mine, side by side."""
     many = len(refused)
-    if many < _FEW_WORDS:
+    if many < _FEW_WORDS or refused[0] not in mine:
         return False
     return any(mine[at : at + many] == refused for at in range(len(mine) - many + 1))
 
 
-def _areare_near(mine: str | tuple[str, ...], refused: str | tuple[str, ...]) -> bool:
+def _are_similar(mine: str | tuple[str, ...], refused: str | tuple[str, ...]) -> bool:
     shorter, longer = sorted((len(mine), len(refused)))
     if 2 * shorter < _ALIKE * (shorter + longer):
         return False
