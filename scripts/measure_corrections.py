@@ -3,18 +3,20 @@
     python scripts/measure_corrections.py [--train N ...] [--friends NAME ...] [--work FOLDER]
 
 The judge reads what a clone says at some places of sessions that no training saw, and corrects N
-lines.  Two judges: one removes every line with the word that this clone says most often (a planted
-bad habit); one keeps the fifth of the lines that a classifier finds most like the friend, and
-removes the fifth that it finds least so.  Then the clone is asked at other places of other
-sessions: how often does it say the word, and how many of its lines does a second classifier, which
-learned from other lines than the judge's, take for the friend's?  Drawn once, chosen anew with
-every taste; with ``--train`` clones are also trained with the corrections and drawn from again.
+lines. Two judges: one removes every line with one of the few words that this clone says in a fifth
+of its lines (a planted bad habit); one keeps the fifth of the lines that a classifier finds most
+like the friend, and removes the fifth that it finds least so. Then the clone is asked at other
+places of other sessions: how often does it say the word, and how many of its lines does a second
+classifier, which learned from other lines than the judge's, take for the friend's? Drawn once,
+chosen anew with every taste;
+with ``--train`` clones are also trained with the corrections and drawn from again.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import pickle
 import secrets
 import sys
 import tempfile
@@ -64,8 +66,10 @@ FRIENDS = ("Juno", "Marek")
 COUNTS = (0, 5, 20, 50)
 SEEDS = 5
 MANNERS = replace(PRESETS["group-chat"], acts=False)
-JUDGED, ASKED_AGAIN = 10, 4
+JUDGED, ASKED_AGAIN = 5, 3
 """Replies at each of the judge's places, and at each of the others."""
+HABITUAL = 0.2
+"""Share of a clone's lines that hold one of the words that its judge dislikes."""
 NOON = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -91,7 +95,22 @@ class Reply:
 # ---- drawing -----------------------------------------------------------------------------
 
 
-async def draw(folder: Path, places: Sequence[Place], repeats: int, seed: int) -> list[Reply]:
+async def draw(
+    folder: Path, places: Sequence[Place], repeats: int, seed: int, kept: Path
+) -> list[Reply]:
+    """So many replies at each place; what was drawn once is read from ``kept``."""
+    file = kept / f"{folder.parent.name}-{folder.name}-{seed}.pickle"
+    if not file.exists():
+        drawn = await _drawn(folder, places, repeats, seed)
+        file.write_bytes(pickle.dumps([each.candidates for each in drawn]))
+    everywhere = [place for place in places for _ in range(repeats)]
+    return [
+        Reply(place=place, candidates=candidates)
+        for place, candidates in zip(everywhere, pickle.loads(file.read_bytes()), strict=True)  # noqa: S301 - our own file
+    ]
+
+
+async def _drawn(folder: Path, places: Sequence[Place], repeats: int, seed: int) -> list[Reply]:
     checkpoint = load_checkpoint(folder, base=bundled_base())
     form = checkpoint.manifest.prompt_format
     assert form is not None
@@ -143,12 +162,18 @@ def _fit(candidates: Sequence[Candidate], place: Place) -> tuple[Candidate, ...]
 # ---- judging -----------------------------------------------------------------------------
 
 
-def habit_of(replies: Sequence[Reply]) -> str:
-    """The word that a clone says in most of its lines, small words apart."""
+def habit_of(replies: Sequence[Reply]) -> frozenset[str]:
+    """The words that a clone says most often, small ones apart: as few as a fifth of its lines
+    hold."""
     small = set(words(SMALL))
     said = [reply.said(None) for reply in replies]
     counted = Counter(w for each in said if each for w in set(words(each[0])) - small if len(w) > 2)
-    return counted.most_common(1)[0][0]
+    texts = [set(words(each[0])) for each in said if each]
+    for many in range(1, len(counted) + 1):
+        habit = frozenset(word for word, _ in counted.most_common(many))
+        if sum(bool(habit & text) for text in texts) >= HABITUAL * len(texts):
+            return habit
+    raise SystemExit("the clone says nothing twice")
 
 
 SMALL = """a about all am an and are as at be but by can could did do dont for from get go got had
@@ -242,20 +267,20 @@ class Bench:
 
     async def rerank(self, seeds: int) -> list[Row]:
         folder = DEMO / "checkpoints" / self.friend.lower()
-        self.judge_replies = await draw(folder, self.for_judge, JUDGED, 1)
-        self.test_replies = await draw(folder, self.for_test, ASKED_AGAIN, 2)
+        self.judge_replies = await draw(folder, self.for_judge, JUDGED, 1, self.work)
+        self.test_replies = await draw(folder, self.for_test, ASKED_AGAIN, 2, self.work)
         self.habit = habit_of(self.judge_replies)
         said = [reply.said(None) for reply in self.judge_replies]
         texts = [each[0] if each else "" for each in said]
         print(
             f"{self.friend}: {len(texts)} lines judged, {len(self.test_replies)} asked again; the "
-            f"habit is {self.habit!r}",
+            f"habit is {', '.join(sorted(self.habit))}",
             flush=True,
         )
         like = likeness(self.of_judge, self.friend, texts)
         low, high = np.quantile(like, (0.2, 0.8))
         self.judgements: dict[str, list[Judgement | None]] = {
-            "habit": ["bad" if self.habit in words(text) else None for text in texts],
+            "habit": ["bad" if self.habit & set(words(text)) else None for text in texts],
             "likeness": [
                 None if not text else "good" if its >= high else "bad" if its <= low else None
                 for text, its in zip(texts, like, strict=True)
@@ -274,7 +299,7 @@ class Bench:
         folder = self.work / f"{self.friend}-{judge if count else 'none'}-{count}-{seed}"
         if not (folder / "manifest.json").exists():
             self._train(folder, judge, count, seed, epochs)
-        replies = await draw(folder, self.for_test, ASKED_AGAIN, 2)
+        replies = await draw(folder, self.for_test, ASKED_AGAIN, 2, self.work)
         if not count:
             self.plain_replies = replies
             return []
@@ -340,7 +365,7 @@ class Bench:
         )
 
     def _has_habit(self, texts: Sequence[str]) -> list[float]:
-        return [float(self.habit in words(text)) for text in texts]
+        return [float(bool(self.habit & set(words(text)))) for text in texts]
 
     def _is_taken_for(self, texts: Sequence[str]) -> list[float]:
         return [float(each > 0) for each in likeness(self.of_test, self.friend, texts)]

@@ -1,7 +1,6 @@
 """Corrections enter the training: a kept line becomes likelier, a removed one less likely."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from botconvo.messages import Message, clone_author
 from botconvo.people import People
 from botconvo.policies import DISCORD
 from botconvo.store import Source, Store
-from botconvo.training.bases import Base, open_base
+from botconvo.training.bases import Base, encoder_of, open_base
 from botconvo.training.clone import Prepared, prepare
-from botconvo.training.examples import batch_of, lesson_window
+from botconvo.training.examples import Window, batch_of, lesson_window
 from botconvo.training.lessons import lessons_of
 from botconvo.training.network import Network, make_gpt2
 from botconvo.transcript.grammar import Line
@@ -75,61 +74,51 @@ def test_nothing_is_learned_from_a_line_that_has_no_words_left() -> None:
     assert lessons_of([a_correction("  ", "bad", ASKED)], People(), FORM) == ()
 
 
-def losses(network: Network, prepared: Prepared, texts: Sequence[str]) -> list[float]:
-    encoded = []
-    for text in texts:
-        lines = (Line(name="Fishvilla", argument="what is up"), Line(name="Bort", argument=text))
-        window = lesson_window(
-            lines, prepared.form, _encoder(prepared), weight=1.0, block=prepared.settings.block
-        )
-        assert window is not None
-        encoded.append(window)
-    pad = prepared.examples.pad
-    return [network.mean_loss([[each]], batch=1, pad=pad)[0] for each in encoded]
+def a_window(prepared: Prepared, text: str, weight: float) -> Window:
+    lines = (Line(name="Fishvilla", argument="what is up"), Line(name="Bort", argument=text))
+    encode = encoder_of(prepared.base)
+    window = lesson_window(lines, prepared.form, encode, weight=weight, block=96)
+    assert window is not None
+    return window
 
 
-def _encoder(prepared: Prepared):
-    from botconvo.training.bases import encoder_of
-
-    return encoder_of(prepared.base)
-
-
-def _trained(prepared: Prepared) -> Network:
+def a_network(prepared: Prepared) -> Network:
     weights, architecture, _ = read_gpt2(prepared.base.checkpoint.base_path)
-    network = Network(make_gpt2(weights, architecture), prepared.settings, torch.device("cpu"))
-    optimizer = torch.optim.AdamW(network.parameters.values(), lr=3e-3)
-    for _ in range(6):
-        for row in prepared.examples.train:
-            network.loss(batch_of([row], prepared.examples.pad)).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-    return network
+    return Network(make_gpt2(weights, architecture), prepared.settings, torch.device("cpu"))
 
 
-def test_what_was_kept_gets_likelier_and_what_was_disowned_less_likely(base: Base) -> None:
-    settings = replace(QUICK, precision="fp32")
-    plain = prepare(gathered(), base, settings)
-    taught = prepare(replace(gathered(), corrections=TAUGHT), base, settings)
-    good, bad = losses(_trained(plain), plain, (GOOD, BAD))
-    good_after, bad_after = losses(_trained(taught), taught, (GOOD, BAD))
-    assert good_after < good - 0.2
-    assert bad_after > bad + 0.2
+def loss_of(network: Network, text: Window) -> float:
+    return network.mean_loss([[text]], batch=1, pad=0)[0]
 
 
-def test_a_loss_below_nothing_is_that_of_saying_anything_else(base: Base) -> None:
-    prepared = prepare(gathered(), base, replace(QUICK, precision="fp32", dropout=0.0))
-    weights, architecture, _ = read_gpt2(base.checkpoint.base_path)
-    network = Network(make_gpt2(weights, architecture), prepared.settings, torch.device("cpu"))
-    lines = (Line(name="Fishvilla", argument="hi"), Line(name="Bort", argument="cat"))
+@pytest.fixture(scope="module")
+def plain(base: Base) -> Prepared:
+    return prepare(gathered(), base, replace(QUICK, precision="fp32", dropout=0.0))
+
+
+def test_what_was_kept_gets_likelier_and_what_was_disowned_less_likely(plain: Prepared) -> None:
+    network = a_network(plain)
+    good, bad = a_window(plain, GOOD, 1.0), a_window(plain, BAD, 1.0)
+    before = [loss_of(network, each) for each in (good, bad)]
+    lessons = batch_of([[good], [a_window(plain, BAD, -1.0)]], 0)
+    optimizer = torch.optim.AdamW(network.parameters.values(), lr=1e-2)
+    for _ in range(15):
+        torch.autograd.backward(network.loss(lessons))
+        optimizer.step()
+        optimizer.zero_grad()
+    after = [loss_of(network, each) for each in (good, bad)]
+    assert after[0] < before[0] - 1.0
+    assert after[1] > before[1] + 0.1
+
+
+def test_a_loss_below_nothing_is_that_of_saying_anything_else(plain: Prepared) -> None:
+    network = a_network(plain)
     found = []
     for weight in (1.0, -1.0):
-        window = lesson_window(lines, prepared.form, _encoder(prepared), weight=weight, block=96)
-        assert window is not None
-        one = next(i for i, w in enumerate(window.weights) if w)
-        alone = replace(
-            window, weights=(*[0.0] * one, weight, *[0.0] * (len(window.weights) - one - 1))
-        )
-        found.append(network.mean_loss([[alone]], batch=1, pad=0)[0])
+        window = a_window(plain, GOOD, weight)
+        first = next(place for place, each in enumerate(window.weights) if each)
+        alone = [weight if place == first else 0.0 for place in range(len(window.weights))]
+        found.append(loss_of(network, replace(window, weights=tuple(alone))))
     assert found[1] == pytest.approx(-math.log1p(-math.exp(-found[0])), rel=1e-3)
 
 
