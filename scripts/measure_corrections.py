@@ -310,7 +310,8 @@ class Bench:
         ]
 
     def _train(self, folder: Path, judge: str, count: int, seed: int, epochs: float) -> None:
-        found = corrections_of(self.judge_replies, self.judgements[judge], count, seed)
+        judgements = self.judgements.get(judge, [])
+        found = corrections_of(self.judge_replies, judgements, count, seed) if count else []
         lessons = tuple(
             Lesson(
                 lines=(*reply.place.context, Line(name=self.friend, argument=each.text)),
