@@ -363,7 +363,8 @@ async def test_the_pages_of_lines_show_what_was_kept_and_removed(page: Page) -> 
     some_lines(page)
     await page.run(page.one("#open-lines").click)
     await page.until(lambda: page.one("#lines").is_displayed())
-    assert page.texts("#lines [role=tab]") == ["Favourites (1)", "Saved (1)", "Removed (1)"]
+    tabs = ["Favourites (1)", "Saved (1)", "Never theirs (1)", "Removed (1)"]
+    assert page.texts("#lines [role=tab]") == tabs
     assert page.texts("#lines blockquote") == ["Juno<i>kept</i>"]
     about = page.one("#lines .about").text
     assert about.startswith("kept by Ann, ")
