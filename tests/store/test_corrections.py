@@ -41,7 +41,7 @@ def test_what_was_said_of_a_line_comes_back_whole_and_the_last_word_counts(store
     assert store.noted_lines("disowned", BEFORE.channel) == (noted,)
     assert store.drop_line(LINE.id)
     assert not store.drop_line(LINE.id)
-    assert store.corrections() == store.noted_lines("disowned") == ()
+    assert (store.corrections(), store.noted_lines("disowned")) == ((), ())
 
 
 def test_a_deletion_takes_the_message_out_of_every_context(store: Store) -> None:

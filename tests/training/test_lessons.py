@@ -99,16 +99,20 @@ def plain(base: Base) -> Prepared:
 def test_what_was_kept_gets_likelier_and_what_was_disowned_less_likely(plain: Prepared) -> None:
     network = a_network(plain)
     good, bad = a_window(plain, GOOD, 1.0), a_window(plain, BAD, 1.0)
-    before = [loss_of(network, each) for each in (good, bad)]
-    lessons = batch_of([[good], [a_window(plain, BAD, -1.0)]], 0)
     optimizer = torch.optim.AdamW(network.parameters.values(), lr=1e-2)
-    for _ in range(15):
-        torch.autograd.backward(network.loss(lessons))
-        optimizer.step()
-        optimizer.zero_grad()
+
+    def learn(*rows: Window) -> None:
+        for _ in range(15):
+            torch.autograd.backward(network.loss(batch_of([[each] for each in rows], 0)))
+            optimizer.step()
+            optimizer.zero_grad()
+
+    learn(bad)  # a habit: what is unlikely already has nothing to lose
+    before = [loss_of(network, each) for each in (good, bad)]
+    learn(good, a_window(plain, BAD, -1.0))
     after = [loss_of(network, each) for each in (good, bad)]
-    assert after[0] < before[0] - 1.0
-    assert after[1] > before[1] + 0.1
+    assert after[0] < before[0] - 0.5
+    assert after[1] > before[1] + 0.5
 
 
 def test_a_loss_below_nothing_is_that_of_saying_anything_else(plain: Prepared) -> None:
