@@ -86,7 +86,9 @@ def test_a_line_is_learned_with_the_prompt_that_a_live_talk_gives(given: list[Se
         if line.name == "Bort" and line.command is not Command.INIT
     ]
     rows = examples("completions", "Bort", given)
-    assert [row["prompt"] for row in rows] == [prompt("completions", "Bort", b).text for b, _ in own]
+    assert [row["prompt"] for row in rows] == [
+        prompt("completions", "Bort", b).text for b, _ in own
+    ]
     assert [parse_line(f"Bort:{row['completion']}") for row in rows] == [line for _, line in own]
     chats = [row["messages"] for row in examples("chat", "Bort", given)]
     learned = [

@@ -87,8 +87,7 @@ def require_openai() -> None:
         import openai  # noqa: F401
     except ModuleNotFoundError:
         raise ConfigError(
-            "hosted models need openai, which is not installed; "
-            'pip install "botconvo[hosted]"'
+            'hosted models need openai, which is not installed; pip install "botconvo[hosted]"'
         ) from None
     # At DEBUG it would write down everything that is sent.
     logging.getLogger("openai").setLevel(logging.INFO)
@@ -170,7 +169,14 @@ class Service:
         return self._ask("listing files", look)
 
     def start(
-        self, *, base: str, train: str, validation: str | None, epochs: int, seed: int | None, suffix: str
+        self,
+        *,
+        base: str,
+        train: str,
+        validation: str | None,
+        epochs: int,
+        seed: int | None,
+        suffix: str,
     ) -> Job:
         """A new job; money is spent from here on."""
         optional: dict[str, Any] = {"validation_file": validation, "seed": seed}
@@ -252,8 +258,7 @@ class Service:
             raise explained(error, self.host, doing, self._key) from None
         except (AttributeError, TypeError, ValueError):  # an answer of another shape
             raise ServiceError(
-                f"{self.host}: {doing}: the answer is not of OpenAI's interface; "
-                "check the endpoint"
+                f"{self.host}: {doing}: the answer is not of OpenAI's interface; check the endpoint"
             ) from None
 
     def _clean(self, text: str) -> str:
@@ -305,11 +310,15 @@ def _refused(
     wait_s = _retry_after(error)
     match status:
         case 401:  # its reason may hold a part of the key
-            advice = f"the service does not accept the key (401); put a valid one into .env as {KEY}"
+            advice = (
+                f"the service does not accept the key (401); put a valid one into .env as {KEY}"
+            )
         case 403:
             advice = f"this key may not do that (403: {reason}); ask whoever owns the account"
         case 404:
-            advice = f"there is no such thing (404: {reason}); check the model's name and --endpoint"
+            advice = (
+                f"there is no such thing (404: {reason}); check the model's name and --endpoint"
+            )
         case 429 if getattr(error, "code", None) in _NO_MONEY:
             advice = f"the account has no credit (429: {reason}); add some there"
             wait_s = None
@@ -321,9 +330,7 @@ def _refused(
         case _:
             advice = f"the service refused ({status}: {reason})"
     again = status >= 500 or (status == 429 and "credit" not in advice)
-    return ServiceError(
-        f"{host}: {doing}: {advice}", status=status, retryable=again, wait_s=wait_s
-    )
+    return ServiceError(f"{host}: {doing}: {advice}", status=status, retryable=again, wait_s=wait_s)
 
 
 def _reason(error: "openai.APIStatusError", key: SecretStr | None) -> str:

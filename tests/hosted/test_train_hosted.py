@@ -1,0 +1,344 @@
+"""``botconvo train NAME --engine hosted`` as it is typed, against a service that lives and fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli.typing_in import Done, typed
+from fake_service import KEY, FakeService, Refusal, fake_service
+from packing.packs import a_project, agree
+from processes import until
+
+from botconvo.hosted.records import debts, records
+
+HOST = "127.0.0.1"
+BOTH = ("local", HOST)
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    with fake_service() as service:
+        yield service
+
+
+def a_hosted_project(
+    folder: Path,
+    service: FakeService,
+    *,
+    key: str = KEY,
+    bort: tuple[str, ...] = BOTH,
+    fishvilla: tuple[str, ...] = BOTH,
+) -> Path:
+    project = a_project(folder, bort=bort, fishvilla=fishvilla)
+    (project / "config.toml").write_text(
+        f'# mine\n[hosted]\nendpoint = "{service.address}"\nbase = "tiny"\npoll_s = 0.01\n',
+        encoding="utf-8",
+    )
+    (project / ".env").write_text(f"BOTCONVO_HOSTED_KEY={key}\n", encoding="utf-8")
+    return project
+
+
+def train(project: Path, *words: object) -> Done:
+    return typed("train", "Bort", "--engine", "hosted", "--project", project, *words)
+
+
+def refused(done: Done) -> str:
+    """The one line of an expected error."""
+    assert done.code == 2, done
+    assert done.err.count("\n") == 1, done.err
+    assert done.err.startswith("botconvo: ")
+    assert KEY not in done.err + done.out
+    return done.err
+
+
+def nothing_is_left(project: Path, service: FakeService) -> None:
+    assert not service.files
+    assert not list((project / "hosted").rglob("*.json*"))
+
+
+def test_a_friend_is_tuned_and_configured(tmp_path: Path, service: FakeService) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    done = train(project, "--yes", "--price", "3")
+    assert (done.code, done.err) == (0, ""), done
+    assert "Bort: 56 own lines to train on and 8 held out, with lines of Fishvilla" in done.out
+    assert "at $3 a million (as you say)" in done.out
+    assert "Job ftjob-3 is running" in done.out
+    assert done.out.count("Step 1/3: training loss=3.00") == 1
+    assert "12,345 tokens were paid for" in done.out
+    (job,) = service.jobs.values()
+    assert job["suffix"].startswith("botconvo-")
+    assert "bort" not in job["suffix"].casefold()
+    assert job["hyperparameters"] == {"n_epochs": 3}
+    text = (project / "config.toml").read_text(encoding="utf-8")
+    assert text.startswith("# mine")
+    (persona,) = tomllib.loads(text)["personas"]
+    assert persona == {
+        "name": "Bort",
+        "hosted": {"endpoint": service.address, "model": job["fine_tuned_model"], "form": "chat"},
+    }
+    (record,) = records(project)
+    assert (record.model, record.files, record.ended) == (job["fine_tuned_model"], {}, True)
+    assert not service.files, "words stay there for no longer than they are needed"
+    assert not list(project.rglob("*.jsonl"))
+
+
+def test_a_second_training_puts_the_new_model_in_the_place_of_the_old(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    train(project, "--yes")
+    done = train(project, "--yes", "--form", "window")
+    assert done.code == 0, done
+    (persona,) = tomllib.loads((project / "config.toml").read_text())["personas"]
+    assert persona["hosted"]["form"] == "window"
+    assert persona["hosted"]["model"] == list(service.models)[-1]
+    assert len(service.models) == 2
+
+
+@pytest.mark.parametrize("form", ["chat", "completions", "window"])
+def test_a_dry_run_writes_the_files_and_sends_nothing(
+    tmp_path: Path, service: FakeService, form: str
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service, key="")
+    for _ in range(2):  # the second takes the place of the first
+        done = train(project, "--dry-run", "--form", form)
+        assert (done.code, done.err) == (0, ""), done
+    assert "nothing was sent" in done.out
+    assert "What that costs is not known here" in done.out
+    assert not service.asked
+    (folder,) = (project / "hosted").iterdir()
+    rows = [
+        json.loads(row)
+        for name in ("train.jsonl", "validation.jsonl")
+        for row in (folder / name).read_text(encoding="utf-8").splitlines()
+    ]
+    keys = {"messages"} if form == "chat" else {"prompt", "completion"}
+    assert all(row.keys() == keys for row in rows)
+
+
+def test_who_did_not_agree_to_the_service_is_not_sent_there(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service, bort=("local",))
+    said = refused(train(project, "--yes"))
+    assert "Bort has no live consent for '127.0.0.1' work" in said
+    assert "--processor local --processor 127.0.0.1" in said
+    assert not service.asked
+
+    agree(project, "Bort", BOTH)
+    agree(project, "Fishvilla", ("local",))
+    service.hold = "queued"
+    (project / "config.toml").write_text(
+        (project / "config.toml").read_text().replace("0.01", "30")
+    )
+    process = in_background(project)
+    assert until(lambda: bool(service.jobs)), process.kill()
+    words = json.dumps(service.rows("train.jsonl"))
+    interrupt(process)
+    assert "Fishvilla" not in words
+    assert "Bort" in words
+
+
+def test_without_a_yes_nothing_is_sent(tmp_path: Path, service: FakeService) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    done = train(project)  # nobody is there to answer
+    assert done.code == 130
+    assert not service.asked
+    assert not (project / "hosted").exists()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (Refusal(method="POST", path="/files", status=403, message="not yours"), "not yours"),
+        (Refusal(method="POST", path="/jobs", status=400, message="bad rows"), "400: bad rows"),
+        (
+            Refusal(method="POST", path="/files", status=429, message="slow", retry_after="77"),
+            "try again in 77 s",
+        ),
+        (
+            Refusal(
+                method="POST", path="/jobs", status=429, message="pay", code="insufficient_quota"
+            ),
+            "the account has no credit",
+        ),
+        (Refusal(method="POST", path="/files", status=503), "trouble of its own (503"),
+        (Refusal(method="POST", path="/files"), "cannot be reached"),
+        (Refusal(method="GET", path="/jobs/", status=404, message="gone"), "404: gone"),
+        (
+            Refusal(method="GET", path="/jobs/", status=429, message="no", retry_after="4000"),
+            "try again in 4000 s",
+        ),
+    ],
+)
+def test_a_refusal_is_one_line_and_the_same_command_goes_on(
+    tmp_path: Path, service: FakeService, refusal: Refusal, told: str
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.refusals.append(refusal)
+    assert told in refused(train(project, "--yes"))
+    again = train(project, "--yes")
+    assert again.code == 0, again
+    assert len(service.jobs) == 1, "nothing is paid for twice"
+    assert not service.files
+
+
+def test_a_wrong_key_is_said_without_the_key(tmp_path: Path, service: FakeService) -> None:
+    project = a_hosted_project(tmp_path / "p", service, key="sk-wrong-one")
+    said = refused(train(project, "--yes"))
+    assert "does not accept the key (401)" in said
+    assert "sk-wrong-one" not in said
+    (project / ".env").write_text("BOTCONVO_HOSTED_KEY=\n")
+    assert "needs a key; put it into .env" in refused(train(project, "--yes"))
+
+
+def test_a_model_that_nobody_knows_leaves_nothing_there(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    assert "'nonsense' does not exist" in refused(train(project, "--yes", "--base", "nonsense"))
+    nothing_is_left(project, service)
+    assert train(project, "--yes").code == 0
+
+
+@pytest.mark.parametrize("path", ["/files", "/jobs"])
+def test_an_answer_that_was_lost_is_not_paid_for_twice(
+    tmp_path: Path, service: FakeService, path: str
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.refusals.append(Refusal(method="POST", path=path, done=True))
+    assert "cannot be reached" in refused(train(project, "--yes"))
+    done = train(project)  # it was agreed to already
+    assert done.code == 0, done
+    assert "going on with an upload" in done.out
+    assert (len(service.jobs), service.asked_for("POST", "/jobs")) == (1, 1)
+    assert service.asked_for("POST", "/files") == 2
+    assert not service.files
+
+
+def test_a_short_failure_while_it_is_followed_is_told_and_waited_for(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.refusals += [
+        Refusal(method="GET", path="/events"),
+        Refusal(method="GET", path="/jobs/", status=429, retry_after="0"),
+    ]
+    done = train(project, "--yes")
+    assert done.code == 0, done
+    assert done.out.count("looking again in") == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [("failed", "failed: the training file has 3 rows"), ("cancelled", "was cancelled")],
+)
+def test_a_job_that_fails_says_why_and_leaves_nothing(
+    tmp_path: Path, service: FakeService, ending: str, told: str
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.ending = ending
+    assert told in refused(train(project, "--yes"))
+    nothing_is_left(project, service)
+    assert "personas" not in (project / "config.toml").read_text()
+
+
+def in_background(project: Path, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "botconvo", "train", "Bort", "--engine", "hosted", "--yes", *words],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={key: value for key, value in os.environ.items() if not key.startswith("BOTCONVO_")},
+    )
+
+
+def interrupt(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    return said
+
+
+def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.hold = "running"
+    process = in_background(project)
+    assert until(lambda: service.asked_for("GET", "/events") > 4), process.kill()
+    _, err = interrupt(process)
+    assert "Job ftjob-3 goes on at 127.0.0.1" in err
+    assert err.count("\n") == 1, err
+    service.hold = None
+    done = train(project)
+    assert done.code == 0, done
+    assert "going on with job ftjob-3" in done.out
+    assert service.asked_for("POST", "/fine_tuning/jobs") == 1
+
+
+def test_cancel_ends_the_job_and_takes_the_words_back(tmp_path: Path, service: FakeService) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    assert "no hosted job" in refused(train(project, "--cancel"))
+    service.refusals.append(Refusal(method="GET", path="/jobs/", status=404))
+    refused(train(project, "--yes"))
+    done = train(project, "--cancel")
+    assert (done.code, done.out) == (0, "Bort: job ftjob-3 is cancelled.\n"), done
+    assert service.jobs["ftjob-3"]["status"] == "cancelled"
+    nothing_is_left(project, service)
+
+
+def test_a_consent_that_ends_meanwhile_stops_it(tmp_path: Path, service: FakeService) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.refusals.append(Refusal(method="GET", path="/jobs/", status=404))
+    refused(train(project, "--yes"))
+    agree(project, "Fishvilla", ("local",))
+    said = refused(train(project))
+    assert "Fishvilla does not agree any more that their words go to '127.0.0.1'" in said
+    assert "--cancel" in said
+    assert train(project, "--cancel").code == 0
+
+
+def test_a_file_that_cannot_be_deleted_there_is_tried_again(
+    tmp_path: Path, service: FakeService
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    service.refusals.append(Refusal(method="DELETE", path="/files/", status=500))
+    done = train(project, "--yes")
+    assert "warning: 1 files could not be deleted at 127.0.0.1 yet" in done.err
+    assert len(debts(project)) == len(service.files) == 1
+    train(project, "--yes")
+    assert not debts(project)
+    assert not service.files
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--endpoint", "http://example.com/v1"], "take https"),
+        (["--endpoint", "nonsense"], "this is no address"),
+        (["--endpoint", "https://models.example/v1"], "say which of its models"),
+        (["--epochs", "1.5"], "whole numbers from 1 to 50"),
+        (["--rank", "4"], "--rank is not for --engine hosted"),
+        (["--no-redact"], "leave out --no-redact"),
+        (["--output", "x"], "made here"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_is_sent(
+    tmp_path: Path, service: FakeService, words: list[str], told: str
+) -> None:
+    project = a_hosted_project(tmp_path / "p", service)
+    assert told in refused(train(project, "--yes", *words))
+    assert not service.asked
+
+
+def test_options_for_a_service_need_the_engine(tmp_path: Path) -> None:
+    done = typed("train", "Bort", "--project", tmp_path, "--dry-run")
+    assert "are for --engine hosted" in refused(done)
