@@ -1,60 +1,22 @@
 """``botconvo train NAME --engine hosted`` as it is typed, against a service that lives and fails."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.typing_in import Done, typed
-from fake_service import KEY, FakeService, Refusal, fake_service
-from packing.packs import a_project, agree
+from cli.typing_in import typed
+from fake_service import FakeService, Refusal
+from hosted.hosting import BOTH, refused, train
+from packing.packs import agree
 from processes import until
 
 from botconvo.hosted.records import debts, records
-
-HOST = "127.0.0.1"
-BOTH = ("local", HOST)
-
-
-@pytest.fixture
-def service() -> Iterator[FakeService]:
-    with fake_service() as service:
-        yield service
-
-
-def a_hosted_project(
-    folder: Path,
-    service: FakeService,
-    *,
-    key: str = KEY,
-    bort: tuple[str, ...] = BOTH,
-    fishvilla: tuple[str, ...] = BOTH,
-) -> Path:
-    project = a_project(folder, bort=bort, fishvilla=fishvilla)
-    (project / "config.toml").write_text(
-        f'# mine\n[hosted]\nendpoint = "{service.address}"\nbase = "tiny"\npoll_s = 0.01\n',
-        encoding="utf-8",
-    )
-    (project / ".env").write_text(f"BOTCONVO_HOSTED_KEY={key}\n", encoding="utf-8")
-    return project
-
-
-def train(project: Path, *words: object) -> Done:
-    return typed("train", "Bort", "--engine", "hosted", "--project", project, *words)
-
-
-def refused(done: Done) -> str:
-    """The one line of an expected error."""
-    assert done.code == 2, done
-    assert done.err.count("\n") == 1, done.err
-    assert done.err.startswith("botconvo: ")
-    assert KEY not in done.err + done.out
-    return done.err
 
 
 def nothing_is_left(project: Path, service: FakeService) -> None:
@@ -62,8 +24,7 @@ def nothing_is_left(project: Path, service: FakeService) -> None:
     assert not list((project / "hosted").rglob("*.json*"))
 
 
-def test_a_friend_is_tuned_and_configured(tmp_path: Path, service: FakeService) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
+def test_a_friend_is_tuned_and_configured(project: Path, service: FakeService) -> None:
     done = train(project, "--yes", "--price", "3")
     assert (done.code, done.err) == (0, ""), done
     assert "Bort: 56 own lines to train on and 8 held out, with lines of Fishvilla" in done.out
@@ -89,9 +50,8 @@ def test_a_friend_is_tuned_and_configured(tmp_path: Path, service: FakeService) 
 
 
 def test_a_second_training_puts_the_new_model_in_the_place_of_the_old(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     train(project, "--yes")
     done = train(project, "--yes", "--form", "window")
     assert done.code == 0, done
@@ -103,9 +63,9 @@ def test_a_second_training_puts_the_new_model_in_the_place_of_the_old(
 
 @pytest.mark.parametrize("form", ["chat", "completions", "window"])
 def test_a_dry_run_writes_the_files_and_sends_nothing(
-    tmp_path: Path, service: FakeService, form: str
+    project: Path, service: FakeService, form: str
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service, key="")
+    (project / ".env").unlink()
     for _ in range(2):  # the second takes the place of the first
         done = train(project, "--dry-run", "--form", form)
         assert (done.code, done.err) == (0, ""), done
@@ -123,9 +83,9 @@ def test_a_dry_run_writes_the_files_and_sends_nothing(
 
 
 def test_who_did_not_agree_to_the_service_is_not_sent_there(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service, bort=("local",))
+    agree(project, "Bort", ("local",))
     said = refused(train(project, "--yes"))
     assert "Bort has no live consent for '127.0.0.1' work" in said
     assert "--processor local --processor 127.0.0.1" in said
@@ -145,9 +105,11 @@ def test_who_did_not_agree_to_the_service_is_not_sent_there(
     assert "Bort" in words
 
 
-def test_without_a_yes_nothing_is_sent(tmp_path: Path, service: FakeService) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
-    done = train(project)  # nobody is there to answer
+def test_without_a_yes_nothing_is_sent(
+    project: Path, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody is there to answer
+    done = train(project)
     assert done.code == 130
     assert not service.asked
     assert not (project / "hosted").exists()
@@ -178,9 +140,8 @@ def test_without_a_yes_nothing_is_sent(tmp_path: Path, service: FakeService) -> 
     ],
 )
 def test_a_refusal_is_one_line_and_the_same_command_goes_on(
-    tmp_path: Path, service: FakeService, refusal: Refusal, told: str
+    project: Path, service: FakeService, refusal: Refusal, told: str
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.refusals.append(refusal)
     assert told in refused(train(project, "--yes"))
     again = train(project, "--yes")
@@ -189,8 +150,8 @@ def test_a_refusal_is_one_line_and_the_same_command_goes_on(
     assert not service.files
 
 
-def test_a_wrong_key_is_said_without_the_key(tmp_path: Path, service: FakeService) -> None:
-    project = a_hosted_project(tmp_path / "p", service, key="sk-wrong-one")
+def test_a_wrong_key_is_said_without_the_key(project: Path, service: FakeService) -> None:
+    (project / ".env").write_text("BOTCONVO_HOSTED_KEY=sk-wrong-one\n")
     said = refused(train(project, "--yes"))
     assert "does not accept the key (401)" in said
     assert "sk-wrong-one" not in said
@@ -199,9 +160,8 @@ def test_a_wrong_key_is_said_without_the_key(tmp_path: Path, service: FakeServic
 
 
 def test_a_model_that_nobody_knows_leaves_nothing_there(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     assert "'nonsense' does not exist" in refused(train(project, "--yes", "--base", "nonsense"))
     nothing_is_left(project, service)
     assert train(project, "--yes").code == 0
@@ -209,9 +169,8 @@ def test_a_model_that_nobody_knows_leaves_nothing_there(
 
 @pytest.mark.parametrize("path", ["/files", "/jobs"])
 def test_an_answer_that_was_lost_is_not_paid_for_twice(
-    tmp_path: Path, service: FakeService, path: str
+    project: Path, service: FakeService, path: str
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.refusals.append(Refusal(method="POST", path=path, done=True))
     assert "cannot be reached" in refused(train(project, "--yes"))
     done = train(project)  # it was agreed to already
@@ -223,9 +182,8 @@ def test_an_answer_that_was_lost_is_not_paid_for_twice(
 
 
 def test_a_short_failure_while_it_is_followed_is_told_and_waited_for(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.refusals += [
         Refusal(method="GET", path="/events"),
         Refusal(method="GET", path="/jobs/", status=429, retry_after="0"),
@@ -240,9 +198,8 @@ def test_a_short_failure_while_it_is_followed_is_told_and_waited_for(
     [("failed", "failed: the training file has 3 rows"), ("cancelled", "was cancelled")],
 )
 def test_a_job_that_fails_says_why_and_leaves_nothing(
-    tmp_path: Path, service: FakeService, ending: str, told: str
+    project: Path, service: FakeService, ending: str, told: str
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.ending = ending
     assert told in refused(train(project, "--yes"))
     nothing_is_left(project, service)
@@ -268,9 +225,8 @@ def interrupt(process: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.hold = "running"
     process = in_background(project)
     assert until(lambda: service.asked_for("GET", "/events") > 4), process.kill()
@@ -284,8 +240,7 @@ def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
     assert service.asked_for("POST", "/fine_tuning/jobs") == 1
 
 
-def test_cancel_ends_the_job_and_takes_the_words_back(tmp_path: Path, service: FakeService) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
+def test_cancel_ends_the_job_and_takes_the_words_back(project: Path, service: FakeService) -> None:
     assert "no hosted job" in refused(train(project, "--cancel"))
     service.refusals.append(Refusal(method="GET", path="/jobs/", status=404))
     refused(train(project, "--yes"))
@@ -295,8 +250,7 @@ def test_cancel_ends_the_job_and_takes_the_words_back(tmp_path: Path, service: F
     nothing_is_left(project, service)
 
 
-def test_a_consent_that_ends_meanwhile_stops_it(tmp_path: Path, service: FakeService) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
+def test_a_consent_that_ends_meanwhile_stops_it(project: Path, service: FakeService) -> None:
     service.refusals.append(Refusal(method="GET", path="/jobs/", status=404))
     refused(train(project, "--yes"))
     agree(project, "Fishvilla", ("local",))
@@ -307,9 +261,8 @@ def test_a_consent_that_ends_meanwhile_stops_it(tmp_path: Path, service: FakeSer
 
 
 def test_a_file_that_cannot_be_deleted_there_is_tried_again(
-    tmp_path: Path, service: FakeService
+    project: Path, service: FakeService
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     service.refusals.append(Refusal(method="DELETE", path="/files/", status=500))
     done = train(project, "--yes")
     assert "warning: 1 files could not be deleted at 127.0.0.1 yet" in done.err
@@ -332,9 +285,8 @@ def test_a_file_that_cannot_be_deleted_there_is_tried_again(
     ],
 )
 def test_what_makes_no_sense_is_said_before_anything_is_sent(
-    tmp_path: Path, service: FakeService, words: list[str], told: str
+    project: Path, service: FakeService, words: list[str], told: str
 ) -> None:
-    project = a_hosted_project(tmp_path / "p", service)
     assert told in refused(train(project, "--yes", *words))
     assert not service.asked
 

@@ -24,8 +24,8 @@ def pack_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option(
         "--processor",
         metavar="HOST",
-        help="With --pack or --engine hosted: where it will be trained, as NAME's consent names it. "
-        f"Default: {PROCESSOR}; hosted: the host of --endpoint.",
+        help="With --pack or --engine hosted: where it will be trained, as NAME's consent names "
+        f"it. Default: {PROCESSOR}; hosted: the host of --endpoint.",
     )(function)
     return click.option(
         "--pack",

@@ -1,10 +1,11 @@
-"""What stays here of every tuning job: whose words went where, so that it can be followed and undone.
+"""What stays here of every tuning job: whose words went where, to follow it and to undo it.
 
-A folder a job in ``hosted`` of the project: the record, and the files until they are of no more use.
+A job has a folder in ``hosted`` of the project: the record, and the files while they are of use.
 What has to be deleted at a service and could not be is a *debt*; those stand in a file of their own
 and name nobody.
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ from botconvo.training.names import safe_name
 from botconvo.writing import write_whole
 
 __all__ = [
+    "HOSTED",
     "TRAIN",
     "VALIDATION",
     "Debt",
@@ -29,11 +31,14 @@ __all__ = [
     "folder_of",
     "keep",
     "keep_debts",
+    "model_digest",
     "records",
     "update",
 ]
 
-_FOLDER, _RECORD, _DEBTS = "hosted", "record.json", "to-delete.json"
+HOSTED = "hosted"
+"""The project's folder for jobs."""
+_RECORD, _DEBTS = "record.json", "to-delete.json"
 TRAIN, VALIDATION = "train.jsonl", "validation.jsonl"
 
 
@@ -70,6 +75,11 @@ class JobRecord(_Strict):
     """Whether there is nothing more to follow."""
 
     @property
+    def weights(self) -> str | None:
+        """What stands for its model where clones are known by their weights' digests."""
+        return None if self.model is None else model_digest(self.endpoint, self.model)
+
+    @property
     def suffix(self) -> str:
         """What a service puts into the model's name: nobody's name."""
         return f"botconvo-{self.id}"
@@ -77,6 +87,11 @@ class JobRecord(_Strict):
     def remote_name(self, name: str) -> str:
         """What a file of the job is called at the service."""
         return f"{self.suffix}-{name}"
+
+
+def model_digest(endpoint: str, model: str) -> str:
+    """What stands for a hosted model where clones are known by their weights' digests."""
+    return hashlib.sha256(f"{endpoint}\n{model}".encode()).hexdigest()
 
 
 class Debt(_Strict):
@@ -92,7 +107,7 @@ _DEBT_LIST = TypeAdapter(tuple[Debt, ...])
 
 def folder_of(project: Path, record: JobRecord) -> Path:
     """Where a job's record and files are."""
-    return project / _FOLDER / f"{safe_name(record.speaker)}-{record.id}"
+    return project / HOSTED / f"{safe_name(record.speaker)}-{record.id}"
 
 
 def keep(project: Path, record: JobRecord) -> None:
@@ -132,7 +147,7 @@ def records(project: Path) -> Iterator[JobRecord]:
         TrainingError: one cannot be read.
     """
     found = []
-    for path in sorted((project / _FOLDER).glob(f"*/{_RECORD}")):
+    for path in sorted((project / HOSTED).glob(f"*/{_RECORD}")):
         try:
             found.append(JobRecord.model_validate_json(path.read_bytes()))
         except OSError as error:
@@ -176,7 +191,7 @@ def drop(project: Path, record: JobRecord) -> None:
 def debts(project: Path) -> tuple[Debt, ...]:
     """What has to be deleted at services; nothing where the file is torn."""
     try:
-        return _DEBT_LIST.validate_json((project / _FOLDER / _DEBTS).read_bytes())
+        return _DEBT_LIST.validate_json((project / HOSTED / _DEBTS).read_bytes())
     except (OSError, ValidationError):
         return ()
 
@@ -187,7 +202,7 @@ def keep_debts(project: Path, owed: Sequence[Debt]) -> None:
     Raises:
         OutputError: the disk refuses.
     """
-    path = project / _FOLDER / _DEBTS
+    path = project / HOSTED / _DEBTS
     if not owed:
         path.unlink(missing_ok=True)
         return
