@@ -80,7 +80,7 @@ class FakeService:
             case "POST", ["files"]:
                 return self._take_file(body, kind)
             case "GET", ["files"]:
-                return 200, _listed([self._file(id) for id in reversed(self.files)])
+                return 200, _listed([self._file(each) for each in reversed(self.files)])
             case "DELETE", ["files", id]:
                 return self._delete(self.files, id, "file")
             case "DELETE", ["models", id]:
@@ -113,9 +113,9 @@ class FakeService:
         }
         assert parts["purpose"].get_payload(decode=True) == b"fine-tune"
         content = parts["file"].get_payload(decode=True)
-        id = f"file-{next(self.ids)}"
-        self.files[id] = (parts["file"].get_filename() or "", content)
-        return 200, self._file(id)
+        file = f"file-{next(self.ids)}"
+        self.files[file] = (parts["file"].get_filename() or "", content)
+        return 200, self._file(file)
 
     def _file(self, id: str) -> dict[str, Any]:
         name, content = self.files[id]
@@ -140,10 +140,10 @@ class FakeService:
         for key in ("training_file", "validation_file"):
             if asked.get(key) is not None and asked[key] not in self.files:
                 return 400, _error(f"there is no {asked[key]}")
-        id = f"ftjob-{next(self.ids)}"
+        job = f"ftjob-{next(self.ids)}"
         epochs = asked["method"]["supervised"]["hyperparameters"]["n_epochs"]
-        self.jobs[id] = {
-            "id": id,
+        self.jobs[job] = {
+            "id": job,
             "object": "fine_tuning.job",
             "created_at": 1,
             "error": None,
@@ -161,7 +161,7 @@ class FakeService:
             "suffix": asked["suffix"],
             "steps": 0,
         }
-        return 200, _without_steps(self.jobs[id])
+        return 200, _without_steps(self.jobs[job])
 
     def _move_on(self, job: dict[str, Any]) -> None:
         if job["status"] in ("succeeded", "failed", "cancelled") or job["status"] == self.hold:

@@ -47,9 +47,9 @@ from botconvo.model_process import ModelSpec
 from botconvo.old_clones import person_behind, speaking_as, whose_clone
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.hosted import HostedServer, HostedSpec, Watched
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
+from botconvo.orchestrator.hosted import HostedServer, HostedSpec, Watched
 from botconvo.orchestrator.playing import Playing
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, Settled

@@ -1,6 +1,6 @@
 """Fixtures of the tests of hosted models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,7 +104,7 @@ def test_a_line_is_learned_with_the_prompt_that_a_live_talk_gives(given: list[Se
         roles = [message["role"] for message in messages]
         assert roles[0] == "system"
         assert roles[-1] == "assistant"
-        assert all(a != b for a, b in zip(roles, roles[1:], strict=False))
+        assert all(a != b for a, b in pairwise(roles))
 
 
 @settings(max_examples=30)

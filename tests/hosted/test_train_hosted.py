@@ -1,4 +1,4 @@
-"""``botconvo train NAME --engine hosted`` as it is typed, against a service that lives and fails."""
+"""``botconvo train NAME --engine hosted`` as typed, against a service that lives and fails."""
 
 import io
 import json

@@ -1,6 +1,6 @@
 """A service with OpenAI's interface: files, tuning jobs, models.  Every failure is one line.
 
-The key is sent to the endpoint's host and stands nowhere else: not in a log, an error or a ``repr``.
+The key goes to the endpoint's host and stands nowhere else: not in a log, an error or a ``repr``.
 It knows nothing of projects, people or consent.
 """
 
@@ -217,8 +217,9 @@ class Service:
 
         def look(client: "openai.OpenAI") -> tuple[tuple[str, str], ...]:
             events = client.fine_tuning.jobs.list_events(id, limit=_EVENTS).data
-            ordered = sorted(reversed(events), key=lambda event: event.created_at or 0)
-            return tuple((event.id, self._clean(event.message or "")) for event in ordered)
+            events.reverse()  # of the same second too the oldest comes first
+            events.sort(key=lambda event: event.created_at or 0)
+            return tuple((event.id, self._clean(event.message or "")) for event in events)
 
         return self._ask(f"looking at job {id}", look)
 

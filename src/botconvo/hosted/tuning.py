@@ -201,9 +201,9 @@ def start(project: Path, record: JobRecord, service: Service, say: Say) -> JobRe
             continue
         remote = record.remote_name(name)
         # An upload whose answer was lost has happened all the same.
-        id = (service.find_file(remote) if again else None) or service.upload(path, remote)
-        record = update(project, record.model_copy(update={"files": record.files | {name: id}}))
-        say(f"Uploaded {name} ({path.stat().st_size / 1000:.0f} kB) as {id}")
+        file = (service.find_file(remote) if again else None) or service.upload(path, remote)
+        record = update(project, record.model_copy(update={"files": record.files | {name: file}}))
+        say(f"Uploaded {name} ({path.stat().st_size / 1000:.0f} kB) as {file}")
     if record.job is not None:
         return record
     job = service.find_job(record.files[TRAIN]) if again else None
@@ -261,11 +261,11 @@ def follow(
         else:
             failures = 0
             backoff.reset()
-            fresh = news[-_STEPS_BACK:] if told is None and record.status != "queued" else news
-            for id, sentence in fresh:
-                if told is None or id not in told:
+            fresh = news[-_STEPS_BACK:] if told is None else news
+            for event, sentence in fresh:
+                if told is None or event not in told:
                     say(f"  {sentence}")
-            told = (told or set()) | {id for id, _ in news}
+            told = (told or set()) | {event for event, _ in news}
             if job.status != record.status:
                 if not job.over:
                     say(f"Job {job.id} is {job.status}")
@@ -285,9 +285,7 @@ def finish(project: Path, record: JobRecord, job: Job, service: Service) -> JobR
     model = job.model if job.succeeded else None
     record = update(project, record.model_copy(update={"model": model, "ended": True}))
     drop_files(project, record)
-    owed = [Debt(endpoint=record.endpoint, kind="file", id=id) for id in record.files.values()]
-    owed += [Debt(endpoint=record.endpoint, kind="file", id=id) for id in job.results]
-    keep_debts(project, (*debts(project), *owed))
+    keep_debts(project, (*debts(project), *_files_of(record, job)))
     record = update(project, record.model_copy(update={"files": {}}))
     settle(project, service, record.endpoint)
     if not job.succeeded:
@@ -327,10 +325,7 @@ def cancel(project: Path, record: JobRecord, service: Service) -> str:
         )
     if job is not None and not job.over:
         job = service.cancel(job.id)
-    debt = [Debt(endpoint=record.endpoint, kind="file", id=id) for id in record.files.values()]
-    if job is not None:
-        debt += [Debt(endpoint=record.endpoint, kind="file", id=id) for id in job.results]
-    keep_debts(project, (*debts(project), *debt))
+    keep_debts(project, (*debts(project), *_files_of(record, job)))
     drop(project, record)
     settle(project, service, record.endpoint)
     return "nothing had been started" if job is None else f"job {job.id} is {job.status}"
@@ -339,14 +334,23 @@ def cancel(project: Path, record: JobRecord, service: Service) -> str:
 # ---- what has to be deleted there ----------------------------------------------------------
 
 
+def _files_of(record: JobRecord, job: Job | None) -> tuple[Debt, ...]:
+    """What went out, and the figures that came of it."""
+    files = (*record.files.values(), *(() if job is None else job.results))
+    return tuple(Debt(endpoint=record.endpoint, kind="file", id=file) for file in files)
+
+
 def debts_of(record: JobRecord) -> tuple[Debt, ...]:
     """All that is at the service of a job, in the order in which it has to go."""
-    there = [("job", record.job)] if record.job is not None and not record.ended else []
-    there += [("file", id) for id in record.files.values()]
-    there += [("model", record.model)] if record.model is not None else []
-    return tuple(
-        Debt(endpoint=record.endpoint, kind=kind, id=id)  # type: ignore[arg-type]
-        for kind, id in there
+    job = None if record.job is None or record.ended else record.job
+    return (
+        *(Debt(endpoint=record.endpoint, kind="job", id=each) for each in (job,) if each),
+        *_files_of(record, None),
+        *(
+            Debt(endpoint=record.endpoint, kind="model", id=each)
+            for each in (record.model,)
+            if each
+        ),
     )
 
 
