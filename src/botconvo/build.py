@@ -38,7 +38,7 @@ from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import find_person, grant_command
 from botconvo.hosted.records import model_digest
-from botconvo.hosted.service import check_endpoint, host_of
+from botconvo.hosted.service import check_endpoint, check_installed, host_of
 from botconvo.hosted.voice import HostedVoice
 from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
@@ -199,9 +199,10 @@ def _hosted_member(
 ) -> CastMember:
     """
     Raises:
-        ConfigError: the endpoint is none.
+        ConfigError: the endpoint is none, or the library for services is not installed.
         ConsentError: nobody of that name agreed that the service works on their words.
     """
+    check_installed()
     name, endpoint = persona.name, check_endpoint(hosted.endpoint)
     processor = hosted.processor or host_of(endpoint)
     person, now = find_person(store.people(), name), datetime.now(UTC)

@@ -7,6 +7,7 @@ It knows nothing of projects, people or consent.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ __all__ = [
     "Job",
     "Service",
     "check_endpoint",
+    "check_installed",
     "explained",
     "host_of",
     "is_here",
@@ -78,17 +80,26 @@ def check_endpoint(endpoint: str) -> str:
     return endpoint.rstrip("/")
 
 
-def require_openai() -> None:
+def check_installed() -> None:
     """
     Raises:
-        ConfigError: the library is not installed.
+        ConfigError: the library for services is not installed.
     """
-    try:
-        import openai  # noqa: F401
-    except ModuleNotFoundError:
+    if find_spec("openai") is None:
         raise ConfigError(
             'hosted models need openai, which is not installed; pip install "botconvo[hosted]"'
-        ) from None
+        )
+
+
+def require_openai() -> None:
+    """Import the library.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    check_installed()
+    import openai  # noqa: F401
+
     # At DEBUG it would write down everything that is sent.
     logging.getLogger("openai").setLevel(logging.INFO)
 
@@ -127,7 +138,7 @@ class Service:
         require_openai()
         import openai
 
-        if self._key is None:
+        if self._key is None or not self._key.get_secret_value():
             raise ConfigError(
                 f"{self.host} needs a key; put it into .env beside config.toml as {KEY}=..."
             )
@@ -308,7 +319,8 @@ def _refused(
     error: "openai.APIStatusError", host: str, doing: str, key: SecretStr | None
 ) -> ServiceError:
     status, reason = error.status_code, _reason(error, key)
-    wait_s = _retry_after(error)
+    out_of_money = getattr(error, "code", None) in _NO_MONEY
+    wait_s = None if out_of_money else _retry_after(error)
     match status:
         case 401:  # its reason may hold a part of the key
             advice = (
@@ -320,17 +332,16 @@ def _refused(
             advice = (
                 f"there is no such thing (404: {reason}); check the model's name and --endpoint"
             )
-        case 429 if getattr(error, "code", None) in _NO_MONEY:
+        case 429 if out_of_money:
             advice = f"the account has no credit (429: {reason}); add some there"
-            wait_s = None
         case 429:
-            again = "later" if wait_s is None else f"in {wait_s:.0f} s"
-            advice = f"too many requests (429: {reason}); try again {again}"
+            when = "later" if wait_s is None else f"in {wait_s:.0f} s"
+            advice = f"too many requests (429: {reason}); try again {when}"
         case _ if status >= 500:
             advice = f"the service has trouble of its own ({status}: {reason}); try again later"
         case _:
             advice = f"the service refused ({status}: {reason})"
-    again = status >= 500 or (status == 429 and "credit" not in advice)
+    again = status >= 500 or (status == 429 and not out_of_money)
     return ServiceError(f"{host}: {doing}: {advice}", status=status, retryable=again, wait_s=wait_s)
 
 

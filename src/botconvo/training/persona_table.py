@@ -73,7 +73,7 @@ def point_elsewhere(config: Path, name: str, table: str) -> bool:
         raise ConfigError(f"{config}: cannot be read: {error}") from None
     for persona in document.get("personas", []):
         if _folded(dict(persona)) == name.casefold() and "hosted" in persona:
-            persona["hosted"] = tomlkit.parse(table)["personas"][0]["hosted"]  # type: ignore[index]
+            persona["hosted"] = tomlkit.parse(table)["personas"][0]["hosted"]
             _write(path, tomlkit.dumps(document))
             return True
     return False
