@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from builders import a_message, an_author
@@ -176,6 +177,27 @@ def test_who_is_forgotten_is_gone_from_the_service_too(tuned: Path, service: Fak
     assert not service.models
     assert not list((tuned / "hosted").rglob("*.json*"))
     assert "hosted" not in (tuned / "config.toml").read_text().partition("poll_s")[2]
+
+
+def test_an_answer_that_was_lost_is_forgotten_too(project: Path, service: FakeService) -> None:
+    service.refusals.append(Refusal(method="POST", path="/jobs", done=True))
+    refused(train(project, "--yes"))
+    assert forget(project, "Bort").code == 0
+    assert [job["status"] for job in service.jobs.values()] == ["cancelled"]
+    assert not service.files
+
+
+def test_where_words_went_is_told_and_goes_along_when_a_project_moves(
+    tuned: Path, service: FakeService, tmp_path: Path
+) -> None:
+    assert typed("pack", tmp_path / "moved.zip", "--project", tuned).code == 0
+    with ZipFile(tmp_path / "moved.zip") as moved:
+        assert [name for name in moved.namelist() if name.startswith("hosted/")]
+    out = tmp_path / "fishvilla.zip"
+    assert typed("consent", "export", "Fishvilla", "--out", out, "--project", tuned).code == 0
+    with ZipFile(out) as held:
+        texts = [held.read(name).decode() for name in held.namelist()]
+    assert any(f"{HOST}, in the tuning job botconvo-" in text for text in texts)
 
 
 def test_a_job_under_way_ends_with_who_is_forgotten(project: Path, service: FakeService) -> None:

@@ -118,7 +118,7 @@ def test_without_a_yes_nothing_is_sent(
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [
-        (Refusal(method="POST", path="/files", status=403, message="not yours"), "not yours"),
+        (Refusal(method="GET", path="/files", status=403, message="not yours"), "not yours"),
         (Refusal(method="POST", path="/jobs", status=400, message="bad rows"), "400: bad rows"),
         (
             Refusal(method="POST", path="/files", status=429, message="slow", retry_after="77"),
@@ -148,6 +148,14 @@ def test_a_refusal_is_one_line_and_the_same_command_goes_on(
     assert again.code == 0, again
     assert len(service.jobs) == 1, "nothing is paid for twice"
     assert not service.files
+
+
+def test_a_wrong_address_can_be_mended(project: Path, service: FakeService) -> None:
+    for address in ("http://127.0.0.1:9/v1", service.address.removesuffix("/v1") + "/v2"):
+        refused(train(project, "--yes", "--endpoint", address, "--base", "tiny"))
+    done = train(project, "--yes")
+    assert done.code == 0, done
+    assert "going on" not in done.out
 
 
 def test_a_wrong_key_is_said_without_the_key(project: Path, service: FakeService) -> None:
@@ -248,6 +256,17 @@ def test_cancel_ends_the_job_and_takes_the_words_back(project: Path, service: Fa
     assert (done.code, done.out) == (0, "Bort: job ftjob-3 is cancelled.\n"), done
     assert service.jobs["ftjob-3"]["status"] == "cancelled"
     nothing_is_left(project, service)
+
+
+def test_what_may_have_gone_out_is_taken_back_too(project: Path, service: FakeService) -> None:
+    for path in ("/files", "/jobs"):
+        service.refusals.append(Refusal(method="POST", path=path, done=True))
+        refused(train(project, "--yes"))
+        assert service.files
+        assert typed("forget", "Fishvilla", "--project", project, "--dry-run").code == 0
+        assert train(project, "--cancel").code == 0
+        nothing_is_left(project, service)
+    assert [job["status"] for job in service.jobs.values()] == ["cancelled"]
 
 
 def test_a_consent_that_ends_meanwhile_stops_it(project: Path, service: FakeService) -> None:

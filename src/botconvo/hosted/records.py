@@ -95,10 +95,14 @@ def model_digest(endpoint: str, model: str) -> str:
 
 
 class Debt(_Strict):
-    """Something that has to be deleted at a service."""
+    """Something that has to be deleted at a service.
+
+    An "upload" is a file of that name, a "job on" a job that trains on that file: both may be
+    there, where an answer was lost.
+    """
 
     endpoint: str
-    kind: Literal["job", "file", "model"]
+    kind: Literal["job on", "job", "upload", "file", "model"]
     id: str
 
 

@@ -240,7 +240,15 @@ class Service:
         )
 
     def delete(self, kind: str, id: str) -> None:
-        """A "file" or a "model" goes, a "job" is cancelled; what is not there is gone already."""
+        """A "file" or a "model" goes, a "job" is cancelled; what is not there is gone already.
+
+        An "upload" is a file known by its name, a "job on" a job known by the file it trains on.
+        """
+        if kind in ("upload", "job on"):
+            found = self._find_job_on(id) if kind == "job on" else self.find_file(id)
+            if found is not None:
+                self.delete("job" if kind == "job on" else "file", found)
+            return
 
         def remove(client: "openai.OpenAI") -> None:
             client = client.with_options(timeout=_SHORT_S)
@@ -259,6 +267,10 @@ class Service:
         except ServiceError as error:
             if error.status != 404:
                 raise
+
+    def _find_job_on(self, file: str) -> str | None:
+        job = self.find_job(file)
+        return None if job is None else job.id
 
     def _ask(self, doing: str, call: "Callable[[openai.OpenAI], _T]") -> _T:
         import openai

@@ -194,6 +194,9 @@ def start(project: Path, record: JobRecord, service: Service, say: Say) -> JobRe
         TrainingError: somebody was forgotten meanwhile.
     """
     again = record.status != "written"
+    if not again:
+        # A wrong address or key shows before anything counts as begun.
+        service.find_file(record.remote_name(TRAIN))
     record = update(project, record.model_copy(update={"status": "uploading"}))
     for name in (TRAIN, VALIDATION):
         path = folder_of(project, record) / name
@@ -335,16 +338,23 @@ def cancel(project: Path, record: JobRecord, service: Service) -> str:
 
 
 def _files_of(record: JobRecord, job: Job | None) -> tuple[Debt, ...]:
-    """What went out, and the figures that came of it."""
+    """What went out, or may have, and the figures that came of it."""
     files = (*record.files.values(), *(() if job is None else job.results))
-    return tuple(Debt(endpoint=record.endpoint, kind="file", id=file) for file in files)
+    begun = record.status == "uploading"
+    lost = [name for name in (TRAIN, VALIDATION) if begun and name not in record.files]
+    return (
+        *(Debt(endpoint=record.endpoint, kind="file", id=file) for file in files),
+        *(Debt(endpoint=record.endpoint, kind="upload", id=record.remote_name(n)) for n in lost),
+    )
 
 
 def debts_of(record: JobRecord) -> tuple[Debt, ...]:
     """All that is at the service of a job, in the order in which it has to go."""
     job = None if record.job is None or record.ended else record.job
+    lost = record.files.get(TRAIN) if record.job is None and not record.ended else None
     return (
         *(Debt(endpoint=record.endpoint, kind="job", id=each) for each in (job,) if each),
+        *(Debt(endpoint=record.endpoint, kind="job on", id=each) for each in (lost,) if each),
         *_files_of(record, None),
         *(
             Debt(endpoint=record.endpoint, kind="model", id=each)
