@@ -113,6 +113,7 @@ class FakeService:
         }
         assert parts["purpose"].get_payload(decode=True) == b"fine-tune"
         content = parts["file"].get_payload(decode=True)
+        assert isinstance(content, bytes)
         file = f"file-{next(self.ids)}"
         self.files[file] = (parts["file"].get_filename() or "", content)
         return 200, self._file(file)

@@ -38,7 +38,7 @@ from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import find_person, grant_command
 from botconvo.hosted.records import model_digest
-from botconvo.hosted.service import check_endpoint, check_installed, host_of
+from botconvo.hosted.service import KEY, check_endpoint, check_installed, host_of
 from botconvo.hosted.voice import HostedVoice
 from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
@@ -160,6 +160,11 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
             f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
         )
     if persona.hosted is not None:
+        if settings.hosted_key is None or not settings.hosted_key.get_secret_value():
+            raise ConfigError(
+                f"{persona.name}: its model is at {host_of(persona.hosted.endpoint)}, which needs "
+                f"a key; put it into .env beside config.toml as {KEY}=..."
+            )
         return _hosted_member(persona, persona.hosted, store)
     assert persona.checkpoint is not None
     servers = settings.model_server
@@ -206,6 +211,8 @@ def _hosted_member(
     name, endpoint = persona.name, check_endpoint(hosted.endpoint)
     processor = hosted.processor or host_of(endpoint)
     person, now = find_person(store.people(), name), datetime.now(UTC)
+    if person.name != name:  # the model knows the clone by the other name
+        raise ConfigError(f"{name}: the consent is {person.name!r}'s; give the persona that name")
     live = store.live_record(person.id, now)
     why = refusal(live, now, processor=processor)
     if why is not None:

@@ -155,6 +155,14 @@ def botconvo(project: Path, *words: str, given: str = "") -> "subprocess.Complet
     )
 
 
+def test_what_is_missing_is_said_before_anything_is_asked(
+    tuned: Path, service: FakeService
+) -> None:
+    (tuned / ".env").unlink()
+    assert "needs a key; put it into .env" in refused(generate(tuned))
+    assert not service.completions
+
+
 def test_who_measures_is_told_that_the_weights_are_elsewhere(tuned: Path) -> None:
     done = typed("evaluate", "Bort", "--project", tuned)
     assert "its model is at a service" in refused(done)

@@ -18,6 +18,8 @@ from processes import until
 
 from botconvo.hosted.records import debts, records
 
+POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows knows no such signals")
+
 
 def nothing_is_left(project: Path, service: FakeService) -> None:
     assert not service.files
@@ -82,6 +84,7 @@ def test_a_dry_run_writes_the_files_and_sends_nothing(
     assert all(row.keys() == keys for row in rows)
 
 
+@POSIX
 def test_who_did_not_agree_to_the_service_is_not_sent_there(
     project: Path, service: FakeService
 ) -> None:
@@ -232,6 +235,7 @@ def interrupt(process: "subprocess.Popen[str]") -> tuple[str, str]:
     return said
 
 
+@POSIX
 def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
     project: Path, service: FakeService
 ) -> None:
@@ -246,6 +250,21 @@ def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
     assert done.code == 0, done
     assert "going on with job ftjob-3" in done.out
     assert service.asked_for("POST", "/fine_tuning/jobs") == 1
+
+
+def test_who_follows_a_job_hears_that_somebody_was_forgotten(
+    project: Path, service: FakeService
+) -> None:
+    service.hold = "running"
+    process = in_background(project)
+    assert until(lambda: service.asked_for("GET", "/events") > 4), process.kill()
+    assert typed("forget", "Fishvilla", "--project", project, "--yes").code == 0
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err.count("\n")) == (2, 1), (out, err)
+    # Their consent ends a moment before the job is given up.
+    assert "was forgotten meanwhile" in err or "does not agree any more" in err
+    assert [job["status"] for job in service.jobs.values()] == ["cancelled"]
+    assert not (project / "hosted").exists() or not list((project / "hosted").iterdir())
 
 
 def test_cancel_ends_the_job_and_takes_the_words_back(project: Path, service: FakeService) -> None:

@@ -236,11 +236,12 @@ def _go_on(project: Path, record: "JobRecord", settings: "Settings", *, write: b
     import time
     from datetime import UTC, datetime
 
-    from botconvo.hosted.records import debts
+    from botconvo.hosted.records import check_there, debts
     from botconvo.hosted.tuning import check_agreed, finish, follow, settle, start
     from botconvo.training.stopping import stop_on_signals
 
     def check() -> None:
+        check_there(project, record)
         with open_store(project) as store:
             check_agreed(store, record, datetime.now(UTC))
 

@@ -25,6 +25,7 @@ __all__ = [
     "VALIDATION",
     "Debt",
     "JobRecord",
+    "check_there",
     "debts",
     "drop",
     "drop_files",
@@ -135,13 +136,21 @@ def update(project: Path, record: JobRecord) -> JobRecord:
         TrainingError: somebody in it was forgotten meanwhile.
         OutputError: the disk refuses.
     """
-    if not (folder_of(project, record) / _RECORD).is_file():
-        raise TrainingError(
-            f"{record.speaker}: somebody whose words are in this job was forgotten meanwhile; "
-            "it was given up"
-        )
+    check_there(project, record)
     keep(project, record)
     return record
+
+
+def check_there(project: Path, record: JobRecord) -> None:
+    """
+    Raises:
+        TrainingError: somebody in it was forgotten meanwhile, or another process gave it up.
+    """
+    if not (folder_of(project, record) / _RECORD).is_file():
+        raise TrainingError(
+            f"{record.speaker}: this job was cancelled, or somebody whose words are in it was "
+            "forgotten meanwhile; it was given up"
+        )
 
 
 def records(project: Path) -> Iterator[JobRecord]:
