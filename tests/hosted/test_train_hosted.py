@@ -11,14 +11,21 @@ from pathlib import Path
 
 import pytest
 from cli.typing_in import typed
-from fake_service import FakeService, Refusal
+from fake_service import KEY, FakeService, Refusal
 from hosted.hosting import BOTH, refused, train
 from packing.packs import agree
 from processes import until
+from pydantic import SecretStr
 
-from botconvo.hosted.records import debts, records
+from botconvo.hosted.prices import Estimate, price_of
+from botconvo.hosted.records import debts, records, update
+from botconvo.hosted.service import Service
+from botconvo.hosted.tuning import start
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows knows no such signals")
+
+
+LONG_S = 120.0
 
 
 def nothing_is_left(project: Path, service: FakeService) -> None:
@@ -84,7 +91,6 @@ def test_a_dry_run_writes_the_files_and_sends_nothing(
     assert all(row.keys() == keys for row in rows)
 
 
-@POSIX
 def test_who_did_not_agree_to_the_service_is_not_sent_there(
     project: Path, service: FakeService
 ) -> None:
@@ -96,14 +102,9 @@ def test_who_did_not_agree_to_the_service_is_not_sent_there(
 
     agree(project, "Bort", BOTH)
     agree(project, "Fishvilla", ("local",))
-    service.hold = "queued"
-    (project / "config.toml").write_text(
-        (project / "config.toml").read_text().replace("0.01", "30")
-    )
-    process = in_background(project)
-    assert until(lambda: bool(service.jobs)), process.kill()
+    service.refusals.append(Refusal(method="GET", path="/jobs/", status=404))
+    refused(train(project, "--yes"))
     words = json.dumps(service.rows("train.jsonl"))
-    interrupt(process)
     assert "Fishvilla" not in words
     assert "Bort" in words
 
@@ -230,7 +231,7 @@ def in_background(project: Path, *words: str) -> "subprocess.Popen[str]":
 
 def interrupt(process: "subprocess.Popen[str]") -> tuple[str, str]:
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)
+    said = process.communicate(timeout=LONG_S)
     assert process.returncode == 130, said
     return said
 
@@ -241,7 +242,7 @@ def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
 ) -> None:
     service.hold = "running"
     process = in_background(project)
-    assert until(lambda: service.asked_for("GET", "/events") > 4), process.kill()
+    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S), process.kill()
     _, err = interrupt(process)
     assert "Job ftjob-3 goes on at 127.0.0.1" in err
     assert err.count("\n") == 1, err
@@ -257,14 +258,55 @@ def test_who_follows_a_job_hears_that_somebody_was_forgotten(
 ) -> None:
     service.hold = "running"
     process = in_background(project)
-    assert until(lambda: service.asked_for("GET", "/events") > 4), process.kill()
+    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S), process.kill()
     assert typed("forget", "Fishvilla", "--project", project, "--yes").code == 0
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LONG_S)
     assert (process.returncode, err.count("\n")) == (2, 1), (out, err)
     # Their consent ends a moment before the job is given up.
     assert "was forgotten meanwhile" in err or "does not agree any more" in err
     assert [job["status"] for job in service.jobs.values()] == ["cancelled"]
     assert not (project / "hosted").exists() or not list((project / "hosted").iterdir())
+
+
+def test_who_stops_before_the_job_has_paid_for_nothing(project: Path, service: FakeService) -> None:
+    train(project, "--dry-run")
+    (record,) = records(project)
+    with Service(service.address, SecretStr(KEY)) as there:
+        record = start(project, record, there, say=print, stopped=lambda: bool(service.files))
+        assert (record.job, list(record.files)) == (None, ["train.jsonl"])
+        assert not service.jobs
+    done = train(project)
+    assert done.code == 0, done
+    assert service.asked_for("POST", "/files") == 2
+
+
+def test_a_clone_that_was_not_taken_in_yet_is_not_paid_for_again(
+    project: Path, service: FakeService
+) -> None:
+    assert train(project, "--yes").code == 0
+    (record,) = records(project)
+    update(project, record.model_copy(update={"ended": False}))  # as if it had been killed
+    config = (project / "config.toml").read_text().partition("[[personas]]")[0]
+    (project / "config.toml").write_text(config)
+    done = train(project)
+    assert done.code == 0, done
+    assert len(service.jobs) == 1
+    assert "[personas.hosted]" in (project / "config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "price"),
+    [
+        ("api.openai.com", "gpt-4.1-mini-2025-04-14", 5.0),
+        ("api.openai.com", "gpt-4o-mini-2024-07-18", 3.0),
+        ("api.openai.com", "gpt-9", None),
+        ("models.example", "gpt-4o-mini", None),
+    ],
+)
+def test_a_price_is_known_or_not(host: str, model: str, price: float | None) -> None:
+    assert price_of(host, model) == price
+    estimate = Estimate(tokens=1_000_000, epochs=3, price=price)
+    assert estimate.dollars == (None if price is None else 3 * price)
 
 
 def test_cancel_ends_the_job_and_takes_the_words_back(project: Path, service: FakeService) -> None:

@@ -159,7 +159,7 @@ def _new(
         for policy in acknowledged:
             store.acknowledge(policy, now)
         prepared = prepare(store, name, wanted, now)
-    _say_prepared(prepared, given=options.price is not None)
+    _say_prepared(prepared)
     if options.dry_run:
         record = write_files(prepared, project, now)
         click.echo(f"Written to {folder_of(project, record)}; nothing was sent.")
@@ -170,7 +170,7 @@ def _new(
     return write_files(prepared, project, now)
 
 
-def _say_prepared(prepared: "Prepared", *, given: bool) -> None:
+def _say_prepared(prepared: "Prepared") -> None:
     from botconvo.hosted.prices import AS_OF, SOURCE
     from botconvo.hosted.service import host_of
 
@@ -196,11 +196,9 @@ def _say_prepared(prepared: "Prepared", *, given: bool) -> None:
     if dollars is None:
         click.echo("What that costs is not known here; look at its price list, or give --price.")
         return
-    known = "as you say" if given or wanted.price is not None else f"{SOURCE}, {AS_OF}"
-    changed = "" if known == "as you say" else "; it may have changed, then give --price"
-    click.echo(
-        f"That costs about ${dollars:,.2f}, at ${estimate.price:g} a million ({known}{changed})."
-    )
+    source = f"{SOURCE} in {AS_OF}; it may have changed, then give --price"
+    known = source if wanted.price is None else "as you say"
+    click.echo(f"That costs about ${dollars:,.2f}, at ${estimate.price:g} a million ({known}).")
 
 
 def _say_going_on(record: "JobRecord", options: HostedOptions) -> None:
@@ -237,7 +235,7 @@ def _go_on(project: Path, record: "JobRecord", settings: "Settings", *, write: b
     from datetime import UTC, datetime
 
     from botconvo.hosted.records import check_there, debts
-    from botconvo.hosted.tuning import check_agreed, finish, follow, settle, start
+    from botconvo.hosted.tuning import check_agreed, close, finish, follow, settle, start
     from botconvo.training.stopping import stop_on_signals
 
     def check() -> None:
@@ -257,7 +255,10 @@ def _go_on(project: Path, record: "JobRecord", settings: "Settings", *, write: b
             return stopped()
 
         settle(project, service, record.endpoint)
-        record = start(project, record, service, click.echo)
+        record = start(project, record, service, say=click.echo, stopped=stopped)
+        if record.job is None:
+            click.echo("Stopped before a job was started; the same command goes on.", err=True)
+            raise SystemExit(_INTERRUPTED)
         record, job = follow(
             project,
             record,
@@ -279,6 +280,7 @@ def _go_on(project: Path, record: "JobRecord", settings: "Settings", *, write: b
     click.echo(f"{record.speaker} is {record.model} at {service.host}{paid}")
     _say_debts(len(debts(project)), service.host)
     _configure(project, record, write=write)
+    close(project, record)
 
 
 def _say_debts(count: int, host: str) -> None:

@@ -42,6 +42,7 @@ __all__ = [
     "Wanted",
     "cancel",
     "check_agreed",
+    "close",
     "debts_of",
     "finish",
     "follow",
@@ -186,8 +187,12 @@ def check_agreed(store: Store, record: JobRecord, now: datetime) -> None:
 # ---- out ---------------------------------------------------------------------------------
 
 
-def start(project: Path, record: JobRecord, service: Service, say: Say) -> JobRecord:
+def start(
+    project: Path, record: JobRecord, service: Service, *, say: Say, stopped: Callable[[], bool]
+) -> JobRecord:
     """Upload what is not there yet and start the job, unless it was started already.
+
+    It has no job where somebody wanted to stop before.
 
     Raises:
         ServiceError: the service refused; the same again goes on where it ended.
@@ -200,14 +205,14 @@ def start(project: Path, record: JobRecord, service: Service, say: Say) -> JobRe
     record = update(project, record.model_copy(update={"status": "uploading"}))
     for name in (TRAIN, VALIDATION):
         path = folder_of(project, record) / name
-        if name in record.files or not path.is_file():
+        if name in record.files or not path.is_file() or stopped():
             continue
         remote = record.remote_name(name)
         # An upload whose answer was lost has happened all the same.
         file = (service.find_file(remote) if again else None) or service.upload(path, remote)
         record = update(project, record.model_copy(update={"files": record.files | {name: file}}))
         say(f"Uploaded {name} ({path.stat().st_size / 1000:.0f} kB) as {file}")
-    if record.job is not None:
+    if record.job is not None or stopped():
         return record
     job = service.find_job(record.files[TRAIN]) if again else None
     if job is None:
@@ -282,11 +287,13 @@ def follow(
 def finish(project: Path, record: JobRecord, job: Job, service: Service) -> JobRecord:
     """Note what came of a job that is over, and delete its files here and there.
 
+    It is not closed before ``close``: broken off before, the same command takes the clone in.
+
     Raises:
         TrainingError: it failed or was cancelled; or somebody was forgotten meanwhile.
     """
     model = job.model if job.succeeded else None
-    record = update(project, record.model_copy(update={"model": model, "ended": True}))
+    record = update(project, record.model_copy(update={"model": model}))
     drop_files(project, record)
     keep_debts(project, (*debts(project), *_files_of(record, job)))
     record = update(project, record.model_copy(update={"files": {}}))
@@ -303,6 +310,15 @@ def finish(project: Path, record: JobRecord, job: Job, service: Service) -> JobR
             "model; look for it there"
         )
     return record
+
+
+def close(project: Path, record: JobRecord) -> None:
+    """Nothing more is to be done for this job.
+
+    Raises:
+        TrainingError: somebody was forgotten meanwhile.
+    """
+    update(project, record.model_copy(update={"ended": True}))
 
 
 def _ended(status: str) -> str:
