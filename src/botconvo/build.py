@@ -37,7 +37,13 @@ from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import find_person, grant_command
 from botconvo.hosted.records import model_digest
-from botconvo.hosted.service import KEY, check_endpoint, check_installed, host_of
+from botconvo.hosted.service import (
+    KEY,
+    check_endpoint,
+    check_installed,
+    host_of,
+    require_openai,
+)
 from botconvo.hosted.voice import HostedVoice
 from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
@@ -259,20 +265,19 @@ def _speech_and_person(
         ConfigError: the checkpoint is a base, or a clone of somebody else.
         ConsentError: nobody agreed.
     """
-    name, manifest = persona.name, checkpoint.manifest
+    name, manifest, path = persona.name, checkpoint.manifest, persona.checkpoint
+    assert path is not None
     form, source = manifest.prompt_format, manifest.source
     if form is None or (manifest.consent is None and source is None):
         raise ConfigError(
-            f"{name}: {persona.checkpoint} is a base, not a clone; "
-            "train one with 'botconvo train NAME'"
+            f"{name}: {path} is a base, not a clone; train one with 'botconvo train NAME'"
         )
     if manifest.consent is None and source is not None:
-        form = speaking_as(name, form, persona.prompt_format, persona.checkpoint)
-        return form, person_behind(source, form, store, persona.checkpoint)
+        form = speaking_as(name, form, persona.prompt_format, path)
+        return form, person_behind(source, form, store, path)
     if form.speaker != name:
         raise ConfigError(
-            f"{name}: {persona.checkpoint} was trained as {form.speaker!r}; "
-            "give the persona that name"
+            f"{name}: {path} was trained as {form.speaker!r}; give the persona that name"
         )
     assert manifest.consent is not None
     return form, consenting_person(manifest.consent, store, name)
@@ -377,7 +382,7 @@ def _watched(
     changed: Callable[[], None],
 ) -> Watched:
     if isinstance(spec, HostedSpec):
-        return HostedServer(spec, changed)
+        return HostedServer(spec, changed, require_openai)
     timeout_s = settings.model_server.start_timeout_s
     return Supervisor(spec, token, http, changed, start_timeout_s=timeout_s)
 

@@ -19,6 +19,7 @@ from botconvo.build import build_cast
 from botconvo.config import load_settings
 from botconvo.conversation.history import History
 from botconvo.corpus.sessions import SILENCE
+from botconvo.messages import AuthorId
 from botconvo.orchestrator.clock import RealClock
 from botconvo.orchestrator.permits import Permits
 from botconvo.people import People
@@ -86,7 +87,9 @@ def test_in_a_channel_only_those_are_heard_who_agreed_to_the_service(tuned: Path
         (member,) = build_cast(load_settings(tuned / "config.toml"), store)
         permits = Permits(store, RealClock())
         persona = permits.bounded(member).persona
-        stranger = replace(an_author("Fishvilla"), id="discord:1")  # who only calls himself so
+        stranger = replace(
+            an_author("Fishvilla"), id=AuthorId("discord:1")
+        )  # who only calls himself so
         history = History(People(), SILENCE)
         history.add(a_message("psst", author=stranger, id="1"))
         history.add(a_message("hello", author="Fishvilla", id="2"))
@@ -149,7 +152,7 @@ def botconvo(project: Path, *words: str, given: str = "") -> "subprocess.Complet
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env={key: value for key, value in os.environ.items() if not key.startswith("BOTCONVO_")},
     )

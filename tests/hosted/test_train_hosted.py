@@ -242,7 +242,7 @@ def test_ctrl_c_leaves_the_job_alone_and_the_same_command_follows_it(
 ) -> None:
     service.hold = "running"
     process = in_background(project)
-    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S), process.kill()
+    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S)
     _, err = interrupt(process)
     assert "Job ftjob-3 goes on at 127.0.0.1" in err
     assert err.count("\n") == 1, err
@@ -258,7 +258,7 @@ def test_who_follows_a_job_hears_that_somebody_was_forgotten(
 ) -> None:
     service.hold = "running"
     process = in_background(project)
-    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S), process.kill()
+    assert until(lambda: service.asked_for("GET", "/events") > 4, LONG_S)
     assert typed("forget", "Fishvilla", "--project", project, "--yes").code == 0
     out, err = process.communicate(timeout=LONG_S)
     assert (process.returncode, err.count("\n")) == (2, 1), (out, err)

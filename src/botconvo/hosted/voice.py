@@ -73,7 +73,7 @@ class HostedVoice:
         return None
 
     async def _complete(self, asked: Prompt, ask: Ask) -> Sequence[Completion]:
-        await asyncio.to_thread(require_openai)  # the import takes a second
+        await asyncio.to_thread(require_openai)
         import openai
 
         spec, key = self._spec, self._key

@@ -37,14 +37,18 @@ class Watched(Protocol):
 
 
 class HostedServer:
-    """Always ready: whether the service answers shows when it is asked."""
+    """Ready once ``prepare`` is done (the library loaded); whether the service answers shows when
+    it is asked.
+    """
 
-    def __init__(self, spec: HostedSpec, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, spec: HostedSpec, changed: Callable[[], None], prepare: Callable[[], None]
+    ) -> None:
         self.spec = spec
-        self.state: PersonaState = "ready"
+        self.state: PersonaState = "starting"
         self.note: str | None = None
-        self.was_ready = True
-        self._changed = changed
+        self.was_ready = False
+        self._changed, self._prepare = changed, prepare
 
     @property
     def address(self) -> str | None:
@@ -53,5 +57,7 @@ class HostedServer:
 
     async def run(self) -> None:
         """Until cancelled."""
+        await asyncio.to_thread(self._prepare)
+        self.state, self.was_ready = "ready", True
         self._changed()
         await asyncio.Event().wait()
