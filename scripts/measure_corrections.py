@@ -21,7 +21,7 @@ import secrets
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +71,9 @@ JUDGED, ASKED_AGAIN = 5, 3
 HABITUAL = 0.2
 """Share of a clone's lines that hold one of the words that its judge dislikes."""
 NOON = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+Worth = Callable[[Sequence[str]], list[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +217,8 @@ def likeness(attributor: Attributor, friend: str, texts: Sequence[str]) -> np.nd
     """How much likelier the friend is than the likeliest of the others, in nats a character."""
     scores, whose = attributor.scores(texts), attributor.friends.index(friend)
     others = np.delete(scores, whose, axis=1).max(axis=1)
-    return (scores[:, whose] - others) / np.array([max(1, len(text)) for text in texts])
+    lengths = np.array([max(1, len(text)) for text in texts])
+    return np.asarray((scores[:, whose] - others) / lengths)
 
 
 # ---- measuring ---------------------------------------------------------------------------
@@ -236,7 +240,7 @@ class Row:
 
 
 def measured(
-    replies: Sequence[Reply], taste: Taste | None, before: Sequence[float], worth
+    replies: Sequence[Reply], taste: Taste | None, before: Sequence[float], worth: Worth
 ) -> tuple[float, float, float, float, int]:
     """The share now, and its change with an interval over sessions."""
     said = [reply.said(taste) for reply in replies]

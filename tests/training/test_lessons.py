@@ -42,10 +42,10 @@ def a_correction(
 
 
 ASKED = a_message("what is up", author="Fishvilla", minutes=8, id="y")
-TAUGHT = tuple(
-    a_correction(text, judgement, ASKED, id=f"{judgement}-{n}")
-    for n in range(12)
-    for text, judgement in ((GOOD, "good"), (BAD, "never"))
+TAUGHT = (
+    a_correction(GOOD, "good", ASKED, id="z1"),
+    a_correction(BAD, "never", ASKED, id="z2"),
+    a_correction(BAD, "bad", ASKED, id="z3"),
 )
 
 
@@ -128,7 +128,7 @@ def test_a_loss_below_nothing_is_that_of_saying_anything_else(plain: Prepared) -
 
 def test_the_run_and_the_manifest_know_of_the_corrections(base: Base, tmp_path: Path) -> None:
     plain = prepare(gathered(), base, QUICK)
-    taught = prepare(replace(gathered(), corrections=TAUGHT[:3]), base, QUICK)
+    taught = prepare(replace(gathered(), corrections=TAUGHT), base, QUICK)
     assert len(taught.lessons) == 3
     assert plain.digest != taught.digest
     assert plain.corpus.digest() == taught.corpus.digest()
