@@ -57,7 +57,9 @@ from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import Store
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
+from botconvo.zones import zone_of
 from model_server.checkpoint.folder import Checkpoint
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.errors import ModelServerError
 from model_server.prompt_format import PromptFormat
 
@@ -170,6 +172,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         name=PersonaName(persona.name),
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
+        learned=_learned(checkpoint.manifest.manners),
     )
     return CastMember(
         persona=clone,
@@ -178,6 +181,17 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         prompt_format=form,
         weights=checkpoint.manifest.weights.sha256,
     )
+
+
+def _learned(manners: LearnedManners | None) -> LearnedManners | None:
+    """Without hours where this computer knows no such time zone."""
+    if manners is None or manners.hours is None:
+        return manners
+    try:
+        zone_of(manners.hours.zone)
+    except ValueError:
+        return replace(manners, hours=None)
+    return manners
 
 
 def _speech_and_person(

@@ -15,6 +15,7 @@ from botconvo.agreed import reminder
 from botconvo.build import build_cast
 from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
+from botconvo.corpus import told_manners
 from botconvo.errors import BotConvoError
 from botconvo.store import Store
 from model_server.errors import ModelServerError
@@ -111,7 +112,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
             alone = settings.model_copy(update={"personas": [persona]})
             yield _try(
                 f"persona {persona.name}",
-                lambda alone=alone: str(build_cast(alone, store)[0].spec.checkpoint),  # type: ignore[misc]
+                lambda alone=alone: _clone(alone, store),  # type: ignore[misc]
             )
         now = datetime.now(UTC)
         for person in store.people():
@@ -124,6 +125,14 @@ def _project(settings: Settings) -> Iterator[Finding]:
             what="no personas yet",
             advice="'botconvo import', 'botconvo consent grant', 'botconvo train' make one",
         )
+
+
+def _clone(alone: Settings, store: Store) -> str:
+    """Where the clone is, and how it takes part in talks."""
+    member = build_cast(alone, store)[0]
+    learned = member.persona.learned
+    manners = "" if learned is None else f"; manners: {told_manners(learned)}"
+    return f"{member.spec.checkpoint}{manners}"
 
 
 def _discord(settings: Settings) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ class Gathered:
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
     first, without those that are private or said to machines; ``people`` gives each the name that
-    stands in transcripts.
+    stands in transcripts.  ``zone`` is by whose clocks hours of the day are told.
     """
 
     person: KnownPerson
@@ -41,6 +41,7 @@ class Gathered:
     """Who has which name in transcripts."""
     origins: frozenset[str]
     selected: Selected
+    zone: str = "UTC"
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -57,6 +58,7 @@ def gather(
     context: bool = True,
     redact: bool = True,
     training: bool = True,
+    zone: str = "UTC",
 ) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
 
@@ -102,6 +104,7 @@ def gather(
         ids={known.name: known.id for known in everybody},
         selected=selected,
         origins=store.origins_of(records),
+        zone=zone,
     )
 
 

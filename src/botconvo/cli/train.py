@@ -8,7 +8,7 @@ import click
 from botconvo.cli.configuring import configure as configure_clone
 from botconvo.cli.packing import pack_options, write
 from botconvo.cli.policies import acknowledge_options
-from botconvo.cli.project import open_store, project_option
+from botconvo.cli.project import open_store, project_option, zone_of_days
 from botconvo.cli.train_options import (
     ENGINES,
     Engine,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from botconvo.training.clone import Prepared
     from botconvo.training.settings import Weights
     from botconvo.training.trainer import Trained
+    from model_server.checkpoint.learned_manners import LearnedManners
     from model_server.checkpoint.manifest import Manifest
 
 __all__ = ["command", "note_clone", "train_again"]
@@ -218,6 +219,7 @@ def _train_ours(
         f"{gathered.person.name}: held-out loss {trained.base_loss:.3f} (base) -> "
         f"{trained.best_loss:.3f} after {trained.best_epoch:.1f} epochs, in {folder}"
     )
+    _say_manners(gathered.person.name, prepared.manners)
     return folder
 
 
@@ -264,6 +266,7 @@ def _train_simple(
         raise _stopped(trained.steps, work)
     loss = "" if trained.average is None else f", mean loss {trained.average:.2f}"
     click.echo(f"{gathered.person.name}: {trained.steps} steps{loss}, in {folder}")
+    _say_manners(gathered.person.name, prepared.manners)
     return folder
 
 
@@ -290,12 +293,12 @@ def _gather(
 
     from botconvo.gathering import gather
 
-    now = datetime.now(UTC)
+    now, zone = datetime.now(UTC), zone_of_days(project)
     with open_store(project) as store:
         for policy in acknowledged:
             store.acknowledge(policy, now)
         forgets = store.forgets_begun()
-        gathered = gather(store, name, now, redact=redact)
+        gathered = gather(store, name, now, redact=redact, zone=zone)
     if gathered.selected.redacted:
         _say(
             f"{len(gathered.selected.redacted)} messages are left out as private; see those of "
@@ -336,6 +339,12 @@ def _say_corpus(prepared: "Prepared") -> None:
         f"{examples.tokens} tokens a pass"
         + (f"; with lines of {', '.join(others)} as context" if others else "")
     )
+
+
+def _say_manners(name: str, learned: "LearnedManners | None") -> None:
+    from botconvo.corpus import told_manners
+
+    click.echo(f"{name}'s manners: {told_manners(learned)}")
 
 
 def _train(

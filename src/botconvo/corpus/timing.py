@@ -194,8 +194,7 @@ def _take_times(
 
 
 def learned_manners(own: Observed, *, zone: str = "UTC") -> LearnedManners | None:
-    """What a checkpoint may keep of it; None where that is nothing.  ``zone`` is that of the hours.
-    """
+    """What a checkpoint may keep of it; None where that is nothing.  ``zone`` is that of the hours."""
     exact = len(own.delays) >= LEAST or not own.whole
     delays = own.delays if exact else [*own.delays, *own.whole]
     if own.messages < LEAST:

@@ -213,7 +213,12 @@ def _take(
     """Check that all of it fits together, try it out, and put it in its place."""
     reference = None if base is None else base.reference(target)
     manifest = result.manifest.model_copy(
-        update={"base": reference, "heard": _heard(record)}  # only this project knows who that was
+        update={
+            "base": reference,
+            # Only this project knows who that was, and when they wrote.
+            "heard": _heard(record),
+            "manners": record.manners,
+        }
     )
     # A path that came with it is never followed: the base is the one that was found here.
     pathless = None if reference is None else reference.model_copy(update={"path": None})

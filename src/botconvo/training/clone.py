@@ -33,6 +33,7 @@ from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import write_model
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
@@ -50,6 +51,7 @@ class Prepared:
     form: PromptFormat
     consent: Consent
     heard: tuple[str, ...] | None
+    manners: LearnedManners | None
     settings: TrainingSettings
     examples: Examples
 
@@ -84,6 +86,7 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         form=form,
         consent=material.consent,
         heard=material.heard,
+        manners=material.manners,
         settings=settings,
         examples=make_examples(material.corpus, form, base, settings),
     )
@@ -219,6 +222,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         heard=prepared.heard,
+        manners=prepared.manners,
         training={
             "engine": "transformers",
             **asdict(prepared.settings),

@@ -20,6 +20,7 @@ from model_server.checkpoint.folder import (
     write_checkpoint,
 )
 from model_server.checkpoint.gguf_header import read_header
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import MANIFEST_NAME, Architecture, Consent, Manifest
 from model_server.checkpoint.tokens import tokens_of
 from model_server.errors import CheckpointError
@@ -38,6 +39,7 @@ class Made:
     consent: Consent
     corpus_sha256: str
     heard: tuple[str, ...] | None
+    manners: LearnedManners | None
     training: Mapping[str, str | int | float | bool | None]
     libraries: tuple[str, ...]
 
@@ -134,6 +136,7 @@ def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Mani
         consent=made.consent,
         corpus_sha256=made.corpus_sha256,
         heard=made.heard,
+        manners=made.manners,
         training=dict(made.training),
         versions={name: version(name) for name in (*_LIBRARIES, *made.libraries)},
     )

@@ -35,6 +35,7 @@ from botconvo.training.gpt2_simple.progress import Watch, watch_for
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.material import material_of
 from model_server.checkpoint.gpt2_simple import convert, find_run
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.errors import CheckpointError
 from model_server.prompt_format import START_OF_TEXT, PromptFormat
@@ -55,6 +56,7 @@ class Prepared:
     model: Model
     form: PromptFormat
     consent: Consent
+    manners: LearnedManners | None
     settings: SimpleSettings
     rows: str
 
@@ -93,6 +95,7 @@ def prepare(gathered: Gathered, model: Model, settings: SimpleSettings) -> Prepa
         model=model,
         form=form,
         consent=material.consent,
+        manners=material.manners,
         settings=settings,
         rows=print_rows(own),
     )
@@ -229,6 +232,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         heard=(heard_digest(PersonId(prepared.consent.person), prepared.corpus.digest()),),
+        manners=prepared.manners,
         training={
             "engine": "gpt-2-simple",
             **asdict(prepared.settings),
