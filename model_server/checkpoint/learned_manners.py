@@ -35,12 +35,12 @@ class Shares:
         _check_shares(self.shares)
 
     def median(self) -> float:
-        """The upper end of the part that the middle lies in."""
-        reached = 0.0
+        """Where the middle lies, if values lie evenly within a part."""
+        reached, begin, half = 0.0, 0.0, sum(self.shares) / 2
         for below, share in zip(self.below, self.shares, strict=True):
-            reached += share
-            if reached >= sum(self.shares) / 2:
-                return below
+            if reached + share >= half:
+                return begin + (below - begin) * (half - reached) / share
+            reached, begin = reached + share, below
         return self.below[-1]
 
 

@@ -28,7 +28,7 @@ def told_manners(learned: LearnedManners | None) -> str:
 def _delays(learned: LearnedManners) -> str | None:
     if learned.delays is None:
         return None
-    return f"answers half of the time within {_time(learned.delays.median())}"
+    return f"answers half of the time within about {_time(learned.delays.median())}"
 
 
 def mean_row(bursts: Shares) -> float:

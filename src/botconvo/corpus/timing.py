@@ -194,7 +194,10 @@ def _take_times(
 
 
 def learned_manners(own: Observed, *, zone: str = "UTC") -> LearnedManners | None:
-    """What a checkpoint may keep of it; None where that is nothing.  ``zone`` is that of the hours."""
+    """What a checkpoint may keep of it; None where that is nothing.
+
+    ``zone`` is the one that hours were observed by.
+    """
     exact = len(own.delays) >= LEAST or not own.whole
     delays = own.delays if exact else [*own.delays, *own.whole]
     if own.messages < LEAST:
@@ -252,5 +255,5 @@ def _hundredths(count: int, total: int) -> float:
 
 def _rounded(count: int) -> int:
     """To two digits: 1234 is 1200."""
-    step = 10 ** max(0, len(str(count)) - 2)
+    step = int(10 ** max(0, len(str(count)) - 2))
     return round(count / step) * step
