@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from random import Random
 
 import pytest
+from conversation.driving import JUNO, MAREK, TILLY, Play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from botconvo.conversation.speakers import talkativeness
 from botconvo.errors import ConfigError
 from botconvo.personas import Persona
 from model_server.checkpoint.learned_manners import Hours, LearnedManners, Shares
-from tests.conversation.driving import JUNO, MAREK, TILLY, Play
 
 PARTS = (3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
 ROWS = (2.0, 3.0, 4.0, 5.0, 6.0)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from corpus.talks import FIRST, by, message, talks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from botconvo.importers.reading import numbered_lines
 from botconvo.messages import Author, AuthorId, Message, MessageId, Reaction, tells_time
 from botconvo.people import People
 from model_server.checkpoint.learned_manners import LearnedManners
-from tests.corpus.talks import FIRST, by, message, talks
 
 
 def learned(messages: Sequence[Message], name: str = "Bort", **more: object) -> LearnedManners:
@@ -68,7 +68,7 @@ def test_hours_are_by_the_clocks_of_the_zone() -> None:
 def test_of_a_few_days_no_hours_are_learned() -> None:
     found = learned(talks(days=13))
     assert found.hours is None
-    assert "too few to tell hours" in told_manners(found)
+    assert "not known: hours" in told_manners(found)
 
 
 def test_talkativeness_is_a_share_of_the_turns() -> None:

@@ -74,7 +74,7 @@ def _unknown(learned: LearnedManners) -> str:
         if found is None
     ]
     coarse = "" if learned.exact else "; times in whole minutes"
-    return coarse + (f"; too few to tell {' and '.join(missing)}" if missing else "")
+    return coarse + (f"; not known: {' and '.join(missing)}" if missing else "")
 
 
 def _time(seconds: float) -> str:
