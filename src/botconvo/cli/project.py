@@ -72,14 +72,17 @@ def joined_people(project: Path) -> "People":
 
 
 def zone_of_days(project: Path) -> str:
-    """By whose clocks the project's config.toml tells hours and days, if there is one.
+    """By whose clocks the project's config.toml tells hours and days; UTC where it cannot tell.
 
-    Raises:
-        ConfigError: it cannot be read.
+    A file with a fault stops no training, which needs nothing else of it.
     """
     from botconvo.config import load_settings
+    from botconvo.errors import ConfigError
 
-    settings = load_settings(project / "config.toml", required=False)
+    try:
+        settings = load_settings(project / "config.toml", required=False)
+    except ConfigError:
+        return "UTC"
     return settings.conversation.manners().time_zone
 
 
