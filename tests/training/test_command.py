@@ -24,7 +24,6 @@ from botconvo.training.stopping import stop_on_signals
 from model_server.checkpoint.folder import load_checkpoint
 
 NOW = NOON + timedelta(days=400)
-CONFIG = '# mine\npreset = "classic" # the old way\n'
 QUICK = ["--epochs", "1", "--rank", "2"]
 
 

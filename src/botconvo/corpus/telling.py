@@ -7,6 +7,7 @@ __all__ = ["mean_row", "span_of_day", "told_manners"]
 _MOST = 0.7
 """Share of the messages that "mostly" stands for."""
 _FAIR = 0.5
+_MINUTES_FROM = 120
 
 
 def told_manners(learned: LearnedManners | None) -> str:
@@ -78,4 +79,4 @@ def _unknown(learned: LearnedManners) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM else f"{seconds / 60:.0f} min"
