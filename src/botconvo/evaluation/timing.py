@@ -114,10 +114,11 @@ def _time(seconds: float) -> str:
 
 def _compared(kind: _Kind, values: Values, seed: int) -> HabitFound:
     counts = np.array(counted((v for v, _ in values), kind.below), dtype=np.float64)
+    parts = np.array([np.argmax(counted([v], kind.below)) for v, _ in values], dtype=np.intp)
 
     def statistic(chosen: Indices) -> float:
-        drawn = counted((values[i][0] for i in chosen), kind.below)
-        return jensen_shannon(np.array(drawn, dtype=np.float64), kind.shares)
+        drawn = np.bincount(parts[chosen], minlength=len(kind.below))
+        return jensen_shannon(drawn.astype(np.float64), kind.shares)
 
     groups = [session for _, session in values]
     return HabitFound(
