@@ -17,6 +17,8 @@ from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
 from botconvo.corpus import told_manners
 from botconvo.errors import BotConvoError
+from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
@@ -112,7 +114,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
             alone = settings.model_copy(update={"personas": [persona]})
             yield _try(
                 f"persona {persona.name}",
-                lambda alone=alone: _clone(alone, store),  # type: ignore[misc]
+                lambda alone=alone: _where(build_cast(alone, store)[0]),  # type: ignore[misc]
             )
         now = datetime.now(UTC)
         for person in store.people():
@@ -127,12 +129,13 @@ def _project(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _clone(alone: Settings, store: Store) -> str:
+def _where(member: CastMember) -> str:
     """Where the clone is, and how it takes part in talks."""
-    member = build_cast(alone, store)[0]
-    learned = member.persona.learned
+    spec, learned = member.spec, member.persona.learned
+    if isinstance(spec, HostedSpec):
+        return f"{spec.model} at {spec.processor}"
     manners = "" if learned is None else f"; manners: {told_manners(learned)}"
-    return f"{member.spec.checkpoint}{manners}"
+    return f"{spec.checkpoint}{manners}"
 
 
 def _discord(settings: Settings) -> Iterator[Finding]:
