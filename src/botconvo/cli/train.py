@@ -214,6 +214,12 @@ def _train_ours(
     trained = _train(prepared, folder, state, device, allowed)
     if not trained.finished:
         raise _stopped(trained.steps, state)
+    if trained.lost is not None:
+        _say(
+            f"warning: the loss was no number any more at step {trained.lost}; the best clone "
+            "until then was kept: look at it, or train again with a lower --learning-rate than "
+            f"{prepared.settings.rate:g}"
+        )
     click.echo(
         f"{gathered.person.name}: held-out loss {trained.base_loss:.3f} (base) -> "
         f"{trained.best_loss:.3f} after {trained.best_epoch:.1f} epochs, in {folder}"
@@ -332,8 +338,8 @@ def _say_corpus(prepared: "Prepared") -> None:
     others = [name for name in corpus.speakers if name != corpus.speaker]
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "
-        f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions, "
-        f"{examples.tokens} tokens a pass"
+        f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions of {corpus.lines} lines "
+        f"in all, {examples.tokens} tokens a pass"
         + (f"; with lines of {', '.join(others)} as context" if others else "")
     )
 

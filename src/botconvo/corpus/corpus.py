@@ -40,6 +40,12 @@ class Corpus:
         return _own(self.held_out, self.speaker)
 
     @property
+    def lines(self) -> int:
+        """Everybody's lines of words."""
+        sessions = (*self.train, *self.held_out)
+        return sum(line.says for session in sessions for line in session.lines)
+
+    @property
     def speakers(self) -> tuple[str, ...]:
         """Everybody whose lines are in it, by name."""
         sessions = (*self.train, *self.held_out)
