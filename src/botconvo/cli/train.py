@@ -199,6 +199,7 @@ def _train_ours(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None = None,
 ) -> Path:
     """The checkpoint's folder."""
     from botconvo.training.extra import require_extra
@@ -211,7 +212,7 @@ def _train_ours(
     _say_corpus(prepared)
     folder, kept = _places(gathered.person.name, project, output)
     state = kept / "state.safetensors"
-    trained = _train(prepared, folder, state, device, allowed)
+    trained = _train(prepared, folder, state, device, allowed, keep)
     if not trained.finished:
         raise _stopped(trained.steps, state)
     if trained.lost is not None:
@@ -235,12 +236,14 @@ def _train_simple(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None = None,
 ) -> Path:
     """The checkpoint's folder."""
     import sys
     from datetime import UTC, datetime
 
     from botconvo.training.gpt2_simple.child import require_tensorflow
+    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.gpt2_simple.clone import prepare, train_clone
     from botconvo.training.gpt2_simple.model import find_model
     from botconvo.training.stopping import stop_on_signals
@@ -265,6 +268,7 @@ def _train_simple(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
+            keep=KEPT_VERSIONS if keep is None else keep,
         )
     if not trained.finished:
         raise _stopped(trained.steps, work)
@@ -350,11 +354,13 @@ def _train(
     state: Path,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None,
 ) -> "Trained":
     import sys
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
+    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
@@ -370,4 +376,5 @@ def _train(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
+            keep=KEPT_VERSIONS if keep is None else keep,
         )

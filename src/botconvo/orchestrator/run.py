@@ -353,16 +353,14 @@ class _Running:
         await asyncio.to_thread(self._plan.renew)
 
     async def watch_config(self) -> None:
-        """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
-        config = self._plan.config
-        secrets = config.with_name(".env")
-        seen = _stamp(config), _stamp(secrets)
+        """Take up a changed config.toml, ``.env`` or clone; a bad one changes nothing."""
+        seen = self._stamps()
         while True:
             await asyncio.sleep(_RELOAD_S)
-            stamp = _stamp(config), _stamp(secrets)
-            if stamp == seen or stamp[0] is None:
+            stamps = self._stamps()
+            if stamps == seen or stamps[0] is None:
                 continue
-            seen = stamp
+            seen = stamps
             try:
                 settled = await asyncio.to_thread(self._plan.reload)
             except BotConvoError as error:
@@ -371,6 +369,7 @@ class _Running:
             names = ", ".join(member.persona.name for member in settled.members)
             logger.info("config.toml was taken up; in the talk: %s", names)
             await self._take_up(settled)
+            seen = self._stamps()[:2] + stamps[2:] if self._same_clones(settled) else ()
 
     async def _take_up(self, settled: Settled) -> None:
         plan = self._plan

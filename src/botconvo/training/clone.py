@@ -19,6 +19,7 @@ from botconvo.training.bases import Base, encoder_of
 from botconvo.training.estimate import Need, fits, memory_needed, smaller
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import (
+    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -151,16 +152,18 @@ def train_clone(
     stopped: Callable[[], bool],
     now: datetime,
     allowed: Callable[[], bool] = lambda: True,
+    keep: int = KEPT_VERSIONS,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``state`` is the file in which a stopped run is kept; it is gone once the checkpoint stands.
-    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it;
+    ``keep`` older versions of the clone stay beside it.
 
     Raises:
-        TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
+        TrainingError: the run cannot begin or go on, ``folder`` holds something else, or what was
+            trained cannot be served.
         CheckpointError: the disk refuses; an older checkpoint is as it was.
-        EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
     chosen = choose_device(device)
@@ -185,7 +188,7 @@ def train_clone(
         raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
-        write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now)
+        write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now, keep)
         kept.remove()
     return trained
 
