@@ -350,7 +350,12 @@ def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -
     expected = Forecast(least_s=60.0, most_s=240.0, tokens_per_s=812.3)
     rows.started(
         Started(
-            total=10, done=0, steps_per_epoch=5, forecast=expected, needs=800_000_000, free=3 * 10**9
+            total=10,
+            done=0,
+            steps_per_epoch=5,
+            forecast=expected,
+            needs=800_000_000,
+            free=3 * 10**9,
         )
     )
     rows.based(4.0)

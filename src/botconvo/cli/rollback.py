@@ -32,9 +32,7 @@ __all__ = ["command"]
     help="The clone's folder. Default: that of config.toml, else checkpoints/NAME.",
 )
 @project_option
-def command(
-    name: str, listed: bool, number: int, checkpoint: Path | None, project: Path
-) -> None:
+def command(name: str, listed: bool, number: int, checkpoint: Path | None, project: Path) -> None:
     """Put an older version of the clone of NAME back into use.
 
     What was in use is kept in its place, so the same command goes back again. A running 'botconvo

@@ -85,6 +85,12 @@ _INTERRUPTED = 130
     help="Once the clone is there, delete the raw exports in which NAME wrote (asks first).",
 )
 @click.option("--yes", is_flag=True, help="With --delete-raw: do not ask.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0, 20),
+    metavar="N",
+    help="Keep N older versions of the clone, for 'botconvo rollback'. [3]",
+)
 @acknowledge_options
 @pack_options
 def command(
@@ -98,6 +104,7 @@ def command(
     redact: bool,
     delete_raw: bool,
     yes: bool,
+    keep: int | None,
     acknowledged: tuple[str, ...],
     pack: bool,
     processor: str,
@@ -121,12 +128,13 @@ def command(
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_simple(gathered, base, simple, project, output, device, allowed)
+        folder = _train_simple(gathered, base, simple, project, output, device, allowed, keep)
     else:
         settings = training_settings(numbers)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_ours(gathered, base, settings, project, output, device, allowed)
+        folder = _train_ours(gathered, base, settings, project, output, device, allowed, keep)
     note_clone(project, folder)
+    _say_versions(gathered.person.name, folder)
     configure_clone(project, gathered.person.name, folder, write=configure)
     if delete_raw:
         _delete_raw(project, gathered.person.authors, ask=not yes)
@@ -170,6 +178,18 @@ def note_clone(project: Path, folder: Path) -> None:
 
     with open_store(project) as store:
         keep_in_mind(store, folder)
+
+
+def _say_versions(name: str, folder: Path) -> None:
+    from botconvo.granting import shell_word
+    from model_server.checkpoint.versions import older_versions
+
+    older = len(older_versions(folder))
+    if older:
+        click.echo(
+            f"{older} older version{'s are' if older > 1 else ' is'} kept; back to the one before "
+            f"this: botconvo rollback {shell_word(name)}"
+        )
 
 
 def _delete_raw(project: Path, authors: "Collection[AuthorId]", *, ask: bool) -> None:

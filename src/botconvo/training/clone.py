@@ -48,7 +48,14 @@ from model_server.checkpoint.gguf_writing import write_model
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "check_memory", "make_examples", "prepare", "prepare_material", "train_clone"]
+__all__ = [
+    "Prepared",
+    "check_memory",
+    "make_examples",
+    "prepare",
+    "prepare_material",
+    "train_clone",
+]
 
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 

@@ -1,4 +1,4 @@
-"""What a training run will take, before it takes it: memory by the model's sizes, time by its speed.
+"""What a training run will take, before it takes it: memory by sizes, time by speed.
 
 Pure: it knows nothing of torch, of files, or of how much memory there is.  Sizes are in bytes,
 times in seconds.
