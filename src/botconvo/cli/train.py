@@ -262,8 +262,8 @@ def _train_simple(
     import sys
     from datetime import UTC, datetime
 
-    from botconvo.training.gpt2_simple.child import require_tensorflow
     from botconvo.training.finish import KEPT_VERSIONS
+    from botconvo.training.gpt2_simple.child import require_tensorflow
     from botconvo.training.gpt2_simple.clone import prepare, train_clone
     from botconvo.training.gpt2_simple.model import find_model
     from botconvo.training.stopping import stop_on_signals
