@@ -21,7 +21,7 @@ from model_server.checkpoint.sizes import sizes_of
 from model_server.checkpoint.tokens import AS_IT_IS, Reading, sha256_of, tokenizer_digest, tokens_of
 from model_server.checkpoint.versions import PARTIAL, put_in_place
 from model_server.errors import CheckpointError
-from model_server.prompt_format import PromptFormat
+from model_server.prompt_format import KNOWN_VERSION, PromptFormat
 
 __all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "sync", "write_checkpoint"]
 
@@ -111,7 +111,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, str]:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
         raise CheckpointError(f"{path}: {_first_fault(error)}") from None
-    _refuse_unknown_format_keys(path, parsed)
+    _refuse_unknown_format(path, parsed)
     return manifest, hashlib.sha256(data).hexdigest()
 
 
@@ -126,7 +126,7 @@ def _first_fault(error: ValidationError) -> str:
     return f"{key}: {hint}" if key else hint
 
 
-def _refuse_unknown_format_keys(path: Path, parsed: dict[str, object]) -> None:
+def _refuse_unknown_format(path: Path, parsed: dict[str, object]) -> None:
     """PromptFormat is a plain dataclass, of which pydantic overlooks unknown keys."""
     given = parsed.get("prompt_format")
     if isinstance(given, dict):
@@ -135,6 +135,12 @@ def _refuse_unknown_format_keys(path: Path, parsed: dict[str, object]) -> None:
             raise CheckpointError(
                 f"{path}: prompt_format.{unknown[0]}: is not a known key; "
                 "a newer BotConvo may have written it"
+            )
+        version = given.get("version", KNOWN_VERSION)
+        if version != KNOWN_VERSION:
+            raise CheckpointError(
+                f"{path}: prompt_format.version: is {version}, and this BotConvo writes prompts of "
+                f"version {KNOWN_VERSION} only; update BotConvo, or train the clone again"
             )
 
 
