@@ -15,6 +15,7 @@ if not EXTRA_IS_THERE:
         "test_command.py",
         "test_estimate.py",
         "test_trial.py",
+        "test_golden.py",
         "test_hub.py",
         "test_measure_clones.py",
         "test_network.py",

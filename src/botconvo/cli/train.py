@@ -16,6 +16,7 @@ from botconvo.cli.train_options import (
     simple_settings,
     training_settings,
 )
+from botconvo.training.advice import in_help
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.settings import TrainingSettings
 
@@ -36,7 +37,7 @@ _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
 
 
-@click.command("train")
+@click.command("train", epilog=f"\b\n{in_help()}")
 @click.argument("name")
 @project_option
 @click.option(
@@ -230,6 +231,7 @@ def _train_ours(
 
     prepared = prepare(gathered, _open_base(base, project, settings.base_weights), settings)
     _say_corpus(prepared)
+    _advise(prepared, device)
     folder, kept = _places(gathered.person.name, project, output)
     state = kept / "state.safetensors"
     trained = _train(prepared, folder, state, device, allowed, keep)
@@ -366,6 +368,22 @@ def _say_corpus(prepared: "Prepared") -> None:
         f"in all, {examples.tokens} tokens a pass"
         + (f"; with lines of {', '.join(others)} as context" if others else "")
     )
+
+
+def _advise(prepared: "Prepared", device: str) -> None:
+    """Say so where another base is clearly the better choice."""
+    import os
+
+    from botconvo.training.advice import Hardware, better
+    from botconvo.training.memory import free_memory
+    from botconvo.training.network import choose_device, free_on
+
+    hardware = Hardware(
+        memory=free_memory(), gpu=free_on(choose_device(device)), cores=os.cpu_count() or 1
+    )
+    line = better(prepared.base.parameters, prepared.corpus.own_train, hardware)
+    if line is not None:
+        _say(line)
 
 
 def _train(

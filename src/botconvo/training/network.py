@@ -101,6 +101,8 @@ def _make(config: Any, weights: Iterable[tuple[str, Array]]) -> Any:
             setattr(config, name, 0.0)
     if config.model_type == "gpt2":
         config.activation_function = "gelu_pytorch_tanh"  # "gelu_new" in one fused step
+    if config.model_type == "gemma":
+        config.hidden_act = "gelu_pytorch_tanh"  # whatever its file says, see the conversion
     config.use_cache = False
     attention = "eager" if config.model_type in _EAGER else "sdpa"
     make: Any = AutoModelForCausalLM.from_config
