@@ -120,7 +120,7 @@ def _is_fast(hardware: Hardware) -> bool:
 
 
 def better(parameters: int, lines: int, hardware: Hardware) -> str | None:
-    """What to say to whoever trains on a base of so many weights; None: nothing is clearly better."""
+    """What to say to whoever trains on a base of so many weights; None: none is clearly better."""
     advised = advise(lines, hardware)
     name = "the base that comes along" if advised.base is None else f"--base {advised.base}"
     ground = "" if advised.measured else " (a rule of thumb: try both, and compare)"

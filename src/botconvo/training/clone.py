@@ -55,6 +55,7 @@ __all__ = [
     "prepare",
     "prepare_material",
     "train_clone",
+    "write_weights",
 ]
 
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
@@ -195,7 +196,9 @@ def train_clone(
         raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
-        write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now, keep)
+        write_clone(
+            folder, lambda scratch: write_weights(scratch, network, prepared), made, now, keep
+        )
         kept.remove()
     return trained
 
@@ -268,7 +271,8 @@ def _out_of_memory(error: Exception, base: Base) -> Exception:
     )
 
 
-def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
+def write_weights(scratch: Path, network: Network, prepared: Prepared) -> Written:
+    """Write what a network has learned into a file in ``scratch``."""
     base, settings, name = prepared.base, prepared.settings, prepared.form.speaker
     if settings.method == "lora":
         path = scratch / "adapter.gguf"
