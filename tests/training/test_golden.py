@@ -28,6 +28,7 @@ from botconvo.training.bases import Base, encoder_of, open_base
 from botconvo.training.clone import Prepared, prepare
 from botconvo.training.examples import Window, windows_of
 from botconvo.training.settings import TrainingSettings
+from botconvo.transcript.cleaning import clean_chat
 from botconvo.transcript.grammar import Command, Line, print_line
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -171,12 +172,9 @@ def live_tokens(
 
 def test_an_export_becomes_these_rows(run: Prepared, base: Base) -> None:
     assert tuple(session.text for session in run.corpus.train[:2]) == GOLDEN
-    begin, end = (), encoder_of(base)
+    encode = encoder_of(base)
     rows = [window.tokens for row in run.examples.train for window in row]
-    for text in GOLDEN:
-        # What follows the last words to learn is no part of a row: here it is who begins the next.
-        learned = text if text.endswith("Bort: INIT;") else text.rpartition("\n")[0]
-        assert (*begin, *end(learned + "\n")) in rows
+    assert all(tuple(encode(f"{text}\n")) in rows for text in GOLDEN)
 
 
 def test_before_the_friend_speaks_stand_the_tokens_of_the_live_prompt(
@@ -194,7 +192,7 @@ def test_before_the_friend_speaks_stand_the_tokens_of_the_live_prompt(
             words = Line(
                 name="Bort",
                 command=None if message.reply_to is None else Command.REPLY,
-                argument=_cleaned(message),
+                argument=clean_chat(message.text),
             )
             whole = run.form.render([print_line(words)], open=False)
             spoken = tuple(encode("\n" + whole))[len(encode("\nBort:")) :]
@@ -205,9 +203,3 @@ def test_before_the_friend_speaks_stand_the_tokens_of_the_live_prompt(
             assert set(weights) == {1.0}
             compared += 1
     assert compared == 4
-
-
-def _cleaned(message: Message) -> str:
-    from botconvo.transcript.cleaning import clean_chat
-
-    return clean_chat(message.text)
