@@ -88,7 +88,7 @@ def talk_windows(block: int) -> "list[Window]":
     from botconvo.transcript.grammar import Line
     from model_server.prompt_format import PromptFormat
 
-    rng = random.Random(0)
+    rng, names = random.Random(0), ("Bort", "Ann", "Ben")
     sessions = [
         [
             Line(
