@@ -88,7 +88,8 @@ def talk_windows(block: int) -> "list[Window]":
     from botconvo.transcript.grammar import Line
     from model_server.prompt_format import PromptFormat
 
-    rng, names = random.Random(0), ("Bort", "Ann", "Ben")
+    rng = random.Random(0)
+    names = ("Bort", "Ann", "Ben")
     sessions = [
         [
             Line(

@@ -11,12 +11,13 @@ import pytest
 import torch
 from measuring import served
 from tiny_hugging_face import KINDS, greedy, make_folder
+from tokenizers import Tokenizer
 from training.test_clone import NOW, gathered, make
 from training.test_trainer import Watcher, after
 from training.test_trial import MADE
 from training.toy import QUICK
 
-from botconvo.training.bases import Base, encoder_of, open_base
+from botconvo.training.bases import Base, build_tokenizer, encoder_of, open_base
 from botconvo.training.clone import prepare, write_weights
 from botconvo.training.examples import Window
 from botconvo.training.finish import write_clone
@@ -36,6 +37,8 @@ EXACT = replace(QUICK, precision="fp32")
 LORA = replace(EXACT, rank=3)
 FULL = replace(EXACT, method="full", rate=3e-3, save_as="f16")
 PROMPTS = ("Fishvilla: INIT;\nFishvilla: it's the 12th cat...  ok?!\nBort:", "x", "Grüße 東京 😂\n")
+SAID = 8
+"""Tokens of an answer."""
 TOLERANCE = 0.03
 """Nats at f16 weights; see the equality of converted models, which has the same."""
 
@@ -211,22 +214,30 @@ def test_two_steps_are_served_token_for_token_as_transformers_says_them(
     folder = tmp_path / "checkpoints" / "bort"
     write_clone(folder, lambda scratch: write_weights(scratch, network, run), MADE, NOW)
     encode, first = encoder_of(base), base.tokens.begin_of_text
-    begin = [] if first is None else [first]
+    network.module.eval()
     for prompt, said in asyncio.run(answers(load_checkpoint(folder))).items():
-        theirs = list(encode(prompt + said))[len(encode(prompt)) :]
-        network.module.eval()
-        ours, margins = greedy(network.module, [*begin, *encode(prompt)], len(theirs))
+        ids = [*([] if first is None else [first]), *encode(prompt)]
+        ours, margins = greedy(network.module, ids, SAID)
         # Where two tokens are as likely as each other, rounding to f16 decides.
-        sure = next((i for i, margin in enumerate(margins) if margin < 2 * TOLERANCE), len(ours))
-        assert theirs[:sure] == ours[:sure], prompt
-        assert theirs
+        sure = next((i for i, margin in enumerate(margins) if margin < 2 * TOLERANCE), SAID)
+        expected = spelled(base, [*ids, *ours[:sure]]).removeprefix(spelled(base, ids))
+        assert expected == (said if sure == SAID else said[: len(expected)]), prompt
+        assert sure > 0
+
+
+def spelled(base: Base, ids: list[int]) -> str:
+    """The text of tokens, which are not always those that the text would be split into."""
+    made = base.tokenizer
+    tokenizer = build_tokenizer(base.tokens) if made is None else Tokenizer.from_file(str(made))
+    text: str = tokenizer.decode(ids, skip_special_tokens=False)
+    return text
 
 
 async def answers(opened: Checkpoint) -> dict[str, str]:
     """What a server of it says to each prompt, without any dice."""
     async with served(opened) as server:
         return {
-            prompt: (await server.complete(prompt=prompt, max_tokens=8, temperature=0))
+            prompt: (await server.complete(prompt=prompt, max_tokens=SAID, temperature=0))
             .choices[0]
             .text
             for prompt in PROMPTS
