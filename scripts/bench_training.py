@@ -89,7 +89,6 @@ def talk_windows(block: int) -> "list[Window]":
     from model_server.prompt_format import PromptFormat
 
     rng = random.Random(0)
-    names = ("Bort", "Ann", "Ben")
     sessions = [
         [
             Line(
