@@ -36,6 +36,7 @@ from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.personas import PersonaName
+from botconvo.phrases import NoPhrases
 from botconvo.ports import Completion, GenerateRequest, TextGenerator
 from botconvo.rehearsal import Application, Channel, Rehearsal
 from botconvo.store import Store
@@ -91,11 +92,6 @@ class _MadeUp:
         return f"REPLY: {said};" if draw < 0.2 else said
 
 
-class _NoPhrases:
-    def noun_phrases(self, text: str) -> Sequence[str]:
-        return ()
-
-
 class _Everything:
     """Finds every text safe."""
 
@@ -112,7 +108,7 @@ def without_models(plan: Plan, generator: Callable[[PersonaName], TextGenerator]
 
     def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:
         own = generator(member.persona.name)
-        return CloneVoice(member.prompt_format, own, _NoPhrases(), _Everything())
+        return CloneVoice(member.prompt_format, own, NoPhrases(), _Everything())
 
     return replace(plan, supervise=supervise, voice=voice)
 

@@ -9,19 +9,17 @@ nats a token under the base and under each clone.  A good clone has the lowest f
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import gguf
-import numpy as np
 import torch
 
 from botconvo.checkpoints import bundled_base
-from botconvo.corpus import Corpus, Session, build_corpus
+from botconvo.corpus import Corpus, build_corpus
+from botconvo.evaluation.scoring import with_adapter, words_of
 from botconvo.gathering import gather
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.bases import build_tokenizer
@@ -29,20 +27,12 @@ from botconvo.training.examples import Window, pack, windows_of
 from botconvo.training.network import Network, choose_device, make_gpt2
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.cleaning import PROFILES
-from botconvo.transcript.grammar import Command, Line
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.checkpoint.gguf_files import Array, read_gpt2
+from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2
 from model_server.checkpoint.tokens import Tokens
 from model_server.prompt_format import PromptFormat
 
 SETTINGS = TrainingSettings(rank=1)
-MODULES = {
-    "attn_qkv": "attn.c_attn",
-    "attn_output": "attn.c_proj",
-    "ffn_up": "mlp.c_fc",
-    "ffn_down": "mlp.c_proj",
-}
-"""Linear layers of a block: their names in llama.cpp and in transformers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +41,6 @@ class Cell:
 
     loss: float
     tokens: int
-
-
-def merged(weights: Mapping[str, Array], adapter: Path) -> dict[str, Array]:
-    """The base's weights with an adapter added in: W + alpha / rank * (B A), input by output."""
-    reader = gguf.GGUFReader(adapter)
-    alpha = float(reader.fields["adapter.lora.alpha"].contents())
-    halves = {tensor.name: np.array(tensor.data, dtype=np.float32) for tensor in reader.tensors}
-    result = dict(weights)
-    for name, a in halves.items():
-        found = re.fullmatch(r"blk\.(\d+)\.(\w+)\.weight\.lora_a", name)
-        if found:
-            b = halves[name.removesuffix("a") + "b"]
-            key = f"transformer.h.{found[1]}.{MODULES[found[2]]}.weight"
-            result[key] = weights[key] + (alpha / len(a)) * (b @ a).T
-    return result
 
 
 def forms_of(checkpoints: Sequence[Checkpoint]) -> list[PromptFormat]:
@@ -103,15 +78,6 @@ def unseen(corpora: Sequence[Corpus]) -> list[Corpus]:
     ]
 
 
-def words_of(session: Session) -> tuple[Line, ...]:
-    """A session without the silence that ends it: nobody says that."""
-    return tuple(
-        line
-        for place, line in enumerate(session.lines)
-        if place == 0 or line.command is not Command.INIT
-    )
-
-
 def rows_of(corpus: Corpus, form: PromptFormat, tokens: Tokens) -> tuple[tuple[Window, ...], ...]:
     tokenizer = build_tokenizer(tokens)
     windows = windows_of(
@@ -127,12 +93,13 @@ def rows_of(corpus: Corpus, form: PromptFormat, tokens: Tokens) -> tuple[tuple[W
 def measure(checkpoints: Sequence[Checkpoint], store: Store) -> list[list[Cell]]:
     """A row per friend: the base first, then every clone in the same order as the rows."""
     weights, architecture, tokens = read_gpt2(checkpoints[0].base_path)
+    plan = plan_gpt2(architecture)
     forms = forms_of(checkpoints)
     corpora = unseen(read_corpora(store, forms))
     tables = [rows_of(corpus, form, tokens) for corpus, form in zip(corpora, forms, strict=True)]
     columns = []
     for adapter in (None, *(checkpoint.adapter_path for checkpoint in checkpoints)):
-        whole = dict(weights) if adapter is None else merged(weights, adapter)
+        whole = dict(weights if adapter is None else with_adapter(weights.items(), plan, adapter))
         network = Network(make_gpt2(whole, architecture), SETTINGS, choose_device("auto"))
         columns.append([_cell(network, rows, tokens.end_of_text) for rows in tables])
     return [list(row) for row in zip(*columns, strict=True)]

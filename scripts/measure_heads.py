@@ -37,6 +37,7 @@ from botconvo.conversation.orders import Poll
 from botconvo.corpus import Session, build_corpus, split_into_sessions
 from botconvo.gathering import gather
 from botconvo.personas import PersonaName
+from botconvo.phrases import NoPhrases
 from botconvo.ports import Completion, GenerateRequest
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
@@ -181,11 +182,6 @@ class Near:
         return found[0].top if found else ()
 
 
-class _NoPhrases:
-    def noun_phrases(self, text: str) -> Sequence[str]:
-        return ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A clone with what it was asked: its odds at every position, None where it cannot tell."""
@@ -216,7 +212,7 @@ def ask(
 async def _odds(
     near: Near, form: PromptFormat, names: Sequence[str], positions: Sequence[Position]
 ) -> tuple[float | None, ...]:
-    voice = CloneVoice(form, near, _NoPhrases(), WordListFilter([]))
+    voice = CloneVoice(form, near, NoPhrases(), WordListFilter([]))
     personas = tuple(map(PersonaName, names))
     polls = (
         Poll(id=OrderId(""), personas=personas, context=position.before) for position in positions

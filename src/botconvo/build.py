@@ -4,7 +4,6 @@ The only place where concrete parts are chosen.  Nothing below it reads settings
 environment; nothing above it makes a part.
 """
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,13 +49,13 @@ from botconvo.orchestrator.run import Plan, Settled
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
-from botconvo.phrases import LoadingPipeline
+from botconvo.phrases import LoadingPipeline, NoPhrases
 from botconvo.platforms.web.seat import Seat
 from botconvo.ports import Clock, Platform, TextFilter
 from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
-from botconvo.store import Store, Written
+from botconvo.store import Store
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
 from model_server.checkpoint.folder import Checkpoint
 from model_server.errors import ModelServerError
@@ -320,10 +319,9 @@ def build_playing(
     sampling = options.sampling.over(member.persona.sampling)
     member = replace(member, persona=replace(member.persona, sampling=sampling))
     prompt_format, manners = member.prompt_format, _play_manners(settings, options, member)
-    phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else _NoPhrases()
+    phrases = LoadingPipeline(settings.spacy_pipeline) if manners.opening_share else NoPhrases()
     token = settings.model_server_token or SecretStr(secrets.token_urlsafe(32))
-    gate = LeakGate(_text_filter(settings, options.bad_words), _leak_indexes((member,), store))
-    text_filter = build_refusals(gate, store)
+    text_filter = build_filter(settings, (member,), store, options.bad_words)
 
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
@@ -341,8 +339,7 @@ def build_playing(
 
     def keep_in_mind(path: Path) -> None:
         known = frozenset(person for person in people.values() if person is not None)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        store.note_written(Written(path=path, kind="chat", sha256=digest, people=known))
+        store.note_file(path, "chat", known)
 
     return Playing(
         member=member,
@@ -444,13 +441,6 @@ def _company(settings: Settings, store: Store) -> dict[PersonaName, PersonId | N
     return company
 
 
-class _NoPhrases:
-    """For manners in which nothing begins with a phrase; the pipeline takes a second to load."""
-
-    def noun_phrases(self, text: str) -> Sequence[str]:
-        return ()
-
-
 def _text_filter(settings: Settings, bad_words: Iterable[str] = ()) -> WordListFilter:
     talk = settings.conversation
     return WordListFilter(talk.allowed_words, (*talk.bad_words, *bad_words))
@@ -464,9 +454,14 @@ def _leak_indexes(members: Sequence[CastMember], store: Store) -> Iterator[LeakI
         yield sample_index()
 
 
-def build_filter(settings: Settings, members: Sequence[CastMember], store: Store) -> Refusals:
+def build_filter(
+    settings: Settings,
+    members: Sequence[CastMember],
+    store: Store,
+    bad_words: Iterable[str] = (),
+) -> Refusals:
     """What every text of a run goes through: the words, the leak gate, what people removed."""
-    gate = LeakGate(_text_filter(settings), _leak_indexes(members, store))
+    gate = LeakGate(_text_filter(settings, bad_words), _leak_indexes(members, store))
     return build_refusals(gate, store)
 
 

@@ -4,7 +4,6 @@ The ledger is asked as it is before a training: words of people who did not agre
 either, and a clone whose friend has withdrawn is not asked anything.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.gathering import Gathered, gather
 from botconvo.orchestrator.cast import CastMember
 from botconvo.people import letters
-from botconvo.store import STORE_NAME, Store, Written
+from botconvo.store import STORE_NAME, Store
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
@@ -238,17 +237,14 @@ def write_report(report: Report, project: Path, html: Path, as_data: Path | None
     Raises:
         OutputError: a file cannot be written.
     """
-    written = [_written(html, page_of(report))]
+    write_whole(html, page_of(report), force=True)
+    written = [html]
     if as_data is not None:
         data = json.dumps(as_json(report), indent=2, ensure_ascii=False)
-        written.append(_written(as_data, f"{data}\n"))
+        write_whole(as_data, f"{data}\n", force=True)
+        written.append(as_data)
     with Store.open(project / STORE_NAME, create=False) as store:
         # Lines before an example may be anybody's.
         people = frozenset(person.id for person in store.people())
-        for path, digest in written:
-            store.note_written(Written(path=path, kind="copy", sha256=digest, people=people))
-
-
-def _written(path: Path, text: str) -> tuple[Path, str]:
-    write_whole(path, text, force=True)
-    return path.absolute(), hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in written:
+            store.note_file(path, "copy", people)

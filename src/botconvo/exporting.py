@@ -4,7 +4,6 @@ It stands behind the gate of training, ``gathering``: no words leave the store w
 consent.  What was said goes through the same cleaning as a clone's corpus.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from botconvo.errors import CorpusError
 from botconvo.gathering import gather
 from botconvo.importers.single_column_csv import print_rows
-from botconvo.store import Store, Written
+from botconvo.store import Store
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.writing import refuse_existing, write_whole
 
@@ -52,14 +51,7 @@ def export_csv(
     if not texts:
         raise CorpusError(f"nothing that {gathered.person.name} wrote holds words to export")
     write_whole(path, print_rows(texts), force=force)
-    store.note_written(
-        Written(
-            path=path.absolute(),
-            kind="csv",
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            people=frozenset({gathered.person.id}),
-        )
-    )
+    store.note_file(path, "csv", {gathered.person.id})
     return Exported(
         person=gathered.person.name,
         path=path,

@@ -4,7 +4,6 @@ JSON for programs, one plain text for people.  Nobody else's words are in it: wh
 exports in which they said it, and clones' weights stay where they are and are only named.
 """
 
-import hashlib
 import io
 import json
 import zipfile
@@ -19,7 +18,7 @@ from botconvo.consent import PersonId, latest_record
 from botconvo.errors import OutputError
 from botconvo.forgetting import OwnAccount, Plan, Project, find_somebody, plan
 from botconvo.packing.records import packs_with
-from botconvo.store import Somebody, Store, Written
+from botconvo.store import Somebody, Store
 from botconvo.writing import write_whole
 
 __all__ = ["Holding", "holding", "keep_in_mind", "write_holding", "zipped"]
@@ -105,10 +104,7 @@ def keep_in_mind(project: Project, held: Holding, written: tuple[Path, ...]) -> 
     people = frozenset() if held.person is None else frozenset({held.person})
     with Store.open(project.store, create=False) as store:
         for path in written:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            store.note_written(
-                Written(path=path.absolute(), kind="copy", sha256=digest, people=people)
-            )
+            store.note_file(path, "copy", people)
 
 
 def _elsewhere(there: Plan) -> list[dict[str, Any]]:

@@ -46,6 +46,13 @@ class PhraseError(BotConvoError):
     """The noun-phrase pipeline that the settings ask for cannot be used."""
 
 
+class NoPhrases:
+    """For where nothing begins with a phrase: a pipeline takes a second to load."""
+
+    def noun_phrases(self, text: str) -> tuple[str, ...]:
+        return ()
+
+
 class PhrasePipeline:
     """Finds the noun phrases of messages with one loaded spaCy pipeline."""
 

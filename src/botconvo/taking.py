@@ -76,6 +76,8 @@ class Accounting:
     """Rows taken, by author id."""
     errors: list[dict[str, str | int | None]] = field(default_factory=list)
     """What could not be read: ``file``, ``line``, ``what``."""
+    ahead: int = 0
+    """Messages that are dated in the future."""
 
     def add(self, other: "Accounting") -> None:
         """Add up two files."""
@@ -84,6 +86,7 @@ class Accounting:
         self.left_out.update(other.left_out)
         self.by_author.update(other.by_author)
         self.errors.extend(other.errors)
+        self.ahead += other.ahead
 
     def as_json(self) -> dict[str, object]:
         """The form of ``--report FILE``."""
@@ -360,17 +363,16 @@ def _rows(
 ) -> Accounting:
     """Messages dated after ``now`` are taken like all others, and told."""
     accounting = Accounting()
-    ahead: Counter[bool] = Counter()
     with closing(batches(export, told)) as found:
-        compared = _compared(found, now + _CLOCKS_DIFFER, ahead)
+        compared = _compared(found, now + _CLOCKS_DIFFER, accounting)
         asked = _until(compared, stop, before, adding, accounting) if stop else compared
         messages = _take_batches(asked, adding, records, accounting, export, before)
-    if ahead[True]:
+    if accounting.ahead:
         _warn(
             accounting,
             export,
-            f"messages from the future ({ahead[True]:,}); check --time-zone and this computer's "
-            "clock",
+            f"messages from the future ({accounting.ahead:,}); check --time-zone and this "
+            "computer's clock",
         )
     if not accounting.read:
         raise ExportEmpty(f"{export.label} holds no messages at all")
@@ -379,12 +381,12 @@ def _rows(
     return accounting
 
 
-def _compared(found: Iterable[Batch], soon: datetime, ahead: Counter[bool]) -> Iterator[Batch]:
-    """The batches; ``ahead`` counts the messages that are later than ``soon``."""
+def _compared(found: Iterable[Batch], soon: datetime, accounting: Accounting) -> Iterator[Batch]:
+    """The batches; ``accounting`` counts the messages that are later than ``soon``."""
     latest = to_micros(soon)
     for batch in found:
         if any(seen.last > latest for seen in batch.packed.seen.values()):
-            ahead[True] += sum(row[3] > latest for row in batch.packed.rows)
+            accounting.ahead += sum(row[3] > latest for row in batch.packed.rows)
         yield batch
 
 

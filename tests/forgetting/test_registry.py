@@ -21,7 +21,7 @@ KEPT = {
     "botconvo/orchestrator/chat:_Chatting._save": "files",
     "botconvo/forgetting/files:_without": "files",
     "botconvo/leak_gate:leak_index": "leak index",
-    "botconvo/evaluating:_written": "files",
+    "botconvo/evaluating:write_report": "files",
     "botconvo/evaluation/drawing:_appending": "evaluations",
     "botconvo/cli/init:_write": "settings",
     "botconvo/cli/init:command": "settings",

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from builders import an_author
-from measure_clones import merged
 from training.full_disk import full_disk
 from training.test_trainer import Watcher, never
 from training.toy import QUICK, toy_messages
@@ -17,6 +16,7 @@ from training.toy import QUICK, toy_messages
 from botconvo.consent import ConsentRecord, PersonId, RecordId
 from botconvo.corpus import select
 from botconvo.errors import CorpusError, TrainingError
+from botconvo.evaluation.scoring import with_adapter
 from botconvo.gathering import Gathered
 from botconvo.people import People
 from botconvo.store import KnownPerson
@@ -25,7 +25,7 @@ from botconvo.training.clone import Prepared, prepare, train_clone
 from botconvo.training.network import make_gpt2
 from botconvo.training.trainer import Trained
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.checkpoint.gguf_files import read_gpt2
+from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2
 from model_server.engine import Draw, EngineSettings, LlamaEngine, Piece
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
@@ -131,7 +131,8 @@ def test_the_engine_scores_as_torch_does(
     """Scale, orientation and names of every matrix: what is served is what was trained."""
     weights, architecture, tokens = read_gpt2(clone[1].base_path)
     assert clone[1].adapter_path is not None
-    gpt2 = make_gpt2(merged(weights, clone[1].adapter_path), architecture).eval()
+    plan, adapter = plan_gpt2(architecture), clone[1].adapter_path
+    gpt2 = make_gpt2(dict(with_adapter(weights.items(), plan, adapter)), architecture).eval()
     tokenizer = build_tokenizer(tokens)
     prompt = "Fishvilla: INIT;\nFishvilla: the cat is here\nBort:"
     text, scores = speaker.say(prompt)

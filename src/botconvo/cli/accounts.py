@@ -83,10 +83,7 @@ def write_report(report: Path, total: "Accounting", store: "Store") -> None:
     Raises:
         ImportFailed: it cannot be written.
     """
-    import hashlib
-
     from botconvo.errors import ImportFailed
-    from botconvo.store import Written
 
     text = json.dumps(total.as_json(), indent=2, ensure_ascii=False)
     unfinished = report.with_name(f"{report.name}.unfinished")
@@ -95,10 +92,7 @@ def write_report(report: Path, total: "Accounting", store: "Store") -> None:
         unfinished.replace(report)
     except OSError as error:
         raise ImportFailed(f"the report {report} cannot be written: {error.strerror}") from None
-    digest = hashlib.sha256(report.read_bytes()).hexdigest()
-    store.note_written(
-        Written(path=report.absolute(), kind="report", sha256=digest, people=frozenset())
-    )
+    store.note_file(report, "report")
 
 
 def _place(file: object, line: object) -> str:

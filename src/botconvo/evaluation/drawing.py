@@ -18,8 +18,9 @@ from typing import TextIO
 import httpx
 from pydantic import SecretStr
 
-from botconvo.conversation.choice import RECENT, choose, is_repeated
-from botconvo.conversation.events import Candidate, OrderId
+from botconvo.conversation.acts import judged
+from botconvo.conversation.choice import RECENT, choose
+from botconvo.conversation.events import OrderId
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Ask, PromptSource
 from botconvo.errors import OutputError
@@ -28,6 +29,7 @@ from botconvo.evaluation.evidence import Place
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelProcess, ModelSpec
 from botconvo.personas import PersonaName, Sampling
+from botconvo.phrases import NoPhrases
 from botconvo.ports import TextFilter
 from botconvo.transcript.grammar import Command, Line, print_line
 from botconvo.voices import CloneVoice, Voice
@@ -117,7 +119,7 @@ async def _ask(
         try:
             await process.wait_until_ready(http, _START_S)
             client = ModelClient(speaker.spec.persona, http, lambda: process.address, token)
-            voice = CloneVoice(speaker.form, client, _NoPhrases(), text_filter)
+            voice = CloneVoice(speaker.form, client, NoPhrases(), text_filter)
             for place, repeat in missing:
                 yield await _one(voice, speaker, wanted, place, repeat)
         finally:
@@ -126,27 +128,19 @@ async def _ask(
 
 async def _one(voice: Voice, speaker: Speaker, wanted: Wanted, number: int, repeat: int) -> Drawn:
     place, manners = wanted.places[number], wanted.manners
+    words = replace(manners, acts=False)  # what a clone does in place of speaking is not drawn
     said = [line.argument for line in place.context if line.says]
     for attempt in range(_TRIES):
         ask = _ask_for(speaker, wanted, place, f"{wanted.seed}/{number}/{repeat}/{attempt}")
         drafted = await voice.draft(ask)
-        candidates = [_judged(each, said[-manners.repeat_window :]) for each in drafted.candidates]
+        recent = said[-manners.repeat_window :]
+        candidates = [judged(each, words, recent, "", frozenset()) for each in drafted.candidates]
         chosen, _ = choose(candidates, manners=manners, recent=said[-RECENT:], phrase=None)
         line = None if chosen is None else candidates[chosen].line
         if line is not None:
             reacts = line.command is Command.REACT
             return Drawn(place=number, repeat=repeat, text=line.argument, reacts=reacts)
     return Drawn(place=number, repeat=repeat, text=None)
-
-
-def _judged(candidate: Candidate, said: Sequence[str]) -> Candidate:
-    """Refused where it says again what was said, as in a live talk."""
-    line = candidate.line
-    if candidate.verdict != "ok" or line is None or not line.says:
-        return candidate
-    if is_repeated(line.argument, said):
-        return replace(candidate, verdict="repeated")
-    return candidate
 
 
 def _ask_for(speaker: Speaker, wanted: Wanted, place: Place, draw: str) -> Ask:
@@ -167,13 +161,6 @@ def _ask_for(speaker: Speaker, wanted: Wanted, place: Place, draw: str) -> Ask:
 
 def _context(place: Place, most: int) -> tuple[Line, ...]:
     return place.context[-most:] if most else ()
-
-
-class _NoPhrases:
-    """No reply is made to begin with a phrase."""
-
-    def noun_phrases(self, text: str) -> Sequence[str]:
-        return ()
 
 
 # ---- what is kept ------------------------------------------------------------------------

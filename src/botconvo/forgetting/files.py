@@ -90,14 +90,7 @@ def _erase(_: Project, store: Store, somebody: Somebody) -> None:
         store.drop_written(each.path)
     for each in _theirs(store, somebody):
         if each.kind == "report" and _without(each.path, somebody):
-            store.note_written(
-                Written(
-                    path=each.path,
-                    kind=each.kind,
-                    sha256=digest_of_file(each.path) or "",
-                    people=each.people,
-                )
-            )
+            store.note_file(each.path, each.kind, each.people)
             continue
         if each.path not in changed:
             remove(each.path)

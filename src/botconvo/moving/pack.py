@@ -16,7 +16,7 @@ from botconvo.consent import PersonId, verify
 from botconvo.errors import ConsentError, OutputError
 from botconvo.moving.contents import CONFIG, Contents, LeftBehind, contents_of
 from botconvo.moving.listing import LISTING, PackedFile, made
-from botconvo.store import Store, Written
+from botconvo.store import Store
 from botconvo.taking import drop_without_consent
 
 __all__ = ["PackedProject", "check_ledger", "pack_project"]
@@ -86,12 +86,8 @@ def pack_project(
 
 def _keep_in_mind(store: Path, archive: Path, people: frozenset[PersonId]) -> None:
     """Who is forgotten has to go from the archive, too, as long as it lies there."""
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     with Store.open(store, create=False) as opened:
-        opened.note_written(
-            Written(path=archive.absolute(), kind="project", sha256=digest, people=people)
-        )
+        opened.note_file(archive, "project", people)
 
 
 def check_ledger(store: Store) -> None:

@@ -4,6 +4,7 @@ Which rows those are is a table (``rows_of``).  A forget is noted before anythin
 note goes last: whatever ends the process in between, the same command finishes it.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -48,12 +49,15 @@ class Underway:
     """As JSON; it holds no names."""
 
 
+FileKind = Literal["csv", "report", "chat", "clone", "copy", "project"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A file with people's words or ids in it that somebody asked for; ``people`` are opaque."""
 
     path: Path
-    kind: Literal["csv", "report", "chat", "clone", "copy", "project"]
+    kind: FileKind
     sha256: str
     people: frozenset[PersonId]
 
@@ -178,6 +182,18 @@ class Erasing(Database):
         self._do(
             "INSERT OR REPLACE INTO written (path, kind, sha256, people) VALUES (?, ?, ?, ?)",
             (str(written.path), written.kind, written.sha256, people),
+        )
+
+    def note_file(self, path: Path, kind: FileKind, people: Iterable[PersonId] = ()) -> None:
+        """Remember a file as it is now, by its digest.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.note_written(
+            Written(path=path.absolute(), kind=kind, sha256=digest, people=frozenset(people))
         )
 
     def written(self) -> tuple[Written, ...]:
