@@ -11,6 +11,7 @@ import pytest
 import torch
 from measuring import served
 from tiny_hugging_face import KINDS, greedy, make_folder
+from tiny_hugging_face import PROMPTS as MORE_PROMPTS
 from tokenizers import Tokenizer
 from training.test_clone import NOW, gathered, make
 from training.test_trainer import Watcher, after
@@ -215,6 +216,7 @@ def test_two_steps_are_served_token_for_token_as_transformers_says_them(
     write_clone(folder, lambda scratch: write_weights(scratch, network, run), MADE, NOW)
     encode, first = encoder_of(base), base.tokens.begin_of_text
     network.module.eval()
+    compared = 0
     for prompt, said in asyncio.run(answers(load_checkpoint(folder))).items():
         ids = [*([] if first is None else [first]), *encode(prompt)]
         ours, margins = greedy(network.module, ids, SAID)
@@ -222,7 +224,8 @@ def test_two_steps_are_served_token_for_token_as_transformers_says_them(
         sure = next((i for i, margin in enumerate(margins) if margin < 2 * TOLERANCE), SAID)
         expected = spelled(base, [*ids, *ours[:sure]]).removeprefix(spelled(base, ids))
         assert expected == (said if sure == SAID else said[: len(expected)]), prompt
-        assert sure > 0
+        compared += sure
+    assert compared >= SAID
 
 
 def spelled(base: Base, ids: list[int]) -> str:
@@ -240,5 +243,5 @@ async def answers(opened: Checkpoint) -> dict[str, str]:
             prompt: (await server.complete(prompt=prompt, max_tokens=SAID, temperature=0))
             .choices[0]
             .text
-            for prompt in PROMPTS
+            for prompt in MORE_PROMPTS
         }
