@@ -75,7 +75,7 @@ def adopt(
         TrainingError: the base cannot be had, or the folder holds something else.
         CheckpointError: the parts do not fit together, or the disk refuses; what was there is as
             it was.
-        EngineError: the engine cannot use the clone.
+        TrainingError: the clone cannot be served, or says nothing.
     """
     with TemporaryDirectory(prefix="botconvo-adopt-") as folder:
         scratch = Path(folder)
