@@ -123,8 +123,8 @@ def an_export(path: Path) -> Path:
 def gathered(tmp_path_factory: pytest.TempPathFactory) -> Gathered:
     folder = tmp_path_factory.mktemp("golden")
     rule = "--acknowledge-discord-policy"
-    words = [("import", an_export(folder / "general.json"))]
-    words += [("consent", "grant", name, "--adult", rule) for name in IDS]  # type: ignore[list-item]
+    words: list[tuple[object, ...]] = [("import", an_export(folder / "general.json"))]
+    words += [("consent", "grant", name, "--adult", rule) for name in IDS]
     for each in words:
         done = typed(*each, "--project", folder)
         assert done.code == 0, done.err
