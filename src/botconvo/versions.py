@@ -38,7 +38,11 @@ def clone_folder(project: Path, name: str) -> Path:
         ConfigError: config.toml cannot be read.
     """
     personas = load_settings(project / "config.toml", required=False).personas
-    named = (each.checkpoint for each in personas if letters(each.name) == letters(name))
+    named = (
+        each.checkpoint
+        for each in personas
+        if each.checkpoint is not None and letters(each.name) == letters(name)
+    )
     return next(named, project / "checkpoints" / safe_name(name))
 
 

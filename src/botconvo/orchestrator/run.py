@@ -379,7 +379,8 @@ class _Running:
     def _stamps(self) -> dict[Path, tuple[int, int] | None]:
         """Of every file that is watched; a clone is missing for a moment while it is exchanged."""
         config = self._plan.config
-        clones = (member.spec.checkpoint / MANIFEST_NAME for member in self._members)
+        specs = (member.spec for member in self._members)
+        clones = (each.checkpoint / MANIFEST_NAME for each in specs if isinstance(each, ModelSpec))
         stamps = {path: stamp for path in clones if (stamp := _stamp(path)) is not None}
         return stamps | {path: _stamp(path) for path in (config, config.with_name(".env"))}
 
