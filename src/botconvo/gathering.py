@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, PersonId, allows
+from botconvo.conversation.reins import without_wishes
 from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
@@ -114,9 +115,12 @@ def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
 
 
 def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message:
-    """Without reactions of those whose own messages would be left out."""
-    kept = (r for r in message.reactions if r.author is None or r.author.id in records)
-    return replace(message, reactions=tuple(kept))
+    """Without reactions of those whose own messages would be left out, and of what a talk obeys.
+
+    A person's 🗑 or ⭐ is a wish there, and never stands in a prompt.
+    """
+    kept = [r for r in message.reactions if r.author is None or r.author.id in records]
+    return replace(message, reactions=without_wishes(kept))
 
 
 def _named(message: Message, people: People) -> Message:

@@ -23,6 +23,7 @@ from botconvo.errors import TrainingError
 from botconvo.gathering import Gathered
 from botconvo.importers.single_column_csv import print_rows
 from botconvo.training.finish import (
+    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -111,16 +112,18 @@ def train_clone(
     stopped: Callable[[], bool],
     now: datetime,
     allowed: Callable[[], bool] = lambda: True,
+    keep: int = KEPT_VERSIONS,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``work`` is the folder in which a run is kept; it is gone once the checkpoint stands.
-    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it;
+    ``keep`` older versions of the clone stay beside it.
 
     Raises:
-        TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
+        TrainingError: the run cannot begin or go on, ``folder`` holds something else, or what was
+            trained cannot be served.
         CheckpointError: the disk refuses; an older checkpoint is as it was.
-        EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
     try:
@@ -136,7 +139,7 @@ def train_clone(
         raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
-        write_clone(folder, lambda scratch: _write(scratch, run), made, now)
+        write_clone(folder, lambda scratch: _write(scratch, run), made, now, keep)
         shutil.rmtree(work, ignore_errors=True)
         with suppress(OSError):  # another engine's run is kept there
             work.parent.rmdir()
