@@ -69,10 +69,15 @@ def test_nothing_is_planned_with_the_last_of_the_memory() -> None:
 
 def test_a_forecast_reaches_from_the_earliest_end_to_the_last_step() -> None:
     told = forecast(
-        tokens=9000, held_out=900, epochs=(2.0, 4.0), measurements=(4, 8), tokens_per_s=100.0
+        before=700,
+        tokens=9000,
+        held_out=900,
+        epochs=(2.0, 4.0),
+        measurements=(4, 8),
+        tokens_per_s=100.0,
     )
-    assert told.least_s == pytest.approx((2 * 9000 + 4 * 300) / 100)
-    assert told.most_s == pytest.approx((4 * 9000 + 8 * 300) / 100)
+    assert told.least_s == pytest.approx((700 + 2 * 9000 + 4 * 300) / 100)
+    assert told.most_s == pytest.approx((700 + 4 * 9000 + 8 * 300) / 100)
 
 
 _MEASURED = """

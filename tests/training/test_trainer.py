@@ -27,6 +27,7 @@ from botconvo.training.progress import Rows, Started, Step
 from botconvo.training.settings import Method, Precision, TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
+from botconvo.training.trainer import Rows as TokenRows
 from botconvo.transcript.cleaning import clean_chat
 from model_server.prompt_format import PromptFormat
 
@@ -176,6 +177,30 @@ def test_a_step_that_fp16_is_too_small_for_is_left_out_and_the_scale_sinks(
     watcher = Watcher()
     assert train(made, examples, settings, state, watcher, never).finished
     assert any(not torch.equal(tensor, before[name]) for name, tensor in made.learned().items())
+
+
+def test_everybodys_lines_come_first_and_go_on_to_the_same_weights(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    settings = replace(RUN, everybody=1.0, context_weight=0.0)
+    corpus = build_corpus(toy_messages(), People(), "Bort", cleaning=clean_chat)
+    base = open_base(tiny_base, bases=tiny_base.parent)
+    both = make_examples(corpus, PromptFormat(speaker="Bort"), base, settings)
+    assert weights_in(both.everybody) > weights_in(both.train)
+    digest = settings.digest()
+    whole = run(both, tmp_path / "whole", settings, digest=digest)
+    own = run(both, tmp_path / "own", replace(settings, everybody=0.0), digest="own")
+    first = math.ceil(len(both.everybody) / settings.rows)
+    assert whole.watcher.begun[0].total == own.watcher.begun[0].total + first
+    assert whole.trained.epochs <= settings.epochs
+    assert differ(whole, own)
+    run(both, tmp_path / "torn", settings, after(first - 1), digest)
+    run(both, tmp_path / "torn", settings, after(3), digest)
+    assert_same(run(both, tmp_path / "torn", settings, digest=digest), whole)
+
+
+def weights_in(rows: TokenRows) -> float:
+    return sum(sum(window.weights) for row in rows for window in row)
 
 
 def test_accumulated_batches_are_one_batch(examples: Examples, tmp_path: Path) -> None:

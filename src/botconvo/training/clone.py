@@ -130,7 +130,13 @@ def make_examples(
             f"nothing of {form.speaker} could be held out to measure on; "
             f"import more of what {form.speaker} wrote"
         )
-    return Examples(train=train_rows, held_out=held_out, pad=base.tokens.end_of_text)
+    alike = replace(settings, context_weight=1.0, head_weight=0.0)
+    return Examples(
+        train=train_rows,
+        held_out=held_out,
+        pad=base.tokens.end_of_text,
+        everybody=_rows(corpus.train, form, encode, begin, alike) if settings.everybody else (),
+    )
 
 
 def _rows(

@@ -134,18 +134,20 @@ def smaller(settings: TrainingSettings) -> Iterator[TrainingSettings]:
 
 def forecast(
     *,
+    before: float,
     tokens: int,
     held_out: int,
     epochs: tuple[float, float],
     measurements: tuple[int, int],
     tokens_per_s: float,
 ) -> Forecast:
-    """``tokens`` of a pass, ``held_out`` ones that each of the ``measurements`` goes through.
+    """``before`` tokens that come first in any case, ``tokens`` of a pass, and ``held_out`` ones
+    that each of the ``measurements`` goes through.
 
     Both pairs are of the shortest and of the longest run.
     """
     least, most = (
-        (passes * tokens + times * held_out / _FORWARD) / tokens_per_s
+        (before + passes * tokens + times * held_out / _FORWARD) / tokens_per_s
         for passes, times in zip(epochs, measurements, strict=True)
     )
     return Forecast(least_s=least, most_s=most, tokens_per_s=tokens_per_s)

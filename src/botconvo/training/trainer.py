@@ -39,12 +39,14 @@ Rows = Sequence[Sequence[Window]]
 class Examples:
     """Packed rows to train on and to measure on; ``pad`` is the token that fills rows up.
 
-    In ``held_out`` only the speaker's own words have a weight.
+    In ``held_out`` only the speaker's own words have a weight, in ``everybody`` everybody's have
+    the same: those rows come first, for ``TrainingSettings.everybody`` passes.
     """
 
     train: Rows
     held_out: Rows
     pad: int
+    everybody: Rows = ()
 
     @property
     def tokens(self) -> int:
@@ -116,7 +118,9 @@ class _Run:
         )
         self._scaler = torch.amp.GradScaler(network.device.type, enabled=network.is_fp16)
         self._per_epoch = math.ceil(len(examples.train) / settings.rows)
-        self._total = max(1, math.ceil(settings.epochs * self._per_epoch))
+        self._first_epoch = math.ceil(len(examples.everybody) / settings.rows)
+        self._first = math.ceil(settings.everybody * self._first_epoch)
+        self._total = self._first + max(1, math.ceil(settings.epochs * self._per_epoch))
         self._every = max(1, self._per_epoch // 2)
         self._batch = settings.batch
         self._best: dict[str, torch.Tensor] = network.learned()
@@ -166,7 +170,8 @@ class _Run:
         return position
 
     def _started(self, position: Position, memory: tuple[int, int]) -> Started:
-        most = max(0, self._total - position.step)
+        first = max(0, self._first - position.step)
+        most = max(0, self._total - position.step - first)
         # Nothing gets better any more; the first measurement of all is always the best so far.
         bad = self._settings.patience - position.worse + (not position.losses)
         steps = min(most, max(0, bad) * self._every), most
@@ -175,6 +180,7 @@ class _Run:
             done=position.step,
             steps_per_epoch=self._per_epoch,
             forecast=forecast(
+                before=first * _tokens(self._examples.everybody) / max(1, self._first_epoch),
                 tokens=_tokens(self._examples.train),
                 held_out=_tokens(self._examples.held_out),
                 epochs=(steps[0] / self._per_epoch, steps[1] / self._per_epoch),
@@ -287,12 +293,15 @@ class _Run:
 
     def _rows_of(self, step: int) -> Rows:
         """The rows of a step: each epoch goes through all of them in an order of its own."""
-        epoch, place = divmod(step, self._per_epoch)
-        order = np.random.default_rng((self._settings.seed, epoch)).permutation(
-            len(self._examples.train)
-        )
-        rows = self._settings.rows
-        return [self._examples.train[i] for i in order[place * rows : (place + 1) * rows]]
+        seed, count = self._settings.seed, self._settings.rows
+        if step < self._first:
+            rows, per_epoch, draw = self._examples.everybody, self._first_epoch, [seed, 0, 1]
+        else:
+            rows, per_epoch, draw = self._examples.train, self._per_epoch, [seed, 0]
+            step -= self._first
+        draw[1], place = divmod(step, per_epoch)
+        order = np.random.default_rng(draw).permutation(len(rows))
+        return [rows[i] for i in order[place * count : (place + 1) * count]]
 
     def _measure(self, position: Position) -> bool:
         """Take down the held-out loss; whether it is the best so far."""
@@ -301,7 +310,7 @@ class _Run:
             raise _Lost(position.step)
         position.losses.append((position.step, loss))
         if loss >= position.best_loss:
-            position.worse += 1
+            position.worse += position.step > self._first  # the friend's own lines still come
             return False
         position.best_loss, position.best_step, position.worse = loss, position.step, 0
         self._best = self._network.learned()
@@ -367,10 +376,10 @@ class _Run:
         return Trained(
             finished=finished,
             steps=position.step,
-            epochs=position.step / self._per_epoch,
+            epochs=max(0, position.step - self._first) / self._per_epoch,
             base_loss=position.base_loss,
             best_loss=position.best_loss,
-            best_epoch=position.best_step / self._per_epoch,
+            best_epoch=max(0, position.best_step - self._first) / self._per_epoch,
         )
 
 
