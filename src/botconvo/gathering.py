@@ -11,6 +11,7 @@ from datetime import datetime
 
 from botconvo.consent import ConsentRecord, PersonId, allows
 from botconvo.conversation.corrections import Correction
+from botconvo.conversation.reins import without_wishes
 from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
@@ -32,7 +33,7 @@ class Gathered:
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
     first, without those that are private or said to machines; ``people`` gives each the name that
-    stands in transcripts.
+    stands in transcripts.  ``zone`` is by whose clocks hours of the day are told.
     """
 
     person: KnownPerson
@@ -45,6 +46,7 @@ class Gathered:
     corrections: tuple[Correction, ...] = ()
     """What was said of the clone's lines; what stood before them is there as far as everybody who
     said it agreed, and their platform's rule lets it be."""
+    zone: str = "UTC"
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -61,6 +63,7 @@ def gather(
     context: bool = True,
     redact: bool = True,
     training: bool = True,
+    zone: str = "UTC",
 ) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
 
@@ -110,6 +113,7 @@ def gather(
             _corrected(each, store, records, people, redact=redact)
             for each in store.corrections(person.name)
         ),
+        zone=zone,
     )
 
 
@@ -141,9 +145,12 @@ def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
 
 
 def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message:
-    """Without reactions of those whose own messages would be left out."""
-    kept = (r for r in message.reactions if r.author is None or r.author.id in records)
-    return replace(message, reactions=tuple(kept))
+    """Without reactions of those whose own messages would be left out, and of what a talk obeys.
+
+    A person's 🗑 or ⭐ is a wish there, and never stands in a prompt.
+    """
+    kept = [r for r in message.reactions if r.author is None or r.author.id in records]
+    return replace(message, reactions=without_wishes(kept))
 
 
 def _named(message: Message, people: People) -> Message:

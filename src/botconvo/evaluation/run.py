@@ -29,6 +29,7 @@ from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, trials_of
 from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report
 from botconvo.evaluation.scoring import Loss, Scorer, scoring_base
+from botconvo.evaluation.timing import MannersFound
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
 from botconvo.ports import TextFilter
@@ -52,7 +53,10 @@ _MOST_REPEATS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A clone to evaluate: its checkpoint, how it is served, and the sessions it learned from."""
+    """A clone to evaluate: its checkpoint, how it is served, and the sessions it learned from.
+
+    ``manners`` are what it learned of those, beside what the friend did later.
+    """
 
     name: str
     checkpoint: Checkpoint
@@ -60,6 +64,7 @@ class Subject:
     spec: ModelSpec
     sampling: Sampling
     learned: tuple[Session, ...]
+    manners: MannersFound | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +197,7 @@ def _one(
             variety=measured.variety,
             copying=measured.copying,
             reactions=heaps.reactions,
+            manners=subject.manners,
             examples=examples_of(clone, places) if options.examples else (),
             notes=tuple(notes),
         ),

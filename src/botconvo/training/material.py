@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from botconvo.consent import heard_digest
-from botconvo.corpus import Corpus, build_corpus
+from botconvo.corpus import Corpus, build_corpus, learned_manners, observe
 from botconvo.gathering import Gathered
 from botconvo.training.lessons import Lesson, lessons_of
 from botconvo.transcript.cleaning import PROFILES
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
@@ -34,6 +35,8 @@ class Material:
     consent: Consent
     heard: tuple[str, ...] | None
     lessons: tuple[Lesson, ...] = ()
+    manners: LearnedManners | None = None
+    """Learned of nothing that is later than the last line to train on."""
 
 
 def material_of(gathered: Gathered) -> Material:
@@ -59,7 +62,20 @@ def material_of(gathered: Gathered) -> Material:
         consent=consent,
         heard=_heard(speakers, gathered, corpus),
         lessons=lessons,
+        manners=_manners(gathered, corpus, timedelta(seconds=form.init_after_s)),
     )
+
+
+def _manners(gathered: Gathered, corpus: Corpus, silence: timedelta) -> LearnedManners | None:
+    observed = observe(
+        gathered.messages,
+        gathered.people,
+        zone=gathered.zone,
+        silence=silence,
+        until=corpus.trained_until,
+    )
+    own = observed.get(corpus.speaker)
+    return None if own is None else learned_manners(own, zone=gathered.zone)
 
 
 def _heard(names: Iterable[str], gathered: Gathered, corpus: Corpus) -> tuple[str, ...]:
