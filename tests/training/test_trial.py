@@ -23,6 +23,7 @@ MADE = Made(
     consent=Consent(person="p", record="r", fictional=True),
     corpus_sha256="c" * 64,
     heard=None,
+    manners=None,
     training={},
     libraries=(),
 )
