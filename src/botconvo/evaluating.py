@@ -7,17 +7,15 @@ either, and a clone whose friend has withdrawn is not asked anything.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 
 from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
-from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
 from botconvo.errors import ConfigError, CorpusError
 from botconvo.evaluation.drawn import KEPT
 from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
-from botconvo.evaluation.learned import Learnt, learnt_of
+from botconvo.evaluation.learned import Learnt
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import TRIALS
@@ -27,16 +25,12 @@ from botconvo.gathering import Gathered, gather
 from botconvo.orchestrator.cast import CastMember
 from botconvo.people import letters
 from botconvo.store import STORE_NAME, Store
-from botconvo.transcript.cleaning import PROFILES
+from botconvo.unseen import CONTEXT, checkpoint_of, learnt_by, sessions_of
 from botconvo.writing import write_whole
-from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
-from model_server.prompt_format import PromptFormat
 
 __all__ = ["Wish", "evaluate_project", "write_report"]
-
-_CONTEXT = 14
-"""Lines before a place, for clones of manners that give none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +78,14 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
         members = build_cast(_with_personas(settings, wish), store)
         clones = [_clone(member, store, now) for member in members]
         text_filter = build_filter(settings, members, store)
-    sessions = _sessions(clones[0])
-    learnt = [_learnt(clone, sessions, wish.since) for clone in clones]
+    # They are the same whoever is cloned.
+    sessions = sessions_of(clones[0].gathered, clones[0].member.prompt_format)
+    learnt = [
+        learnt_by(c.checkpoint, c.gathered, c.member.prompt_format, sessions, since=wish.since)
+        for c in clones
+    ]
     border = max(each.until for each in learnt)
-    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or _CONTEXT)
+    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or CONTEXT)
     pairs = _with_enough(clones, learnt, evidence, say, asked=bool(wish.names))
     subjects = [_subject(clone, each, wish) for clone, each in pairs]
     _say_border(subjects, evidence, [each for _, each in pairs], say)
@@ -135,41 +133,12 @@ def _found(project: Path) -> list[PersonaSettings]:
 
 
 def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:
-    spec = member.spec
     gathered = gather(store, member.person or member.prompt_format.speaker, now)
-    base = None if spec.base is None else spec.base.parent
     return _Clone(
         name=gathered.person.name,
         member=member,
-        checkpoint=load_checkpoint(spec.checkpoint, base=base),
+        checkpoint=checkpoint_of(member),
         gathered=gathered,
-    )
-
-
-def _sessions(clone: _Clone) -> tuple[Session, ...]:
-    """All sessions of everybody who agreed; they are the same whoever is cloned."""
-    form = clone.member.prompt_format
-    return split_into_sessions(
-        clone.gathered.messages,
-        clone.gathered.people,
-        PROFILES[form.cleaning],
-        silence=timedelta(seconds=form.init_after_s),
-    )
-
-
-def _learnt(clone: _Clone, sessions: Sequence[Session], since: datetime | None) -> Learnt:
-    form = clone.member.prompt_format
-    build = partial(_corpus, clone.gathered, clone.name, form)
-    return learnt_of(clone.checkpoint.manifest, sessions, clone.name, build, since=since)
-
-
-def _corpus(gathered: Gathered, name: str, form: PromptFormat) -> Corpus:
-    return build_corpus(
-        gathered.messages,
-        gathered.people,
-        name,
-        cleaning=PROFILES[form.cleaning],
-        init_after=timedelta(seconds=form.init_after_s),
     )
 
 

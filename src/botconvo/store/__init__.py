@@ -7,6 +7,7 @@ from botconvo.store.collected import COLLECTED, Collected, Kinds, Span
 from botconvo.store.database import STORE_NAME
 from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.game import Games
 from botconvo.store.holdings import Holdings
 from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
@@ -42,5 +43,5 @@ __all__ = [
 ]
 
 
-class Store(Collected, Leaks, Noted, Holdings):
+class Store(Collected, Games, Leaks, Noted, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

@@ -69,6 +69,18 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
             " AND state = 'settled' GROUP BY channel",
         ),
     ),
+    "game": (
+        (
+            "rounds played",
+            "SELECT rounds.persona, place, guessed_real, at FROM rounds JOIN players USING (player)"
+            f" WHERE {_BY_ID} ORDER BY at",
+        ),
+        (
+            "rounds about the clone",
+            "SELECT persona, place, checkpoint, is_real, at FROM rounds"
+            " WHERE person = :person ORDER BY at",
+        ),
+    ),
     "leak key": (),  # a random number, and digests made with it
     "agreement": (
         ("ids", "SELECT author, person FROM identities WHERE person = :person"),

@@ -261,6 +261,24 @@ CREATE TABLE written (
 ) WITHOUT ROWID;
 """
 
+_GAME = """
+CREATE TABLE players (
+    player TEXT PRIMARY KEY,
+    author TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+CREATE TABLE rounds (
+    player TEXT NOT NULL REFERENCES players ON DELETE CASCADE,
+    persona TEXT NOT NULL,
+    place TEXT NOT NULL,
+    person TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    is_real INTEGER NOT NULL,
+    guessed_real INTEGER,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (player, persona, place)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _LIFESPAN,
@@ -271,6 +289,7 @@ MIGRATIONS = (
     _LEAKS,
     _UNFINISHED,
     _FORGETTING,
+    _GAME,
 )
 """Script n makes version n + 1 out of version n."""
 
