@@ -54,13 +54,14 @@ class BlindGame:
     def __init__(self, material: Material, find: Callable[[PersonaName], Played | None]) -> None:
         self._material, self._find = material, find
         self._open: dict[str, _Open] = {}
-        self._deck: Deck | None = None
+        self._decks: dict[PersonaName, Deck] = {}
+        """The last of every clone; nothing older is kept in memory."""
         self._dealing = asyncio.Lock()
 
     def let_go(self) -> None:
         """Remember nobody's words any longer; what was shown cannot be answered."""
         self._open.clear()
-        self._deck = None
+        self._decks.clear()
 
     async def round(self, persona: PersonaName, player: Author, platform: str) -> Round:
         """See ``Game``."""
@@ -161,13 +162,14 @@ class BlindGame:
             return permitted(store, played.member, player, platform, now)[1]
 
     def _fitting_deck(self, played: Played, player: Author, platform: str) -> Deck:
-        """The last deck, where it is still the one; nothing older is kept in memory."""
+        """The last deck, where it is still the one."""
         now, member = self._material.now(), played.member
         with Store.open(self._material.words, create=False) as store:
             friend, agreed = permitted(store, member, player, platform, now)
-            deck = self._deck
+            deck = self._decks.pop(member.persona.name, None)
             if deck is None or deck.agreed != agreed or deck.speaker.spec != member.spec:
-                deck = self._deck = deck_of(store, member, friend, agreed, self._material)
+                deck = deck_of(store, member, friend, agreed, self._material)
+            self._decks[member.persona.name] = deck
             return deck
 
     def _past(self, deck: Deck, player: Author) -> tuple[str, frozenset[str]]:

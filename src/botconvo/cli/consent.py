@@ -68,7 +68,7 @@ def command() -> None:
 @click.option(
     "--game",
     is_flag=True,
-    help="Their own later lines may be shown in the blind game, to those who may talk to the clone.",
+    help="Lines of theirs may be shown in the blind game, to whoever may talk to the clone.",
 )
 @click.option(
     "--channel",

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Literal
@@ -53,7 +53,7 @@ class Round:
     persona: PersonaName
     context: tuple[tuple[str, str], ...]
     text: str
-    score: Score = Score()
+    score: Score = field(default_factory=Score)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
