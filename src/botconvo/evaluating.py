@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from botconvo.build import build_cast, build_filter
-from botconvo.config import PersonaSettings, Settings, load_settings
-from botconvo.errors import ConfigError, CorpusError
+from botconvo.chosen import with_personas
+from botconvo.config import load_settings
+from botconvo.errors import CorpusError
 from botconvo.evaluation.drawn import KEPT
 from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
 from botconvo.evaluation.learned import Learnt
@@ -23,12 +24,10 @@ from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.gathering import Gathered, gather
 from botconvo.orchestrator.cast import CastMember
-from botconvo.people import letters
 from botconvo.store import STORE_NAME, Store
 from botconvo.unseen import CONTEXT, checkpoint_of, learnt_by, sessions_of
 from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint
-from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 
 __all__ = ["Wish", "evaluate_project", "write_report"]
 
@@ -75,7 +74,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     settings = load_settings(wish.project / "config.toml", required=False)
     manners = settings.conversation.manners(wish.preset)
     with Store.open(wish.project / STORE_NAME, create=False) as store:
-        members = build_cast(_with_personas(settings, wish), store)
+        members = build_cast(with_personas(settings, wish.project, wish.names), store)
         clones = [_clone(member, store, now) for member in members]
         text_filter = build_filter(settings, members, store)
     # They are the same whoever is cloned.
@@ -101,35 +100,6 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
         examples=wish.examples,
     )
     return evaluate(subjects, evidence, options, text_filter, progress, now)
-
-
-def _with_personas(settings: Settings, wish: Wish) -> Settings:
-    """The settings with those personas alone that are to be evaluated."""
-    personas = settings.personas or _found(wish.project)
-    chosen = [p for p in personas if not wish.names or _is_meant(p.name, wish.names)]
-    unknown = [n for n in wish.names if not any(_is_meant(p.name, (n,)) for p in personas)]
-    known = ", ".join(persona.name for persona in personas)
-    if unknown or not chosen:
-        there = f"there are {known}" if known else "there is none; train one: botconvo train NAME"
-        raise ConfigError(f"no clone of {' or '.join(unknown) or 'anybody'} here: {there}")
-    return settings.model_copy(update={"personas": chosen})
-
-
-def _is_meant(name: str, names: Sequence[str]) -> bool:
-    return any(letters(name) == letters(each) for each in names)
-
-
-def _found(project: Path) -> list[PersonaSettings]:
-    """Clones that no config.toml names."""
-    found = []
-    for path in sorted((project / "checkpoints").glob(f"*/{MANIFEST_NAME}")):
-        try:
-            persona = Manifest.model_validate_json(path.read_bytes()).persona
-        except (OSError, ValueError):
-            continue  # an older one that was moved aside, or none of ours
-        if persona is not None:
-            found.append(PersonaSettings(name=persona, checkpoint=path.parent.resolve()))
-    return found
 
 
 def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:

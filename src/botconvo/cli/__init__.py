@@ -28,6 +28,7 @@ _VERBS = {
     "train-packed": ("train_packed", "Train on another computer what 'train --pack' wrote."),
     "adopt": ("adopt", "Take in a clone that was trained on another computer."),
     "evaluate": ("evaluate", "Measure how alike the clones are, and whether they copy."),
+    "game": ("game", "Guess who wrote a line: a friend, or the clone."),
     "pack": ("pack", "Write the whole project into one file, to move it."),
     "unpack": ("unpack", "Put a project that moved into a folder."),
     "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),

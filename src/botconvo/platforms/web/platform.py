@@ -32,7 +32,7 @@ from botconvo.platforms.local import (
 from botconvo.platforms.web.host import BusyError
 from botconvo.platforms.web.seat import Seat
 from botconvo.platforms.web.view import shown_json
-from botconvo.ports import Controls, Limits, Shown, ShownMessage, ShownState
+from botconvo.ports import Controls, Game, Limits, Shown, ShownMessage, ShownState
 
 if TYPE_CHECKING:
     import uvicorn
