@@ -5,10 +5,9 @@ that player.  Lines of others do not stand before a place at all, and the clone 
 there either.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 
 from botconvo.consent import ConsentRecord, RecordId, may_be_shown, refusal
@@ -17,7 +16,7 @@ from botconvo.conversation.manners import Manners
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.evaluation.drawing import Speaker
 from botconvo.evaluation.evidence import Place, evidence_of
-from botconvo.game.rounds import place_digest
+from botconvo.game.rounds import Spot, session_digest
 from botconvo.gathering import Gathered, gather
 from botconvo.granting import find_person, grant_command
 from botconvo.messages import Author, AuthorId, Message
@@ -69,13 +68,13 @@ class Material:
 class Deck:
     """The places of one friend that may be shown to one player; ``agreed`` is why they may.
 
-    ``digests`` stand for the places, ``names`` are those of everybody in ``agreed``.
+    ``spots`` are where the places are, ``names`` are those of everybody in ``agreed``.
     """
 
     friend: KnownPerson
     speaker: Speaker
     places: tuple[Place, ...]
-    digests: tuple[str, ...]
+    spots: tuple[Spot, ...]
     agreed: Agreed
     names: Mapping[AuthorId, str]
     text_filter: TextFilter
@@ -136,23 +135,19 @@ def deck_of(
     shown = sessions_of(gathered, form, _shown(gathered, agreed))
     lines = material.manners.context_lines or CONTEXT
     evidence = evidence_of(shown, learnt.until, context_lines=lines)
-    started = {number: session.started for number, session in evidence.sessions}
-    places = evidence.later.get(friend.name, ())
-    found = [
-        (place, place_digest(friend.name, started[place.session], number))
-        for place, number in zip(places, _numbers(places), strict=True)
-        if place.said is not None
-    ]
-    if not found:
+    digests = {number: session_digest(each.started) for number, each in evidence.sessions}
+    places = tuple(p for p in evidence.later.get(friend.name, ()) if p.said is not None)
+    guess = ", when it was made: it does not tell" * learnt.guessed
+    if not places:
         raise CorpusError(
-            f"nothing that {friend.name} wrote is later than what the clone was trained on (until "
-            f"{learnt.until:%Y-%m-%d %H:%M} UTC); import newer messages"
+            f"nothing that {friend.name} wrote, and that may be shown, is later than what the clone was "
+            f"trained on (until {learnt.until:%Y-%m-%d %H:%M} UTC{guess}); import newer messages"
         )
     return Deck(
         friend=friend,
         speaker=Speaker(spec=member.spec, form=form, sampling=member.persona.sampling),
-        places=tuple(place for place, _ in found),
-        digests=tuple(digest for _, digest in found),
+        places=places,
+        spots=tuple(Spot(session=digests[p.session], line=p.number) for p in places),
         agreed=agreed,
         names={author: person.name for person in store.people() for author in person.authors},
         text_filter=material.text_filter(store),
@@ -169,12 +164,6 @@ def _shown(gathered: Gathered, agreed: Agreed) -> Sequence[Message]:
         for message in gathered.messages
         if message.author.id in agreed
     )
-
-
-def _numbers(places: Iterable[Place]) -> Iterable[int]:
-    """Which place of its session each is, from 0."""
-    counters: dict[int, count[int]] = {}
-    return [next(counters.setdefault(place.session, count())) for place in places]
 
 
 def real_line(deck: Deck, place: Place, manners: Manners) -> str | None:

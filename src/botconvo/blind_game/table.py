@@ -10,7 +10,7 @@ Consent is looked at again with every round and with every answer.
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -18,7 +18,7 @@ from botconvo.blind_game.material import Agreed, Deck, Material, Played, deck_of
 from botconvo.blind_game.material import real_line as real_line_at
 from botconvo.errors import BotConvoError, ConsentError, CorpusError, PlatformError
 from botconvo.evaluation.drawing import reply_at
-from botconvo.game.rounds import Deal, Guess, Round, Verdict, deal, fair_pair, order_of
+from botconvo.game.rounds import Deal, Guess, Round, Spot, Verdict, deal, fair_pair, order_of
 from botconvo.game.score import Score
 from botconvo.messages import Author, AuthorId
 from botconvo.personas import PersonaName
@@ -106,11 +106,10 @@ class BlindGame:
     async def _new(self, deck: Deck, played: Played, player: Author) -> _Open:
         token, past = await asyncio.to_thread(self._past, deck, player)
         name = deck.friend.name
-        order = order_of(deck.digests, past, Random(f"{self._material.seed}/{token}/{len(past)}"))
+        order = order_of(deck.spots, past, Random(f"{self._material.seed}/{token}/{len(past)}"))
         if not order:
             raise CorpusError(
-                f"you have played at all {len(deck.digests)} places at which {name} wrote what the "
-                "clone has not seen; import newer messages"
+                f"you have seen all that {name} wrote and the clone has not; import newer messages"
             )
         for index in order[:_LOOKED_AT]:
             pair = await self._pair(deck, played.voice, index)
@@ -129,7 +128,7 @@ class BlindGame:
         real = real_line_at(deck, place, manners)
         if real is None:
             return None
-        draw = f"game/{self._material.seed}/{deck.digests[index]}"
+        draw = f"game/{self._material.seed}/{deck.spots[index]}"
         line = await reply_at(voice, deck.speaker, manners, place, draw)
         if line is None or not line.says:
             return None
@@ -172,10 +171,10 @@ class BlindGame:
             self._decks[member.persona.name] = deck
             return deck
 
-    def _past(self, deck: Deck, player: Author) -> tuple[str, frozenset[str]]:
+    def _past(self, deck: Deck, player: Author) -> tuple[str, Sequence[Spot]]:
         with Store.open(self._material.scores) as store:
             token = store.player(player.id)
-            return token, store.played_places(token, deck.friend.name)
+            return token, store.shown_spots(token)
 
     def _begin(
         self,
@@ -191,7 +190,7 @@ class BlindGame:
         dealt = deal(
             secrets.token_urlsafe(9),
             played.member.persona.name,
-            deck.digests[index],
+            deck.spots[index],
             place.context,
             real=pair[0],
             clone=pair[1],
@@ -201,7 +200,7 @@ class BlindGame:
             store.begin_round(
                 token,
                 friend.name,
-                dealt.place,
+                dealt.spot,
                 person=friend.id,
                 checkpoint=checkpoint,
                 is_real=dealt.is_real,
@@ -235,7 +234,7 @@ class BlindGame:
             store.end_round(
                 waiting.player,
                 waiting.friend,
-                waiting.deal.place,
+                waiting.deal.spot,
                 guessed_real=guessed_real,
                 at=self._material.now(),
             )

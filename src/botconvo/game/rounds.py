@@ -1,7 +1,7 @@
 """One round: which place comes next, what is shown of it, and whether two lines are a fair pair."""
 
 import hashlib
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -16,12 +16,13 @@ __all__ = [
     "Deal",
     "Guess",
     "Round",
+    "Spot",
     "Verdict",
     "deal",
     "fair_pair",
     "order_of",
-    "place_digest",
     "printed",
+    "session_digest",
     "verdict_words",
 ]
 
@@ -61,7 +62,7 @@ class Deal:
     """A round with what its player must not know yet."""
 
     round: Round
-    place: str
+    spot: Spot
     is_real: bool
 
 
@@ -75,18 +76,29 @@ class Verdict:
     score: Score
 
 
-def place_digest(speaker: str, started: datetime, number: int) -> str:
-    """Stands for the ``number``-th line of ``speaker`` in the session that began then.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a line stands, without any text: ``session`` is a digest, ``line`` counts from 0."""
 
-    No text goes into it: nobody can find out from it what was said by trying lines.
+    session: str
+    line: int
+
+
+def session_digest(started: datetime) -> str:
+    """Stands for the session that began then; nobody finds out what was said by trying lines."""
+    return hashlib.sha256(f"session\n{started.isoformat()}".encode()).hexdigest()
+
+
+def order_of(spots: Sequence[Spot], shown: Iterable[Spot], rng: Random) -> tuple[int, ...]:
+    """The indices of those that can still be shown to a player, as they are tried.
+
+    ``shown`` are all that they were shown, with any clone.  Lines before one of these stood before
+    it, as they were really said, so that they would be known again.
     """
-    place = f"{speaker}\n{started.isoformat()}\n{number}"
-    return hashlib.sha256(place.encode()).hexdigest()
-
-
-def order_of(places: Sequence[str], played: Set[str], rng: Random) -> tuple[int, ...]:
-    """The indices of those that were not played, as they are tried."""
-    fresh = [index for index, place in enumerate(places) if place not in played]
+    latest: dict[str, int] = {}
+    for spot in shown:
+        latest[spot.session] = max(spot.line, latest.get(spot.session, -1))
+    fresh = [i for i, spot in enumerate(spots) if spot.line > latest.get(spot.session, -1)]
     rng.shuffle(fresh)
     return tuple(fresh)
 
@@ -101,14 +113,14 @@ def fair_pair(real: str, clone: str, *, max_tokens: int) -> bool:
 def deal(
     round_id: str,
     persona: PersonaName,
-    place: str,
+    spot: Spot,
     context: Sequence[Line],
     *,
     real: str,
     clone: str,
     rng: Random,
 ) -> Deal:
-    """A round at a place; a fair coin decides which of the two lines is shown."""
+    """A round at a spot; a fair coin decides which of the two lines is shown."""
     is_real = rng.random() < 0.5
     shown = Round(
         id=round_id,
@@ -116,7 +128,7 @@ def deal(
         context=printed(context),
         text=real if is_real else clone,
     )
-    return Deal(round=shown, place=place, is_real=is_real)
+    return Deal(round=shown, spot=spot, is_real=is_real)
 
 
 def printed(context: Sequence[Line]) -> tuple[tuple[str, str], ...]:

@@ -1,13 +1,14 @@
-"""The store's part in the blind game: who played which place, and what they thought.
+"""The store's part in the blind game: who was shown which line, and what they thought.
 
 Players are opaque words; who they are stands in a table of its own, which can be erased.  No words
-of anybody are kept: a place is a digest.
+of anybody are kept: where a line stood is a digest and a number.
 """
 
 import secrets
 from datetime import datetime
 
 from botconvo.consent import PersonId
+from botconvo.game.rounds import Spot
 from botconvo.game.score import Score
 from botconvo.messages import AuthorId
 from botconvo.store.database import Database
@@ -28,18 +29,16 @@ class Games(Database):
             )
             return str(self._rows("SELECT player FROM players WHERE author = ?", (author,))[0][0])
 
-    def played_places(self, player: str, persona: str) -> frozenset[str]:
-        """Where they were shown a line already, whether they answered or not."""
-        rows = self._rows(
-            "SELECT place FROM rounds WHERE player = ? AND persona = ?", (player, persona)
-        )
-        return frozenset(place for (place,) in rows)
+    def shown_spots(self, player: str) -> tuple[Spot, ...]:
+        """What they were shown already, with any clone, whether they answered or not."""
+        rows = self._rows("SELECT session, line FROM rounds WHERE player = ?", (player,))
+        return tuple(Spot(session=session, line=line) for session, line in rows)
 
     def begin_round(
         self,
         player: str,
         persona: str,
-        place: str,
+        spot: Spot,
         *,
         person: PersonId,
         checkpoint: str,
@@ -49,21 +48,30 @@ class Games(Database):
         """Note a round before it is shown; False where it was shown to them before."""
         return bool(
             self._do(
-                "INSERT INTO rounds (player, persona, place, person, checkpoint, is_real, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (player, persona, place, person, checkpoint, int(is_real), to_micros(at)),
+                "INSERT INTO rounds (player, persona, session, line, person, checkpoint,"
+                " is_real, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    player,
+                    persona,
+                    spot.session,
+                    spot.line,
+                    person,
+                    checkpoint,
+                    int(is_real),
+                    to_micros(at),
+                ),
             )
         )
 
     def end_round(
-        self, player: str, persona: str, place: str, *, guessed_real: bool, at: datetime
+        self, player: str, persona: str, spot: Spot, *, guessed_real: bool, at: datetime
     ) -> bool:
         """Note the answer; False where there is none to be given (any more)."""
         return bool(
             self._do(
                 "UPDATE rounds SET guessed_real = ?, at = ? WHERE player = ? AND persona = ?"
-                " AND place = ? AND guessed_real IS NULL",
-                (int(guessed_real), to_micros(at), player, persona, place),
+                " AND session = ? AND line = ? AND guessed_real IS NULL",
+                (int(guessed_real), to_micros(at), player, persona, spot.session, spot.line),
             )
         )
 

@@ -72,12 +72,12 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
     "game": (
         (
             "rounds played",
-            "SELECT rounds.persona, place, guessed_real, at FROM rounds JOIN players USING (player)"
+            "SELECT rounds.persona, session, line, guessed_real, at FROM rounds JOIN players USING (player)"
             f" WHERE {_BY_ID} ORDER BY at",
         ),
         (
             "rounds about the clone",
-            "SELECT persona, place, checkpoint, is_real, at FROM rounds"
+            "SELECT persona, session, line, checkpoint, is_real, at FROM rounds"
             " WHERE person = :person ORDER BY at",
         ),
     ),

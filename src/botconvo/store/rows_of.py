@@ -212,7 +212,8 @@ ROWS = (
             "rounds": (
                 "player",
                 "persona",
-                "place",
+                "session",
+                "line",
                 "person",
                 "checkpoint",
                 "is_real",

@@ -269,13 +269,14 @@ CREATE TABLE players (
 CREATE TABLE rounds (
     player TEXT NOT NULL REFERENCES players ON DELETE CASCADE,
     persona TEXT NOT NULL,
-    place TEXT NOT NULL,
+    session TEXT NOT NULL,
+    line INTEGER NOT NULL,
     person TEXT NOT NULL,
     checkpoint TEXT NOT NULL,
     is_real INTEGER NOT NULL,
     guessed_real INTEGER,
     at INTEGER NOT NULL,
-    PRIMARY KEY (player, persona, place)
+    PRIMARY KEY (player, session, line, persona)
 ) WITHOUT ROWID;
 """
 
