@@ -197,7 +197,7 @@ class BlindGame:
             rng=Random(secrets.randbits(64)),
         )
         with Store.open(self._material.scores) as store:
-            store.begin_round(
+            is_new = store.begin_round(
                 token,
                 friend.name,
                 dealt.spot,
@@ -206,6 +206,8 @@ class BlindGame:
                 is_real=dealt.is_real,
                 at=self._material.now(),
             )
+        if not is_new:
+            raise PlatformError("you play in another window too; go on there")
         names = {friend.name, *(line.name for line in place.context)}
         waiting = _Open(
             deal=dealt,
