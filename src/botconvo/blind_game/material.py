@@ -140,8 +140,8 @@ def deck_of(
     guess = ", when it was made: it does not tell" * learnt.guessed
     if not places:
         raise CorpusError(
-            f"nothing that {friend.name} wrote, and that may be shown, is later than what the clone was "
-            f"trained on (until {learnt.until:%Y-%m-%d %H:%M} UTC{guess}); import newer messages"
+            f"nothing that {friend.name} wrote is later than what the clone was trained on (until "
+            f"{learnt.until:%Y-%m-%d %H:%M} UTC{guess}); import newer messages"
         )
     return Deck(
         friend=friend,

@@ -43,6 +43,14 @@ _PICTURES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a line stands, without any text: ``session`` is a digest, ``line`` counts from 0."""
+
+    session: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """What a player sees; nothing in it tells whose ``text`` it is.
 
@@ -74,14 +82,6 @@ class Verdict:
     was_real: bool
     is_right: bool
     score: Score
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a line stands, without any text: ``session`` is a digest, ``line`` counts from 0."""
-
-    session: str
-    line: int
 
 
 def session_digest(started: datetime) -> str:

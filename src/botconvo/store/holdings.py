@@ -72,7 +72,7 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
     "game": (
         (
             "rounds played",
-            "SELECT rounds.persona, session, line, guessed_real, at FROM rounds JOIN players USING (player)"
+            "SELECT persona, session, line, guessed_real, at FROM rounds JOIN players USING (player)"
             f" WHERE {_BY_ID} ORDER BY at",
         ),
         (
