@@ -72,8 +72,8 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
     "game": (
         (
             "rounds played",
-            "SELECT persona, session, line, guessed_real, at FROM rounds JOIN players USING (player)"
-            f" WHERE {_BY_ID} ORDER BY at",
+            "SELECT persona, session, line, guessed_real, at FROM rounds"
+            f" JOIN players USING (player) WHERE {_BY_ID} ORDER BY at",
         ),
         (
             "rounds about the clone",
