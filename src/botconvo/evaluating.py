@@ -22,6 +22,7 @@ from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
+from botconvo.game.score import Score
 from botconvo.gathering import Gathered, gather
 from botconvo.orchestrator.cast import CastMember
 from botconvo.store import STORE_NAME, Store
@@ -59,6 +60,8 @@ class _Clone:
     member: CastMember
     checkpoint: Checkpoint
     gathered: Gathered
+    score: Score
+    """What people made of it in the blind game."""
 
 
 def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None]) -> Report:
@@ -109,6 +112,7 @@ def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:
         member=member,
         checkpoint=checkpoint_of(member),
         gathered=gathered,
+        score=store.score(gathered.person.name, member.spec.digest),
     )
 
 
@@ -152,6 +156,7 @@ def _subject(clone: _Clone, learnt: Learnt, wish: Wish) -> Subject:
         spec=replace(clone.member.spec, port=0),  # a run may have its own now
         sampling=sampling,
         learned=learnt.sessions,
+        game=clone.score,
     )
 
 
