@@ -106,7 +106,7 @@ class BlindGame:
     async def _new(self, deck: Deck, played: Played, player: Author) -> _Open:
         token, past = await asyncio.to_thread(self._past, deck, player)
         name = deck.friend.name
-        order = order_of(deck.spots, past, Random(f"{self._material.seed}/{token}/{len(past)}"))
+        order = order_of(deck.spots, past, Random(secrets.randbits(64)))
         if not order:
             raise CorpusError(
                 f"you have seen all that {name} wrote and the clone has not; import newer messages"
