@@ -40,7 +40,7 @@ def played(right: int, rounds: int) -> dict[str, Any]:
 
 def test_what_people_made_of_it_is_told_in_the_words_of_the_game() -> None:
     lights = judged(a_clone(**played(14, 20)), a_matrix()).lights
-    (light,) = [light for light in lights if "people" in light.question]
+    (light,) = [light for light in lights if "people tell" in light.question]
     assert light.answer == (
         "2 people told Bort from the clone in 14 of 20 rounds; guessing gives 10; "
         "between 48 % and 85 %."
@@ -65,10 +65,10 @@ def test_where_all_is_well_there_is_nothing_to_do() -> None:
         ("machine", {"two_sample": figures(0.8)}, "yellow"),
         ("machine", {"two_sample": figures(0.9)}, "red"),
         ("machine", {"two_sample": figures(None)}, "grey"),
-        ("people", played(12, 20), "green"),
-        ("people", played(15, 20), "yellow"),
-        ("people", played(19, 20), "red"),
-        ("people", played(19, 19), "grey"),
+        ("people tell", played(12, 20), "green"),
+        ("people tell", played(15, 20), "yellow"),
+        ("people tell", played(19, 20), "red"),
+        ("people tell", played(19, 19), "grey"),
         ("follow", {"ranking": {"clone": about(0.17)}}, "yellow"),
         ("follow", {"ranking": {"clone": about(0.12)}}, "red"),
         ("follow", {"ranking": {}}, "grey"),
