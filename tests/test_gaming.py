@@ -1,56 +1,58 @@
-"""``botconvo game`` with a bundled clone of a sample friend: a real store and a real server."""
+"""``botconvo game`` with a real store and a real model server."""
 
-import shutil
-from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from blind_game.scene import AGREED, BORDER, NOW, write_chat
+from projects import QUICK, checkpoints_of, write_config
 
-from botconvo.cli.consent import command as consent
-from botconvo.cli.import_ import command as import_
 from botconvo.errors import ConfigError
 from botconvo.gaming import Game, play_game
+from botconvo.granting import Terms, grant
 from botconvo.store import STORE_NAME, Store
+from botconvo.taking import take_exports
 from model_server.checkpoint.folder import load_checkpoint
-
-DEMO = Path(str(files("botconvo") / "demo"))
-SINCE = datetime(2026, 6, 26, tzinfo=UTC)
-"""The first day that none of the bundled clones was trained on."""
-QUICK = "[conversation]\nsamples = 2\nmax_tokens = [40, 40]\n"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample server, of which two friends agreed, and the clone of one of them."""
+    """A chat of three, of whom two agreed to the game, and the clone of one of them."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "config.toml").write_text(QUICK, encoding="utf-8")
-    words = ["--project", str(folder)]
-    import_.main([str(DEMO / "sample-server.json"), *words], standalone_mode=False)
-    for name in ("Tilly", "Marek"):
-        consent.main(["grant", name, "--fictional", *words], standalone_mode=False)
-    shutil.copytree(DEMO / "checkpoints" / "tilly", folder / "checkpoints" / "tilly")
+    write_config(folder, conversation=QUICK)
+    checkpoints_of(["Bort"], folder)
+    with Store.open(folder / STORE_NAME) as store:
+        take_exports(store, [write_chat(folder)], NOW)
+        for name, terms in (("Bort", AGREED), ("Al", AGREED), ("Cy", Terms(adult=True))):
+            grant(store, name, terms, NOW)
     return folder
 
 
 def test_rounds_are_played_and_kept(project: Path) -> None:
     said: list[str] = []
-    game = Game(project=project, name="tilly", player="Pia", rounds=2, since=SINCE)
+    game = Game(project=project, name="bort", player="Pia", rounds=2, since=BORDER)
     play_game(game, iter(("maybe\n", "f\n", "clone\n", "never asked\n")), said.append)
     first, again, verdict, second, last = said
     assert first.splitlines()[-1] == again
     assert first.splitlines()[-2].startswith("  > ")
     assert verdict.startswith(("Right: ", "Wrong: "))
-    assert "Tilly or, in half of the rounds, the clone:" in second
-    assert "you told them apart" in last.casefold()
+    assert "Bort or, in half of the rounds, the clone:" in second
+    assert "you told them apart in" in last.casefold()
     assert "of 2; guessing gives 1; between" in last
-    assert not {"Juno", "Dex"} & {row.partition(":")[0] for row in f"{first}\n{second}".split("\n")}
-    digest = load_checkpoint(project / "checkpoints" / "tilly", base=DEMO / "base").digest
+    assert "Al: al" in f"{first}{second}"
+    assert "Cy:" not in f"{first}{second}"
+    digest = load_checkpoint(project / "checkpoints" / "bort").digest
     with Store.open(project / STORE_NAME) as store:
-        assert store.score("Tilly", digest).rounds == 2
+        assert store.score("Bort", digest).rounds == 2
+
+
+def test_an_empty_line_ends_it_and_nothing_is_counted(project: Path) -> None:
+    said: list[str] = []
+    game = Game(project=project, name="Bort", player="Quin", since=BORDER)
+    play_game(game, iter(("\n",)), said.append)
+    assert len(said) == 1
 
 
 def test_a_clone_that_is_not_there_is_told_with_those_that_are(project: Path) -> None:
     game = Game(project=project, name="Juno", player="Pia")
-    with pytest.raises(ConfigError, match="no clone of Juno here: there are Tilly"):
+    with pytest.raises(ConfigError, match="no clone of Juno here: there are Bort"):
         play_game(game, iter(()), print)
