@@ -30,6 +30,8 @@ from botconvo.conversation.events import (
 )
 from botconvo.conversation.orders import Act, React
 from botconvo.errors import BotConvoError, PlatformError
+from botconvo.game.rounds import Guess, Round, Verdict
+from botconvo.game.score import Score
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.ports import (
@@ -56,6 +58,7 @@ __all__ = [
     "FakeControls",
     "FakeDesk",
     "FakeExtractor",
+    "FakeGame",
     "FakeGenerator",
     "FakePlatform",
     "Posting",
@@ -351,6 +354,43 @@ class FakeDesk:
 
     async def export(self, author: Author) -> Handed:
         return Handed(name="x.zip", content=(await self._ask("export", author)).encode())
+
+
+class FakeGame:
+    """A blind game in which every line is a clone's; ``ending`` is raised in place of an answer.
+
+    ``played`` remembers who asked for whom, and ``guesses`` what they thought.
+    """
+
+    def __init__(self, text: str = "some soup", context: Sequence[tuple[str, str]] = ()) -> None:
+        self._text, self._context = text, tuple(context)
+        self._score = Score()
+        self.ending: BotConvoError | None = None
+        self.played: list[tuple[PersonaName, Author, str]] = []
+        self.guesses: list[tuple[str, Guess, Author, str]] = []
+
+    async def round(self, persona: PersonaName, player: Author, platform: str) -> Round:
+        self._end()
+        self.played.append((persona, player, platform))
+        return Round(
+            id=f"round-{len(self.played)}",
+            persona=persona,
+            context=self._context,
+            text=self._text,
+            score=self._score,
+        )
+
+    async def answer(self, round_id: str, guess: Guess, player: Author, platform: str) -> Verdict:
+        self._end()
+        self.guesses.append((round_id, guess, player, platform))
+        right = guess == "clone"
+        self._score = Score(right=self._score.right + right, rounds=self._score.rounds + 1)
+        persona = self.played[-1][0]
+        return Verdict(persona=persona, was_real=False, is_right=right, score=self._score)
+
+    def _end(self) -> None:
+        if self.ending is not None:
+            raise self.ending
 
 
 class FakeControls:

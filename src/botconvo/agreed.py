@@ -39,6 +39,7 @@ def rows(record: ConsentRecord) -> tuple[tuple[str, str], ...]:
         ("platforms", "all" if record.platforms is None else _listed(record.platforms)),
         ("audience", whom(record.audience)),
         ("processors", _listed(record.processors)),
+        ("game", "their own lines may be shown" if record.game or record.fictional else "no"),
         ("statement", record.statement or "none"),
         ("checkpoints", ", ".join(digest[:16] for digest in record.checkpoints) or "none"),
     )

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import SecretStr
@@ -63,7 +64,7 @@ from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline, NoPhrases
 from botconvo.platforms.web.seat import Seat
-from botconvo.ports import Clock, Platform, TextFilter
+from botconvo.ports import Clock, Game, Platform, TextFilter
 from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
@@ -76,6 +77,9 @@ from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.errors import ModelServerError
 from model_server.prompt_format import PromptFormat
 
+if TYPE_CHECKING:
+    from botconvo.blind_game import BlindGame, Material
+
 __all__ = [
     "CONVERSING",
     "PlayOptions",
@@ -83,6 +87,8 @@ __all__ = [
     "RunOptions",
     "build_cast",
     "build_filter",
+    "build_game",
+    "build_material",
     "build_plan",
     "build_platforms",
     "build_playing",
@@ -117,6 +123,8 @@ class Rehearsed:
     clock: Clock
     seat: Seat
     """Where visitors of the page take part."""
+    words: Path | None = None
+    """The owner's own store, from which the blind game takes lines; nothing is written there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,11 +319,12 @@ def build_plan(
     http: httpx.AsyncClient,
     posted: Callable[[Message, Post], None],
     changed: Callable[[Settings], None] = lambda _: None,
+    let_go: Callable[[], None] = lambda: None,
 ) -> Plan:
     """All that ``orchestrator.run`` needs.  The phrase pipeline loads on while servers start.
 
     ``changed`` is called, in a thread, with settings that changed while it runs, and may raise a
-    ConfigError: then they are not taken up.
+    ConfigError: then they are not taken up.  ``let_go`` is called when somebody was forgotten.
 
     Raises:
         ConfigError, CheckpointError, ConsentError: see ``build_cast``.
@@ -355,6 +364,10 @@ def build_plan(
             approval=fresh.reins.approval,
         )
 
+    def renew() -> None:
+        let_go()
+        gate.use(_leak_indexes(members, store))
+
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
         if isinstance(member.spec, HostedSpec):
             return _hosted_voice(member.spec, settings, store, refusals)
@@ -376,7 +389,7 @@ def build_plan(
         config=options.config,
         prepare=lambda: extractor.description,  # waits until it has loaded
         reload=reload,
-        renew=lambda: gate.use(_leak_indexes(members, store)),
+        renew=renew,
         supervise=supervise,
         voice=voice,
         store=store,
@@ -576,12 +589,58 @@ def _approval_channel(settings: Settings) -> ChannelId | None:
     return None if channel is None or not settings.reins.curated else ChannelId(channel)
 
 
+def build_game(settings: Settings, options: RunOptions, reins: Reins, store: Store) -> "BlindGame":
+    """The blind game with the clones of a run."""
+    from botconvo.blind_game import BlindGame, Played
+
+    def find(persona: PersonaName) -> Played | None:
+        playing = reins.playing(persona)
+        if playing is None or not isinstance(playing[0].spec, ModelSpec):
+            return None
+        return Played(member=playing[0], spec=playing[0].spec, voice=playing[1])
+
+    rehearsed = options.rehearsed
+    words = None if rehearsed is None else rehearsed.words
+    material = build_material(
+        settings,
+        words or store.path,
+        store.path,
+        preset=options.preset,
+        now=RealClock().now if rehearsed is None else rehearsed.clock.now,
+    )
+    return BlindGame(material, find)
+
+
+def build_material(
+    settings: Settings,
+    words: Path,
+    scores: Path,
+    *,
+    now: Callable[[], datetime],
+    preset: str | None = None,
+    since: datetime | None = None,
+) -> "Material":
+    """What the blind game needs to know; ``words`` and ``scores`` are stores."""
+    from botconvo.blind_game import Material
+
+    return Material(
+        words=words,
+        scores=scores,
+        manners=settings.conversation.manners(preset),
+        text_filter=lambda store: build_refusals(_text_filter(settings), store),
+        now=now,
+        seed=secrets.randbits(32),
+        since=since,
+    )
+
+
 def build_platforms(
     settings: Settings,
     options: RunOptions,
     reins: Reins,
     store: Store,
     stop: Callable[[], None],
+    game: Game | None = None,
 ) -> Sequence[Platform]:
     """The platforms that were asked for, else the configured ones, else the page.
 
@@ -596,7 +655,8 @@ def build_platforms(
         )
     _check_approvals(settings, options)
     return [
-        _PLATFORMS[name](settings, options, reins, store, stop) for name in dict.fromkeys(names)
+        _PLATFORMS[name](settings, options, reins, store, stop, game)
+        for name in dict.fromkeys(names)
     ]
 
 
@@ -655,6 +715,7 @@ def _web(
     reins: Reins,
     store: Store,
     stop: Callable[[], None],
+    game: Game | None,
 ) -> Platform:
     from botconvo.platforms.web.platform import WebPlatform
 
@@ -671,6 +732,7 @@ def _web(
         channel_name=web.channel,
         seat=options.rehearsed.seat if options.rehearsed else None,
         title=web.title,
+        game=game,
     )
 
 
@@ -680,6 +742,7 @@ def _console(
     reins: Reins,
     store: Store,
     stop: Callable[[], None],
+    game: Game | None,
 ) -> Platform:
     from botconvo.platforms.console import ConsolePlatform
 
@@ -699,6 +762,7 @@ def _discord(
     reins: Reins,
     store: Store,
     stop: Callable[[], None],
+    game: Game | None,
 ) -> Platform:
     from botconvo.build_discord import build_discord
     from botconvo.desk import OwnDesk
@@ -711,11 +775,12 @@ def _discord(
     config = store.path.with_name("config.toml") if options.rehearsed else options.config
     project = Project(folder=store.path.parent, store=store.path, config=config)
     desk = OwnDesk(project=project, now=clock.now)
-    return build_discord(settings, options.preset, kept, reins, desk)
+    return build_discord(settings, options.preset, kept, reins, desk, game)
 
 
 _PLATFORMS: dict[
-    str, Callable[[Settings, RunOptions, Reins, Store, Callable[[], None]], Platform]
+    str,
+    Callable[[Settings, RunOptions, Reins, Store, Callable[[], None], Game | None], Platform],
 ] = {
     "web": _web,
     "console": _console,

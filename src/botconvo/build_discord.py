@@ -30,7 +30,7 @@ from botconvo.platforms.discord.places import ChannelRules
 from botconvo.platforms.discord.platform import DiscordCast, DiscordPlatform
 from botconvo.platforms.discord.speech import AccountsSpeech, WebhookSpeech
 from botconvo.platforms.discord.webhooks import Webhooks
-from botconvo.ports import Controls, Desk
+from botconvo.ports import Controls, Desk, Game
 from botconvo.store import Store
 
 __all__ = [
@@ -50,7 +50,12 @@ _REMEMBERED = 100
 
 
 def build_discord(
-    settings: Settings, preset: str | None, store: Store | None, controls: Controls, desk: Desk
+    settings: Settings,
+    preset: str | None,
+    store: Store | None,
+    controls: Controls,
+    desk: Desk,
+    game: Game | None = None,
 ) -> DiscordPlatform:
     """Discord as configured; ``store`` is None for a run that takes up nothing.
 
@@ -61,7 +66,7 @@ def build_discord(
     tokens = discord_tokens(settings, discord)
     rules = _all_rules(settings, discord, preset)
     names = [PersonaName(persona.name) for persona in settings.personas]
-    commands = prepare_with(controls, desk)
+    commands = prepare_with(controls, desk, game)
     use_addresses(discord.api, discord.gateway)
     direct = discord.direct_messages
 

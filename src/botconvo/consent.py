@@ -38,6 +38,7 @@ __all__ = [
     "is_live",
     "latest_record",
     "live_record",
+    "may_be_shown",
     "refusal",
     "verify",
     "withdrawn",
@@ -78,6 +79,9 @@ class ConsentRecord:
     clones alone; None: anyone.  Whoever runs it can in any case, on their own screen."""
     processors: tuple[str, ...] = ("local",)
     """Where the words may be worked on: this machine, or named remote hosts."""
+    game: bool = False
+    """Whether lines of theirs may be shown in the blind game, to those who may talk to the clone
+    and where it may talk.  Neither of the two says that: they are about what the clone writes."""
     expires_at: datetime | None = None
     statement: str = ""
     """What the person said, in their own words."""
@@ -111,6 +115,7 @@ class Terms:
     platforms: tuple[str, ...] | None = None
     audience: tuple[str, ...] | None = None
     processors: tuple[str, ...] = ("local",)
+    game: bool = False
     expires_at: datetime | None = None
     statement: str = ""
     checkpoints: tuple[str, ...] = ()
@@ -268,6 +273,15 @@ def allows(
         and (processor is None or processor in record.processors)
         and (checkpoint is None or checkpoint in record.checkpoints)
     )
+
+
+def may_be_shown(record: ConsentRecord, *, platform: str) -> bool:
+    """Whether lines of theirs may stand in the blind game on a platform.
+
+    Nobody has to be asked for an invented character.  Who may see them is another question:
+    ``audience``.
+    """
+    return (record.game or record.fictional) and allows(record, platform=platform)
 
 
 def refusal(

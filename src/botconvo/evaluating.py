@@ -8,37 +8,32 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from botconvo.build import build_cast, build_filter
-from botconvo.config import PersonaSettings, Settings, load_settings
-from botconvo.corpus import Corpus, Session, build_corpus, observe, split_into_sessions
-from botconvo.errors import ConfigError, CorpusError
+from botconvo.chosen import with_personas
+from botconvo.config import load_settings
+from botconvo.corpus import observe
+from botconvo.errors import CorpusError
 from botconvo.evaluation.drawn import KEPT
 from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
-from botconvo.evaluation.learned import Learnt, learnt_of
+from botconvo.evaluation.learned import Learnt
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.evaluation.timing import MannersFound, compare_manners
+from botconvo.game.score import Score
 from botconvo.gathering import Gathered, gather
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
-from botconvo.people import letters
 from botconvo.store import STORE_NAME, Store
-from botconvo.transcript.cleaning import PROFILES
+from botconvo.unseen import CONTEXT, checkpoint_of, learnt_by, sessions_of
 from botconvo.writing import write_whole
-from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
-from model_server.prompt_format import PromptFormat
+from model_server.checkpoint.folder import Checkpoint
 
 __all__ = ["Wish", "evaluate_project", "write_report"]
-
-_CONTEXT = 14
-"""Lines before a place, for clones of manners that give none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +64,8 @@ class _Clone:
     spec: ModelSpec
     checkpoint: Checkpoint
     gathered: Gathered
+    score: Score
+    """What people made of it in the blind game."""
 
 
 def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None]) -> Report:
@@ -84,13 +81,17 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     settings = load_settings(wish.project / "config.toml", required=False)
     manners = settings.conversation.manners(wish.preset)
     with Store.open(wish.project / STORE_NAME, create=False) as store:
-        members = build_cast(_with_personas(settings, wish), store)
+        members = build_cast(with_personas(settings, wish.project, wish.names), store)
         clones = [_clone(member, store, now) for member in members]
         text_filter = build_filter(settings, members, store)
-    sessions = _sessions(clones[0])
-    learnt = [_learnt(clone, sessions, wish.since) for clone in clones]
+    # They are the same whoever is cloned.
+    sessions = sessions_of(clones[0].gathered, clones[0].member.prompt_format)
+    learnt = [
+        learnt_by(c.checkpoint, c.gathered, c.member.prompt_format, sessions, since=wish.since)
+        for c in clones
+    ]
     border = max(each.until for each in learnt)
-    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or _CONTEXT)
+    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or CONTEXT)
     pairs = _with_enough(clones, learnt, evidence, say, asked=bool(wish.names))
     subjects = [_subject(clone, each, border, wish) for clone, each in pairs]
     _say_border(subjects, evidence, [each for _, each in pairs], say)
@@ -108,80 +109,17 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     return evaluate(subjects, evidence, options, text_filter, progress, now)
 
 
-def _with_personas(settings: Settings, wish: Wish) -> Settings:
-    """The settings with those personas alone that are to be evaluated."""
-    personas = settings.personas or _found(wish.project)
-    hosted = [p.name for p in personas if p.hosted is not None]
-    asked = next((name for name in hosted if _is_meant(name, wish.names)), None)
-    if asked is not None:
-        raise ConfigError(
-            f"{asked}: its model is at a service, and what is measured needs the weights here"
-        )
-    personas = [p for p in personas if p.hosted is None]
-    chosen = [p for p in personas if not wish.names or _is_meant(p.name, wish.names)]
-    unknown = [n for n in wish.names if not any(_is_meant(p.name, (n,)) for p in personas)]
-    known = ", ".join(persona.name for persona in personas)
-    if unknown or not chosen:
-        there = f"there are {known}" if known else "there is none; train one: botconvo train NAME"
-        raise ConfigError(f"no clone of {' or '.join(unknown) or 'anybody'} here: {there}")
-    return settings.model_copy(update={"personas": chosen})
-
-
-def _is_meant(name: str, names: Sequence[str]) -> bool:
-    return any(letters(name) == letters(each) for each in names)
-
-
-def _found(project: Path) -> list[PersonaSettings]:
-    """Clones that no config.toml names."""
-    found = []
-    for path in sorted((project / "checkpoints").glob(f"*/{MANIFEST_NAME}")):
-        try:
-            persona = Manifest.model_validate_json(path.read_bytes()).persona
-        except (OSError, ValueError):
-            continue  # an older one that was moved aside, or none of ours
-        if persona is not None:
-            found.append(PersonaSettings(name=persona, checkpoint=path.parent.resolve()))
-    return found
-
-
 def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:
     spec = member.spec
     assert isinstance(spec, ModelSpec)  # hosted ones were left out
     gathered = gather(store, member.person or member.prompt_format.speaker, now)
-    base = None if spec.base is None else spec.base.parent
     return _Clone(
         name=gathered.person.name,
         member=member,
         spec=spec,
-        checkpoint=load_checkpoint(spec.checkpoint, base=base),
+        checkpoint=checkpoint_of(spec),
         gathered=gathered,
-    )
-
-
-def _sessions(clone: _Clone) -> tuple[Session, ...]:
-    """All sessions of everybody who agreed; they are the same whoever is cloned."""
-    form = clone.member.prompt_format
-    return split_into_sessions(
-        clone.gathered.messages,
-        clone.gathered.people,
-        PROFILES[form.cleaning],
-        silence=timedelta(seconds=form.init_after_s),
-    )
-
-
-def _learnt(clone: _Clone, sessions: Sequence[Session], since: datetime | None) -> Learnt:
-    form = clone.member.prompt_format
-    build = partial(_corpus, clone.gathered, clone.name, form)
-    return learnt_of(clone.checkpoint.manifest, sessions, clone.name, build, since=since)
-
-
-def _corpus(gathered: Gathered, name: str, form: PromptFormat) -> Corpus:
-    return build_corpus(
-        gathered.messages,
-        gathered.people,
-        name,
-        cleaning=PROFILES[form.cleaning],
-        init_after=timedelta(seconds=form.init_after_s),
+        score=store.score(gathered.person.name, spec.digest),
     )
 
 
@@ -226,6 +164,7 @@ def _subject(clone: _Clone, learnt: Learnt, border: datetime, wish: Wish) -> Sub
         sampling=sampling,
         learned=learnt.sessions,
         manners=_manners(clone, border, wish.seed),
+        game=clone.score,
     )
 
 

@@ -154,17 +154,23 @@ def withdraw(store: Store, name: str, now: datetime) -> tuple[KnownPerson, int]:
         if record is None or record.withdrawn:
             raise ConsentError(f"{person.name} has no consent that could be withdrawn")
         store.append_ledger(withdrawn(entries, person.id, now))
+        store.drop_rounds(person.id)
         return person, store.drop_messages(person.authors)
 
 
-def grant_command(name: str, record: ConsentRecord | None, *, processor: str) -> str:
-    """What to type once ``name`` agreed to ``processor`` too, with all other terms as they are.
+def grant_command(
+    name: str, record: ConsentRecord | None, *, processor: str = "local", game: bool = False
+) -> str:
+    """What to type once ``name`` agreed to ``processor`` too, or to the ``game``, with all other
+    terms as they are.
 
     ``record`` is the live one; None: they have agreed to nothing yet.  What they said before, the
     statement, was said of something else and is left out.
     """
     words = ["botconvo consent grant", f'"{name}"']
     words.append("--fictional" if record is not None and record.fictional else "--adult")
+    if game or (record is not None and record.game):
+        words.append("--game")
     before = ("local",) if record is None else record.processors
     processors = tuple(dict.fromkeys((*before, processor)))
     options: list[tuple[str, str]] = []
@@ -318,6 +324,7 @@ def _record(
         platforms=terms.platforms,
         audience=terms.audience,
         processors=terms.processors,
+        game=terms.game,
         expires_at=terms.expires_at,
         statement=terms.statement,
         checkpoints=checkpoints,

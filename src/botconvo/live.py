@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from botconvo.build import RunOptions, build_plan, build_platforms, take_up
+from botconvo.build import RunOptions, build_game, build_plan, build_platforms, take_up
 from botconvo.config import Settings, load_settings
 from botconvo.conversation.orders import Post
 from botconvo.errors import BotConvoError, PlatformError
@@ -94,7 +94,8 @@ def _store(settings: Settings, *, keep: bool) -> Iterator[Store]:
 async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
     stopping = asyncio.Event()
     reins = Reins()
-    platforms = build_platforms(settings, options, reins, store, stopping.set)
+    game = build_game(settings, options, reins, store)
+    platforms = build_platforms(settings, options, reins, store, stopping.set, game)
     # Model servers are on loopback: a proxy in the environment must not see their traffic.
     async with httpx.AsyncClient(trust_env=False) as http:
         plan = build_plan(
@@ -104,6 +105,7 @@ async def _talk(settings: Settings, options: RunOptions, store: Store) -> None:
             http,
             _print_json if options.json else _quiet,
             lambda fresh: take_up(platforms, settings, fresh),
+            game.let_go,
         )
         if options.seed is None:
             logger.info("seed %d (give it to --seed to hear this again)", plan.seed)

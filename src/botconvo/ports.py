@@ -16,6 +16,7 @@ from botconvo.conversation.events import Event, Objection, OrderId, Ruling, Stee
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.noted import NotedKind, NotedLine, RefusedText
 from botconvo.conversation.orders import Act, Trace
+from botconvo.game.rounds import Guess, Round, Verdict
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName, Sampling
 
@@ -25,6 +26,7 @@ __all__ = [
     "Completion",
     "Controls",
     "Desk",
+    "Game",
     "GenerateRequest",
     "Handed",
     "Help",
@@ -311,6 +313,26 @@ class Desk(Protocol):
 
     async def forget(self, author: Author) -> str: ...
     async def export(self, author: Author) -> Handed: ...
+
+
+class Game(Protocol):
+    """The blind game.  Whoever calls has made sure who the player is, and where."""
+
+    async def round(self, persona: PersonaName, player: Author, platform: str) -> Round:
+        """Another round, or the one that waits for an answer.
+
+        Raises:
+            BotConvoError: there is nothing to play with, somebody has not agreed to it, or the
+                model server does not answer.
+        """
+        ...
+
+    async def answer(self, round_id: str, guess: Guess, player: Author, platform: str) -> Verdict:
+        """
+        Raises:
+            BotConvoError: that round is over, or somebody in it does not agree any more.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

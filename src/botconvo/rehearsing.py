@@ -16,7 +16,7 @@ from random import Random
 import httpx
 from pydantic import SecretStr
 
-from botconvo.build import Rehearsed, RunOptions, build_plan, build_platforms
+from botconvo.build import Rehearsed, RunOptions, build_game, build_plan, build_platforms
 from botconvo.config import (
     DiscordSettings,
     PlatformSettings,
@@ -102,9 +102,12 @@ async def _rehearse(
     rng = Random(options.seed if options.seed is not None else secrets.randbits(32))
     async with Rehearsal(now=clock.now, limits=DISCORD.faster(speed)) as rehearsal:
         stage = _Stage(rehearsal, settings)
-        options = replace(options, rehearsed=Rehearsed(clock=clock, seat=stage.seat))
+        options = replace(
+            options, rehearsed=Rehearsed(clock=clock, seat=stage.seat, words=settings.store)
+        )
         reins = Reins()
-        platforms = build_platforms(stage.settings, options, reins, store, stopping.set)
+        game = build_game(stage.settings, options, reins, store)
+        platforms = build_platforms(stage.settings, options, reins, store, stopping.set, game)
         names = [persona.name for persona in settings.personas]
         crowds = [
             Crowd(stage.people, channel, names, clock, Random(rng.random()))

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import pytest
 from browsers import a_browser
 from builders import a_message, an_author
-from fakes import FakeControls
+from fakes import FakeControls, FakeGame
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -44,6 +44,7 @@ from botconvo.conversation.events import (
 )
 from botconvo.conversation.noted import NotedLine, RefusedText
 from botconvo.conversation.orders import PromptSource, Trace
+from botconvo.errors import ConsentError
 from botconvo.messages import ChannelId, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
@@ -607,3 +608,44 @@ async def test_every_word_can_be_read(page: Page, scheme: Literal["light", "dark
     await page.until(lambda: page.one("#lines").is_displayed())
     ratios = await page.run(lambda: page.driver.execute_async_script(CONTRASTS))
     assert {where: ratio for where, ratio in ratios.items() if ratio < 4.5} == {}
+
+
+async def test_the_game_is_played_with_the_keyboard_on_a_phone_in_the_dark(driver: Any) -> None:
+    game = FakeGame("<b>soup</b>", [("Al", "what is for dinner"), ("Bo", "(👍)")])
+    async with a_page(driver, game=game) as page:
+        page.resize(390, 844)
+        page.prefer("dark")
+        await page.run(lambda: page.one("#open-game").send_keys(Keys.ENTER))
+        await page.until(lambda: len(page.all("#game-choice button")) == 2)
+        assert page.texts(".before li") == ["Al what is for dinner", "Bo (👍)"]
+        assert page.texts("#game blockquote") == ["<b>soup</b>"]
+        assert page.js("return document.documentElement.scrollWidth") == 390
+        ratios = await page.run(lambda: page.driver.execute_async_script(CONTRASTS))
+        assert {where: ratio for where, ratio in ratios.items() if ratio < 4.5} == {}
+        await page.run(lambda: page.driver.switch_to.active_element.send_keys("c"))
+        await page.until(lambda: page.texts(".verdict") == ["Right: that was Juno's clone."])
+        ratios = await page.run(lambda: page.driver.execute_async_script(CONTRASTS))
+        assert {where: ratio for where, ratio in ratios.items() if ratio < 4.5} == {}
+        # The next round is one key away, and its answer two.
+        await page.run(lambda: page.driver.switch_to.active_element.send_keys(Keys.ENTER))
+        await page.until(lambda: len(page.all("#game-choice button")) == 2)
+        assert "1 of 1; guessing gives 0.5" in page.texts("#game-verdict")[0]
+        await page.run(lambda: page.driver.switch_to.active_element.send_keys(Keys.ENTER))
+        await page.until(lambda: page.texts(".verdict") == ["Wrong: that was Juno's clone."])
+        assert [guess for _, guess, _, _ in game.guesses] == ["clone", "friend"]
+        await page.run(lambda: page.driver.switch_to.active_element.send_keys(Keys.ESCAPE))
+        await page.until(lambda: not page.one("#game").is_displayed())
+        assert page.texts("#game-body") == [""]  # words of friends do not stay
+
+
+async def test_a_game_that_is_over_leaves_one_line(driver: Any) -> None:
+    game = FakeGame("soup", [("Al", "what is for dinner")])
+    async with a_page(driver, game=game) as page:
+        await page.run(page.one("#open-game").click)
+        await page.until(lambda: len(page.all("#game-choice button")) == 2)
+        game.ending = ConsentError("the game is over: Juno's consent was withdrawn")
+        await page.run(page.all("#game-choice button")[0].click)
+        over = ["The game is over: Juno's consent was withdrawn."]
+        await page.until(lambda: page.texts(".game-over") == over)
+        assert page.texts("#game-body") == over
+        driver.get_log("browser")  # Chromium writes down that something was refused

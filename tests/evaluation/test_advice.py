@@ -7,8 +7,9 @@ from evaluation.findings import a_clone, a_habit, a_matrix, about, figures
 
 from botconvo.evaluation.advice import judged
 from botconvo.evaluation.copying import Copying
-from botconvo.evaluation.report import Attributed, CloneFound
+from botconvo.evaluation.report import Attributed, CloneFound, game_found
 from botconvo.evaluation.variety import Variety
+from botconvo.game.score import Score
 
 
 def colour(found: CloneFound, word: str) -> str:
@@ -33,6 +34,20 @@ def repeating(share: float) -> dict[str, Any]:
     return {"variety": {"clone": clone, "real": own}}
 
 
+def played(right: int, rounds: int) -> dict[str, Any]:
+    return {"game": game_found(Score(right=right, rounds=rounds, players=2), "Bort")}
+
+
+def test_what_people_made_of_it_is_told_in_the_words_of_the_game() -> None:
+    lights = judged(a_clone(**played(14, 20)), a_matrix()).lights
+    (light,) = [light for light in lights if "people tell" in light.question]
+    assert light.answer == (
+        "2 people told Bort from the clone in 14 of 20 rounds; guessing gives 10; "
+        "between 48 % and 85 %."
+    )
+    assert game_found(Score(), "Bort") is None
+
+
 def test_where_all_is_well_there_is_nothing_to_do() -> None:
     found = judged(a_clone(), a_matrix())
     assert {light.colour for light in found.lights} == {"green"}
@@ -50,6 +65,10 @@ def test_where_all_is_well_there_is_nothing_to_do() -> None:
         ("machine", {"two_sample": figures(0.8)}, "yellow"),
         ("machine", {"two_sample": figures(0.9)}, "red"),
         ("machine", {"two_sample": figures(None)}, "grey"),
+        ("people tell", played(12, 20), "green"),
+        ("people tell", played(15, 20), "yellow"),
+        ("people tell", played(19, 20), "red"),
+        ("people tell", played(19, 19), "grey"),
         ("follow", {"ranking": {"clone": about(0.17)}}, "yellow"),
         ("follow", {"ranking": {"clone": about(0.12)}}, "red"),
         ("follow", {"ranking": {}}, "grey"),

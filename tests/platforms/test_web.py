@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from builders import a_message, an_author
-from fakes import FakeControls
+from fakes import FakeControls, FakeGame
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -35,7 +35,7 @@ from botconvo.conversation.events import (
 )
 from botconvo.conversation.noted import RefusedText
 from botconvo.conversation.orders import PromptSource, React, Say, Trace
-from botconvo.errors import PlatformError
+from botconvo.errors import ConsentError, PlatformError
 from botconvo.messages import ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
 from botconvo.platforms.web import WebPlatform
@@ -710,3 +710,32 @@ async def test_the_address_is_known_only_once_it_is_open() -> None:
         print(platform.address)
     async with platform:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", platform.address)
+
+
+async def test_a_round_is_played_under_a_visitors_name_and_comes_as_harmless_text() -> None:
+    game = FakeGame(f"so{ESCAPES}up", [("Bo", f"hi{ESCAPES}")])
+    async with a_visit(game=game) as visit:
+        shown = (await visit.ask("/api/game/round", {"name": "Pia", "persona": "Juno"})).json()
+        assert (shown["text"], shown["context"]) == ("so[2Jup", [{"name": "Bo", "text": "hi[2J"}])
+        assert not {"real", "isReal", "is_real"} & shown.keys()
+        body = {"name": "Pia", "round": shown["round"], "guess": "clone"}
+        said = (await visit.ask("/api/game/answer", body)).json()
+        assert (said["right"], said["verdict"]) == (True, "Right: that was Juno's clone.")
+        assert said["score"].startswith("you told them apart in 1 of 1")
+        ((_, guess, player, platform),) = game.guesses
+        assert (guess, player.name, platform) == ("clone", "Pia", "web")
+        taken = await visit.ask("/api/game/round", {"name": "Juno", "persona": "Juno"})
+        assert (taken.status_code, "is a bot here" in taken.json()["error"]) == (400, True)
+        game.ending = ConsentError("the game is over")
+        over = await visit.ask("/api/game/answer", body)
+        assert (over.status_code, over.json()) == (400, {"error": "the game is over"})
+        for wrong in ({"guess": "both"}, {"more": 1}):
+            refused = await visit.ask("/api/game/answer", body | wrong)
+            assert refused.status_code == 422
+        no_token = await visit.http.post("/api/game/answer", json=body)
+        assert no_token.status_code == 401
+
+
+async def test_without_a_game_there_is_nothing_to_play_with(visit: Visit) -> None:
+    answer = await visit.ask("/api/game/round", {"name": "Pia", "persona": "Juno"})
+    assert (answer.status_code, "nothing to play with" in answer.json()["error"]) == (503, True)

@@ -29,6 +29,7 @@ _VERBS = {
     "adopt": ("adopt", "Take in a clone that was trained on another computer."),
     "rollback": ("rollback", "Put an older version of a clone back into use."),
     "evaluate": ("evaluate", "Measure how alike the clones are, and whether they copy."),
+    "game": ("game", "Guess who wrote a line: a friend, or the clone."),
     "pack": ("pack", "Write the whole project into one file, to move it."),
     "unpack": ("unpack", "Put a project that moved into a folder."),
     "rehearse": ("rehearse", "Try your settings on a Discord that is not Discord."),

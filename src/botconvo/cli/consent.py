@@ -66,6 +66,11 @@ def command() -> None:
     "clones for other clones alone. Default: anyone. You always can, on your own screen.",
 )
 @click.option(
+    "--game",
+    is_flag=True,
+    help="Lines of theirs may be shown in the blind game, to whoever may talk to the clone.",
+)
+@click.option(
     "--channel",
     "channels",
     multiple=True,
@@ -105,6 +110,7 @@ def grant(
     audience: tuple[str, ...],
     channels: tuple[str, ...],
     processors: tuple[str, ...],
+    game: bool,
     checkpoints: tuple[Path, ...],
     acknowledged: tuple[str, ...],
     project: Path,
@@ -132,6 +138,7 @@ def grant(
         platforms=platforms or None,
         audience=audience_of(audience),
         processors=processors,
+        game=game,
         expires_at=at_midnight(expires),
         statement=statement,
         checkpoints=_digests(checkpoints, project),

@@ -8,12 +8,23 @@ from dataclasses import replace
 
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
-from botconvo.evaluation.report import Attributed, CloneFound, Colour, Heap, Light, Matrix
+from botconvo.evaluation.report import (
+    Attributed,
+    CloneFound,
+    Colour,
+    GameFound,
+    Heap,
+    Light,
+    Matrix,
+)
 
 __all__ = ["advise", "bundle_of", "judged", "worst_habit"]
 
 _APART = (0.75, 0.85)
 """AUC up to which telling clone and friend apart is hard (green) and not easy (yellow)."""
+_TOLD = (0.65, 0.80)
+"""Share of rounds of the blind game up to which people hardly know (green), or often do not."""
+_FEW_ROUNDS = 20
 _RANKED = 0.20
 """Twice what guessing finds of true replies."""
 _COPIED = (0.01, 0.05)
@@ -50,6 +61,8 @@ def bundle_of(found: CloneFound) -> Attributed | None:
 def _lights(found: CloneFound, matrix: Matrix | None) -> Iterator[Light]:
     yield _sounds(found)
     yield _hard_to_tell(found)
+    if found.game is not None:
+        yield _told_apart(found, found.game)
     yield _follows(found)
     yield _copies(found)
     yield _writes(found)
@@ -92,6 +105,15 @@ def _hard_to_tell(found: CloneFound) -> Light:
     if own is not None:
         answer += f" {found.name}'s own earlier and later messages: {own.value:.0%}."
     return Light(question=question, colour=_below(apart.value, *_APART), answer=answer)
+
+
+def _told_apart(found: CloneFound, game: GameFound) -> Light:
+    question = f"Can people tell its lines from {found.name}'s?"
+    share, answer = game.told_apart, f"{game.text}."
+    if share.n < _FEW_ROUNDS:
+        answer += f" With {_FEW_ROUNDS} rounds it begins to say something."
+        return Light(question=question, colour="grey", answer=answer)
+    return Light(question=question, colour=_below(share.value, *_TOLD), answer=answer)
 
 
 def _follows(found: CloneFound) -> Light:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -35,7 +35,7 @@ from botconvo.transcript.grammar import Command, Line, print_line
 from botconvo.voices import CloneVoice, Voice
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Speaker", "Wanted", "draw"]
+__all__ = ["Speaker", "Wanted", "draw", "reply_at", "speaking"]
 
 _START_S = 120.0
 _TRIES = 3
@@ -113,38 +113,62 @@ async def _ask(
     missing: Sequence[tuple[int, int]],
     text_filter: TextFilter,
 ) -> AsyncIterator[Drawn]:
+    async with speaking(speaker, text_filter) as voice:
+        for place, repeat in missing:
+            yield await _one(voice, speaker, wanted, place, repeat)
+
+
+@asynccontextmanager
+async def speaking(speaker: Speaker, text_filter: TextFilter) -> AsyncIterator[Voice]:
+    """The voice of a model server that runs as long as the block does.
+
+    Raises:
+        VoiceError: it does not start.
+    """
     token = SecretStr(secrets.token_urlsafe(32))
     async with httpx.AsyncClient(trust_env=False) as http:
         process = await ModelProcess.start(speaker.spec, token)
         try:
             await process.wait_until_ready(http, _START_S)
             client = ModelClient(speaker.spec.persona, http, lambda: process.address, token)
-            voice = CloneVoice(speaker.form, client, NoPhrases(), text_filter)
-            for place, repeat in missing:
-                yield await _one(voice, speaker, wanted, place, repeat)
+            yield CloneVoice(speaker.form, client, NoPhrases(), text_filter)
         finally:
             await process.stop()
 
 
 async def _one(voice: Voice, speaker: Speaker, wanted: Wanted, number: int, repeat: int) -> Drawn:
-    place, manners = wanted.places[number], wanted.manners
+    place, draw = wanted.places[number], f"{wanted.seed}/{number}/{repeat}"
+    line = await reply_at(voice, speaker, wanted.manners, place, draw)
+    if line is None:
+        return Drawn(place=number, repeat=repeat, text=None)
+    reacts = line.command is Command.REACT
+    return Drawn(place=number, repeat=repeat, text=line.argument, reacts=reacts)
+
+
+async def reply_at(
+    voice: Voice, speaker: Speaker, manners: Manners, place: Place, draw: str
+) -> Line | None:
+    """What a clone says at a place, or the emoji that it puts there; None: nothing fit came.
+
+    ``draw`` seeds everything: the same one, the same reply.
+
+    Raises:
+        VoiceError: the model server does not answer.
+    """
     words = replace(manners, acts=False)  # what a clone does in place of speaking is not drawn
     said = [line.argument for line in place.context if line.says]
     for attempt in range(_TRIES):
-        ask = _ask_for(speaker, wanted, place, f"{wanted.seed}/{number}/{repeat}/{attempt}")
+        ask = _ask_for(speaker, manners, place, f"{draw}/{attempt}")
         drafted = await voice.draft(ask)
         recent = said[-manners.repeat_window :]
         candidates = [judged(each, words, recent, "", frozenset()) for each in drafted.candidates]
         chosen, _ = choose(candidates, manners=manners, recent=said[-RECENT:], phrase=None)
-        line = None if chosen is None else candidates[chosen].line
-        if line is not None:
-            reacts = line.command is Command.REACT
-            return Drawn(place=number, repeat=repeat, text=line.argument, reacts=reacts)
-    return Drawn(place=number, repeat=repeat, text=None)
+        if chosen is not None and (line := candidates[chosen].line) is not None:
+            return line
+    return None
 
 
-def _ask_for(speaker: Speaker, wanted: Wanted, place: Place, draw: str) -> Ask:
-    manners = wanted.manners
+def _ask_for(speaker: Speaker, manners: Manners, place: Place, draw: str) -> Ask:
     return Ask(
         id=OrderId(draw),
         persona=PersonaName(speaker.form.speaker),

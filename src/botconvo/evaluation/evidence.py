@@ -45,6 +45,8 @@ class Place:
     session: int
     context: tuple[Line, ...]
     line: Line
+    number: int = 0
+    """Which line of its session it is, from 0."""
 
     @property
     def said(self) -> Said | None:
@@ -103,7 +105,7 @@ def _places(number: int, session: Session, most: int) -> Iterable[tuple[str, Pla
     for i, line in enumerate(session.lines):
         if line.command in _ACTS and line.argument:
             context = session.lines[max(0, i - most) : i]
-            yield line.name, Place(session=number, context=context, line=line)
+            yield line.name, Place(session=number, context=context, line=line, number=i)
 
 
 def check_enough(evidence: Evidence, friend: str) -> None:

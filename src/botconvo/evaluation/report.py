@@ -15,6 +15,7 @@ from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.timing import MannersFound
 from botconvo.evaluation.variety import Variety
+from botconvo.game.score import Score, of_people
 
 __all__ = [
     "FORMAT",
@@ -24,11 +25,13 @@ __all__ = [
     "Colour",
     "Example",
     "Figures",
+    "GameFound",
     "Heap",
     "Light",
     "Matrix",
     "Report",
     "as_json",
+    "game_found",
 ]
 
 FORMAT, VERSION = "botconvo-evaluation", 1
@@ -65,6 +68,16 @@ class Example:
     before: str
     real: str
     clone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameFound:
+    """What people made of it in the blind game: the share of rounds in which they told it from the
+    friend, with Wilson's interval; ``text`` says so in one sentence."""
+
+    told_apart: Estimate
+    players: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +125,8 @@ class CloneFound:
     advice: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     notes: tuple[str, ...] = ()
+    game: GameFound | None = None
+    """Of this version of the clone; None: nobody has played."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +141,15 @@ class Report:
     preset: str
     clones: tuple[CloneFound, ...]
     perplexity: Matrix | None
+
+
+def game_found(score: Score, name: str) -> GameFound | None:
+    """None for no rounds."""
+    if score.rounds == 0:
+        return None
+    low, high = score.interval
+    share = Estimate(value=score.right / score.rounds, low=low, high=high, n=score.rounds)
+    return GameFound(told_apart=share, players=score.players, text=of_people(score, name))
 
 
 def as_json(report: Report) -> dict[str, Any]:

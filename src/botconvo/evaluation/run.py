@@ -7,7 +7,7 @@ stores or consent.
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,9 +27,10 @@ from botconvo.evaluation.matrix import perplexities
 from botconvo.evaluation.measuring import examples_of, heaps_of, measure, own_lines
 from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, trials_of
-from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report
+from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report, game_found
 from botconvo.evaluation.scoring import Loss, Scorer, scoring_base
 from botconvo.evaluation.timing import MannersFound
+from botconvo.game.score import Score
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
 from botconvo.ports import TextFilter
@@ -65,6 +66,8 @@ class Subject:
     sampling: Sampling
     learned: tuple[Session, ...]
     manners: MannersFound | None = None
+    game: Score = field(default_factory=Score)
+    """What people made of it in the blind game."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +203,7 @@ def _one(
             manners=subject.manners,
             examples=examples_of(clone, places) if options.examples else (),
             notes=tuple(notes),
+            game=game_found(subject.game, name),
         ),
         scored,
     )

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from botconvo.conversation.events import Heed, Ignore, Ruling, Steer
 from botconvo.errors import PlatformError
 from botconvo.messages import AuthorId, ChannelId
+from botconvo.orchestrator.cast import Cast, CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.talk import Talk
+from botconvo.personas import PersonaName
 from botconvo.ports import Answer, Query, Shown
+from botconvo.voices import Voice
 
 __all__ = ["Reins"]
 
@@ -21,10 +24,22 @@ class Reins:
     def __init__(self) -> None:
         self._talks: dict[ChannelId, Talk] = {}
         self._charge: Charge | None = None
+        self._cast: Cast | None = None
 
     def obey(self, charge: Charge) -> None:
         """Who may do what in this run."""
         self._charge = charge
+
+    def attend(self, cast: Cast) -> None:
+        """Who plays in this run."""
+        self._cast = cast
+
+    def playing(self, persona: PersonaName) -> tuple[CastMember, Voice] | None:
+        """Somebody who can speak now, and the voice of the model server that runs for them."""
+        if self._cast is None:
+            return None
+        member, voice = self._cast.member(persona), self._cast.voices().get(persona)
+        return None if member is None or voice is None else (member, voice)
 
     def is_owner(self, author: AuthorId) -> bool:
         """See ``Controls``."""

@@ -116,6 +116,7 @@ async def run(
         async with asyncio.TaskGroup() as tasks:
             running = _Running(plan, platforms, reins, stopping, tasks)
             running.begin()
+            reins.attend(running.cast)
             speaking = [
                 tasks.create_task(asyncio.to_thread(plan.prepare)),
                 tasks.create_task(running.tell_who_is_ready()),

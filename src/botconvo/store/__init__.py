@@ -8,6 +8,7 @@ from botconvo.store.corrections import Corrections
 from botconvo.store.database import STORE_NAME
 from botconvo.store.erasing import Somebody, Underway, Written
 from botconvo.store.exports import Adding, SeenAuthor, Source
+from botconvo.store.game import Games
 from botconvo.store.holdings import Holdings
 from botconvo.store.leaks import LeakKey, Leaks
 from botconvo.store.ledger import KnownPerson
@@ -43,5 +44,5 @@ __all__ = [
 ]
 
 
-class Store(Collected, Leaks, Corrections, Holdings):
+class Store(Collected, Games, Leaks, Corrections, Holdings):
     """``with Store.open(project / STORE_NAME) as store: ...``"""

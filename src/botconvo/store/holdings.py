@@ -76,6 +76,18 @@ HELD: dict[str, tuple[tuple[str, str], ...]] = {
             " AND state = 'settled' GROUP BY channel",
         ),
     ),
+    "game": (
+        (
+            "rounds played",
+            "SELECT persona, session, line, guessed_real, at FROM rounds"
+            f" JOIN players USING (player) WHERE {_BY_ID} ORDER BY at",
+        ),
+        (
+            "rounds about the clone",
+            "SELECT persona, session, line, checkpoint, is_real, at FROM rounds"
+            " WHERE person = :person ORDER BY at",
+        ),
+    ),
     "leak key": (),  # a random number, and digests made with it
     "agreement": (
         ("ids", "SELECT author, person FROM identities WHERE person = :person"),

@@ -15,6 +15,8 @@ _CLONES = "IN (SELECT value FROM json_each(:clones))"
 _SAID = f"({_BY_ID} OR (folded(name) {_CLONES} AND (kind = 'clone' OR author LIKE '%/person/%')))"
 """Live rows of theirs; where people only type a name, whoever typed this one."""
 _NOTED = _SAID.replace("kind =", "author_kind =")
+_PLAYED = f"({_BY_ID} OR (author LIKE '%/person/%' AND named(author, :names, :authors)))"
+_ABOUT = f"(person = :person OR folded(persona) {_CLONES})"
 _ALONE = (
     "(named(path, :names, :authors) OR named(member, :names, :authors)"
     " OR named(author, :names, :authors) OR named(channel, :names, :authors)"
@@ -234,6 +236,31 @@ ROWS = (
             "UPDATE channels SET muted = without(muted, :names, :authors)"
             " WHERE muted <> without(muted, :names, :authors)",
             "UPDATE claims SET person = NULL WHERE person = :person",
+        ),
+    ),
+    PersonalRows(
+        name="game",
+        holds="the rounds of the blind game that they played, and those about their clone",
+        columns={
+            "players": ("player", "author"),
+            "rounds": (
+                "player",
+                "persona",
+                "session",
+                "line",
+                "person",
+                "checkpoint",
+                "is_real",
+                "guessed_real",
+                "at",
+            ),
+        },
+        count=f"SELECT (SELECT count(*) FROM players WHERE {_PLAYED})"
+        f" + (SELECT count(*) FROM rounds WHERE {_ABOUT})",
+        erase=(
+            f"DELETE FROM rounds WHERE {_ABOUT}",
+            f"DELETE FROM rounds WHERE player IN (SELECT player FROM players WHERE {_PLAYED})",
+            f"DELETE FROM players WHERE {_PLAYED}",
         ),
     ),
     PersonalRows(

@@ -279,6 +279,25 @@ CREATE TABLE corrections (
 ) WITHOUT ROWID;
 """
 
+_GAME = """
+CREATE TABLE players (
+    player TEXT PRIMARY KEY,
+    author TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+CREATE TABLE rounds (
+    player TEXT NOT NULL REFERENCES players ON DELETE CASCADE,
+    persona TEXT NOT NULL,
+    session TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    is_real INTEGER NOT NULL,
+    guessed_real INTEGER,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (player, session, line, persona)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = (
     _FIRST,
     _LIFESPAN,
@@ -290,6 +309,7 @@ MIGRATIONS = (
     _UNFINISHED,
     _FORGETTING,
     _CORRECTIONS,
+    _GAME,
 )
 """Script n makes version n + 1 out of version n."""
 

@@ -88,6 +88,19 @@ async def server(tmp_path: Path, desk_class: type[OwnDesk]) -> AsyncIterator[Ser
         assert rehearsal.discrepancies == []
 
 
+async def test_lines_are_shown_in_the_game_only_if_somebody_says_so(server: Server) -> None:
+    form = await server.ann.runs(server.general, "/consent give")
+    await server.says(form, "No line that I wrote may be shown in the guessing game")
+    form = await server.ann.presses(form, "Guessing game: yes / no")
+    await server.says(form, "Lines that I wrote may be shown in the guessing game")
+    await server.says(await server.ann.presses(form, YES), "Recorded")
+    shown = await server.ann.runs(server.general, "/consent show")
+    await server.says(shown, "game: their own lines may be shown")
+    with server.store() as store:
+        (record,) = store.live_records(datetime.now(UTC)).values()
+    assert record.game
+
+
 async def test_somebody_agrees_by_their_own_account(server: Server) -> None:
     form = await server.ann.runs(server.general, "/consent give")
     await server.says(form, "writes like you, Ann", "Are you an adult")
@@ -107,6 +120,7 @@ async def test_somebody_agrees_by_their_own_account(server: Server) -> None:
     assert (record.sources, record.audience) == ((server.author,), (server.author,))
     assert (record.platforms, record.processors) == (("discord",), ("local",))
     assert record.since == datetime(2024, 1, 31, tzinfo=UTC)
+    assert not record.game
     assert record.statement == f'by their own account, {server.author}: "go *ahead*"'
     assert record.expires_at is not None
     assert timedelta(days=90) < record.expires_at - datetime.now(UTC) < timedelta(days=92)

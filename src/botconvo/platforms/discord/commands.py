@@ -17,6 +17,7 @@ from botconvo.conversation import events as ev
 from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Author, ChannelId, Message, MessageId
 from botconvo.personas import PersonaName
+from botconvo.platforms.discord.game import game_command
 from botconvo.platforms.discord.ids import channel_id, message_id
 from botconvo.platforms.discord.own_data import consent_commands, own_commands
 from botconvo.platforms.discord.reading import person
@@ -24,6 +25,7 @@ from botconvo.ports import (
     Answer,
     Controls,
     Desk,
+    Game,
     Help,
     Info,
     Lines,
@@ -57,13 +59,16 @@ Preparation = Callable[[discord.Client], Awaitable[None]]
 """What is awaited with a new client before it connects."""
 
 
-def prepare_with(controls: Controls, desk: Desk) -> Preparation:
-    """What every new client is prepared with; the commands are registered once."""
+def prepare_with(controls: Controls, desk: Desk, game: Game | None = None) -> Preparation:
+    """What every new client is prepared with; the commands are registered once.
+
+    Without a ``game`` there is no ``/game``.
+    """
     registered = False
 
     async def prepare(client: discord.Client) -> None:
         nonlocal registered
-        tree = Commands(controls, desk).tree(client)
+        tree = Commands(controls, desk, game).tree(client)
         if registered:
             return
         try:
@@ -78,8 +83,8 @@ def prepare_with(controls: Controls, desk: Desk) -> Preparation:
 class Commands:
     """Everything that a command needs to know of whoever uses it."""
 
-    def __init__(self, controls: Controls, desk: Desk) -> None:
-        self._controls, self._desk = controls, desk
+    def __init__(self, controls: Controls, desk: Desk, game: Game | None = None) -> None:
+        self._controls, self._desk, self._game = controls, desk, game
 
     def tree(self, client: discord.Client) -> app_commands.CommandTree[discord.Client]:
         """The commands of a client."""
@@ -90,6 +95,8 @@ class Commands:
         for command in (*_alone(self), *own_commands(self._desk)):
             tree.add_command(command)
         tree.add_command(_disown_menu(self))
+        if self._game is not None:
+            tree.add_command(game_command(self._game, self))
         tree.error(_tell_failure)
         return tree
 

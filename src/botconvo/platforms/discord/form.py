@@ -8,7 +8,7 @@ from botconvo.consent import Terms
 from botconvo.errors import ConsentError
 from botconvo.messages import AuthorId, ChannelId
 
-__all__ = ["CHOICES", "Form", "explained", "terms", "with_choice", "with_words"]
+__all__ = ["CHOICES", "Form", "explained", "terms", "with_choice", "with_game_turned", "with_words"]
 
 _LASTS = {"3 months": 91, "6 months": 182, "1 year": 365}
 CHOICES: dict[str, dict[str, str]] = {
@@ -43,6 +43,7 @@ class Form:
     places: str = "discord"
     audience: str = "anyone"
     lasts: str = "1 year"
+    game: bool = False
     since: date | None = None
     until: date | None = None
     """The last day."""
@@ -55,6 +56,11 @@ def with_choice(form: Form, question: str, answer: str) -> Form:
         raise ConsentError(f"{answer!r} cannot be chosen for {question!r}")
     changed: dict[str, Any] = {question: answer}
     return replace(form, **changed)
+
+
+def with_game_turned(form: Form) -> Form:
+    """The form with the other answer to whether lines may be shown in the blind game."""
+    return replace(form, game=not form.game)
 
 
 def with_words(form: Form, *, since: str, until: str, statement: str) -> Form:
@@ -84,6 +90,7 @@ def terms(form: Form, *, author: AuthorId, channel: ChannelId, now: datetime) ->
         until=None if form.until is None else _midnight(form.until + timedelta(days=1)),
         platforms=("discord",) if form.places == "discord" else None,
         audience=audience[form.audience],
+        game=form.game,
         expires_at=None if days is None else now + timedelta(days=days),
         statement=form.statement,
     )
@@ -96,6 +103,8 @@ def explained(form: Form, name: str) -> str:
     dates = f" Only what I wrote{first}{last}." if first or last else ""
     said = f'\nIn my words: "{form.statement}"' if form.statement else ""
     chosen = "\n".join(f"- {CHOICES[each][getattr(form, each)]}." for each in CHOICES)
+    lines = "Lines that I wrote may" if form.game else "No line that I wrote may"
+    game = f"\n- {lines} be shown in the guessing game, /game."
     return (
         f"**A chat bot that writes like you, {name}?** If you agree, the owner of this bot may "
         "train a small language model on your messages, on their own computer, and let it talk "
@@ -104,8 +113,8 @@ def explained(form: Form, name: str) -> str:
         "take it back at any time (the clone leaves within seconds), get a copy of what is held "
         "of you, or have it all removed: /consent show, /consent withdraw, /export, /forgetme. "
         "It takes the place of what you agreed to before. Whoever runs the bot can talk to the "
-        f"clone in any case, on their own screen.\n\n**You would agree to this:**\n{chosen}{dates}"
-        f"{said}\n\nAre you an adult (18 or older), and do you agree?"
+        f"clone in any case, on their own screen.\n\n**You would agree to this:**\n{chosen}{game}"
+        f"{dates}{said}\n\nAre you an adult (18 or older), and do you agree?"
     )
 
 

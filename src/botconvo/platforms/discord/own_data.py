@@ -17,6 +17,7 @@ from botconvo.platforms.discord.form import (
     explained,
     terms,
     with_choice,
+    with_game_turned,
     with_words,
 )
 from botconvo.platforms.discord.reading import person
@@ -159,6 +160,10 @@ class _Give(_Own):
     @discord.ui.button(label="Dates, and my own words", row=4)
     async def more(self, interaction: Interaction, _: discord.ui.Button["_Give"]) -> None:
         await interaction.response.send_modal(_Words(self))
+
+    @discord.ui.button(label="Guessing game: yes / no", row=4)
+    async def play(self, interaction: Interaction, _: discord.ui.Button["_Give"]) -> None:
+        await self.take(interaction, with_game_turned(self.form))
 
     @discord.ui.button(label="No, or I am under 18", style=discord.ButtonStyle.red, row=4)
     async def decline(self, interaction: Interaction, _: discord.ui.Button["_Give"]) -> None:

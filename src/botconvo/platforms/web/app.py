@@ -9,7 +9,7 @@ import html
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from starlette.applications import Starlette
@@ -19,14 +19,15 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from botconvo.errors import PlatformError
+from botconvo.errors import BotConvoError
 from botconvo.messages import ChannelId
+from botconvo.personas import PersonaName
 from botconvo.platforms.web.guard import Guard, own_hosts
 from botconvo.platforms.web.host import BusyError, Host
 from botconvo.platforms.web.live import Live
 from botconvo.platforms.web.steering import Body, Steering, meant
-from botconvo.platforms.web.view import noted_json, refused_json
-from botconvo.ports import Controls, Lines, Removed
+from botconvo.platforms.web.view import noted_json, refused_json, round_json, verdict_json
+from botconvo.ports import Controls, Game, Lines, Removed
 
 __all__ = ["MAX_BODY", "TOKEN_HEADER", "create_app"]
 
@@ -53,6 +54,19 @@ class _Lines(Body):
     channel: Annotated[str, Field(max_length=300)]
 
 
+class _Play(Body):
+    """Asks for a round of the blind game, under a visitor's name."""
+
+    name: Annotated[str, Field(max_length=200)]
+    persona: Annotated[str, Field(max_length=200)]
+
+
+class _Guess(Body):
+    name: Annotated[str, Field(max_length=200)]
+    round: Annotated[str, Field(max_length=100)]
+    guess: Literal["friend", "clone"]
+
+
 _Model = TypeVar("_Model", bound=Body)
 
 
@@ -67,10 +81,12 @@ def create_app(host: Host, port: int) -> ASGIApp:
         Route("/api/typing", api.typing, methods=["POST"]),
         Route("/api/steer", api.steer, methods=["POST"]),
         Route("/api/lines", api.lines, methods=["POST"]),
+        Route("/api/game/round", api.round, methods=["POST"]),
+        Route("/api/game/answer", api.answer, methods=["POST"]),
         WebSocketRoute("/api/live", Live(host, api.knows).serve),
     ]
     starlette = Starlette(
-        routes=routes, exception_handlers={HTTPException: _explain, PlatformError: _explain}
+        routes=routes, exception_handlers={HTTPException: _explain, BotConvoError: _explain}
     )
     return Guard(starlette, hosts=own_hosts(port))
 
@@ -136,6 +152,24 @@ class _Api:
                 "disowned": noted_json(await controls.query(channel, disowned, "the page")),
             }
         )
+
+    async def round(self, request: Request) -> Response:
+        body = await self._body(request, _Play)
+        player = self._host.player(body.name)
+        shown = await self._game().round(PersonaName(body.persona), player, "web")
+        return JSONResponse(round_json(shown))
+
+    async def answer(self, request: Request) -> Response:
+        body = await self._body(request, _Guess)
+        player = self._host.player(body.name)
+        return JSONResponse(
+            verdict_json(await self._game().answer(body.round, body.guess, player, "web"))
+        )
+
+    def _game(self) -> Game:
+        if (game := self._host.game) is None:
+            raise BusyError("there is nothing to play with here")
+        return game
 
     def _controls(self) -> Controls:
         if (controls := self._host.controls) is None:

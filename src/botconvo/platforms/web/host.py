@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from botconvo.errors import PlatformError
-from botconvo.messages import ChannelId, Message
-from botconvo.ports import Controls, Shown
+from botconvo.messages import Author, ChannelId, Message
+from botconvo.ports import Controls, Game, Shown
 
 __all__ = ["BusyError", "Host"]
 
@@ -31,6 +31,19 @@ class Host(Protocol):
     @property
     def controls(self) -> Controls | None:
         """The reins; None before the talk has begun."""
+        ...
+
+    @property
+    def game(self) -> Game | None:
+        """None where there is nothing to play with."""
+        ...
+
+    def player(self, name: str) -> Author:
+        """Who plays under a visitor's name.
+
+        Raises:
+            PlatformError: the name is a clone's.
+        """
         ...
 
     def hear(self, name: str, text: str) -> Mapping[str, Any]:

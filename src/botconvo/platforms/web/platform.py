@@ -32,7 +32,7 @@ from botconvo.platforms.local import (
 from botconvo.platforms.web.host import BusyError
 from botconvo.platforms.web.seat import Seat
 from botconvo.platforms.web.view import shown_json
-from botconvo.ports import Controls, Limits, Shown, ShownMessage, ShownState
+from botconvo.ports import Controls, Game, Limits, Shown, ShownMessage, ShownState
 
 if TYPE_CHECKING:
     import uvicorn
@@ -66,6 +66,7 @@ class WebPlatform:
         channel_name: str = "general",
         seat: Seat | None = None,
         title: str = "",
+        game: Game | None = None,
         now: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = new_id,
         browse: Callable[[str], object] | None = None,
@@ -79,7 +80,7 @@ class WebPlatform:
         self._browse = browse
         self._seat = seat
         self._channel = seat.channel if seat else ChannelId(f"web:{channel_name}")
-        self._title = title
+        self._title, self._game = title, game
         self._token = secrets.token_urlsafe(32)
         self._now = now
         self._mint = Mint(self._channel, now=now, new_id=new_id)
@@ -113,6 +114,14 @@ class WebPlatform:
     @property
     def controls(self) -> Controls | None:
         return self._controls
+
+    @property
+    def game(self) -> Game | None:
+        return self._game
+
+    def player(self, name: str) -> Author:
+        """See ``Host``."""
+        return self._visitor(name)
 
     def attach(self, controls: Controls) -> None:
         """Give the page the reins, and with them what it shows."""

@@ -8,6 +8,8 @@ from typing import Any, assert_never
 
 from botconvo.conversation.events import Candidate
 from botconvo.conversation.orders import Trace
+from botconvo.game.rounds import Round, Verdict, verdict_words
+from botconvo.game.score import of_player
 from botconvo.messages import ChannelId, Message
 from botconvo.platforms.local import visible, visible_name
 from botconvo.ports import (
@@ -21,7 +23,7 @@ from botconvo.ports import (
     ShownTyping,
 )
 
-__all__ = ["noted_json", "refused_json", "shown_json"]
+__all__ = ["noted_json", "refused_json", "round_json", "shown_json", "verdict_json"]
 
 Json = dict[str, Any]
 
@@ -122,6 +124,28 @@ def refused_json(answer: Answer) -> list[Json]:
         }
         for refused in answer.refused
     ]
+
+
+def round_json(shown: Round) -> Json:
+    """What a player of the blind game sees."""
+    return {
+        "round": shown.id,
+        "persona": visible_name(shown.persona),
+        "context": [
+            {"name": visible_name(name), "text": visible(text)} for name, text in shown.context
+        ],
+        "text": visible(shown.text),
+        "score": of_player(shown.score),
+    }
+
+
+def verdict_json(verdict: Verdict) -> Json:
+    """What became of a round."""
+    return {
+        "right": verdict.is_right,
+        "verdict": visible(verdict_words(verdict)),
+        "score": of_player(verdict.score),
+    }
 
 
 def _trace(trace: Trace | None) -> Json | None:

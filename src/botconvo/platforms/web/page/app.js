@@ -2,6 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { $, el, keep, recall } from "./dom.js";
+import { Game } from "./game.js";
 import { Lines } from "./lines.js";
 import { Live, Refused, ask } from "./live.js";
 import { Log } from "./log.js";
@@ -41,6 +42,13 @@ async function steer(what, more = {}) {
 
 const reins = new Reins(people, steer, () => $("name").value.trim());
 new Lines(people, () => asked("/api/lines", { channel: shown }), steer);
+
+new Game(
+  people,
+  (path, body) => ask(token, path, body),
+  () => (channels.get(shown)?.state?.personas ?? []).map(({ name }) => name),
+  () => $("name").value.trim(),
+);
 
 const composer = new Composer(
   (path, body) => ask(token, path, body),
