@@ -15,8 +15,8 @@ from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
 from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
 from botconvo.errors import ConfigError, CorpusError
-from botconvo.evaluation.drawn import KEPT
 from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
+from botconvo.evaluation.kept import KEPT
 from botconvo.evaluation.learned import Learnt, learnt_of
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import Progress

@@ -31,7 +31,7 @@ from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report
 from botconvo.evaluation.scoring import Loss, Scorer, scoring_base
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter
 from botconvo.training.bases import Base
 from botconvo.transcript.grammar import Line
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
@@ -95,7 +95,7 @@ def evaluate(
     subjects: Sequence[Subject],
     evidence: Evidence,
     options: Options,
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
     progress: Progress,
     now: datetime,
 ) -> Report:
@@ -142,7 +142,7 @@ def _one(
     options: Options,
     attributor: Attributor | None,
     networks: "_Networks",
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
 ) -> tuple[CloneFound, _Scored | None]:
     name, progress = subject.name, networks.progress
     places = spread(evidence.later[name], options.samples)
@@ -254,7 +254,7 @@ def _drawn(
     heap: Heap,
     subject: Subject,
     options: Options,
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
     progress: Progress,
 ) -> tuple[Drawn, ...]:
     who = "the clone's messages" if heap == "clone" else "messages of its base, shown ten lines"

@@ -4,6 +4,8 @@ Two texts are nearly the same where only case, punctuation, drawn-out letters ("
 letters or words differ, or where one of several words stands whole in the other.
 """
 
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -12,7 +14,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from botconvo.conversation.events import Objection
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter
 
 __all__ = ["Refusals", "is_near_copy"]
 
@@ -50,7 +52,7 @@ class Refusals:
     ``refused`` are the texts by their numbers.
     """
 
-    def __init__(self, inner: TextFilter, refused: Iterable[tuple[int, str]] = ()) -> None:
+    def __init__(self, inner: KnownFilter, refused: Iterable[tuple[int, str]] = ()) -> None:
         self._inner = inner
         self._refused = {number: _fold(text) for number, text in refused}
 
@@ -65,6 +67,11 @@ class Refusals:
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget all other refusals."""
         self._refused = {n: text for n, text in self._refused.items() if n in numbers}
+
+    def digest(self) -> str:
+        """Another one for other refusals."""
+        refused = sorted(each.letters for each in self._refused.values())
+        return hashlib.sha256(json.dumps([self._inner.digest(), refused]).encode()).hexdigest()
 
     def objection(self, text: str) -> Objection | None:
         mine = _fold(text)
