@@ -15,7 +15,7 @@ from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
 from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
 from botconvo.errors import ConfigError, CorpusError
-from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
+from botconvo.evaluation.evidence import CONTEXT, Evidence, check_enough, evidence_of
 from botconvo.evaluation.kept import KEPT
 from botconvo.evaluation.learned import Learnt, learnt_of
 from botconvo.evaluation.page import page_of
@@ -34,9 +34,6 @@ from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.prompt_format import PromptFormat
 
 __all__ = ["Wish", "evaluate_project", "write_report"]
-
-_CONTEXT = 14
-"""Lines before a place, for clones of manners that give none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +84,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     sessions = _sessions(clones[0])
     learnt = [_learnt(clone, sessions, wish.since) for clone in clones]
     border = max(each.until for each in learnt)
-    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or _CONTEXT)
+    evidence = evidence_of(sessions, border, context_lines=manners.context_lines or CONTEXT)
     pairs = _with_enough(clones, learnt, evidence, say, asked=bool(wish.names))
     subjects = [_subject(clone, each, wish) for clone, each in pairs]
     _say_border(subjects, evidence, [each for _, each in pairs], say)

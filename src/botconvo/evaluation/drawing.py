@@ -176,8 +176,9 @@ def _chosen(candidates: Iterable[Candidate], place: Place, manners: Manners) -> 
 
 
 def _ungated(candidate: Candidate) -> Candidate:
-    held_back = candidate.verdict == "copied" and candidate.line is not None
-    return replace(candidate, verdict="ok") if held_back and candidate.line.says else candidate
+    line = candidate.line
+    held_back = candidate.verdict == "copied" and line is not None and line.says
+    return replace(candidate, verdict="ok") if held_back else candidate
 
 
 def _ask_for(speaker: Speaker, wanted: Wanted, place: Place, draw: str) -> Ask:

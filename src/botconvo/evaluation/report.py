@@ -13,6 +13,7 @@ from typing import Any, Literal
 from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
+from botconvo.evaluation.leaks import Leaks
 from botconvo.evaluation.variety import Variety
 
 __all__ = [
@@ -103,6 +104,7 @@ class CloneFound:
     mean_words: Mapping[Heap, float]
     variety: Mapping[Heap, Variety]
     copying: Mapping[Heap, Copying]
+    leaks: Leaks
     reactions: Mapping[Heap, float]
     """Share of what is done that is an emoji put on a message."""
     lights: tuple[Light, ...] = ()
