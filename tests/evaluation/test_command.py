@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -67,11 +68,22 @@ def test_a_clone_is_evaluated_and_the_files_are_whole(project: Path, tmp_path: P
     assert base is not None
     assert own is not None
     assert own.value < 0.6 * base.value
+    leaks = tilly.leaks
+    assert leaks.gated
+    assert (leaks.slipped, leaks.said, leaks.learned) == (0, {}, {})
+    assert leaks.candidates >= 2 * 32
+    assert leaks.membership is not None
+    assert leaks.membership.auc.value > 0.5
     write_report(report, project, tmp_path / "r.html", tmp_path / "r.json")
     assert "How alike" in (tmp_path / "r.html").read_text(encoding="utf-8")
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert data["clones"][0]["name"] == "Tilly"
-    assert len(list((project / "evaluation").iterdir())) == 2  # the clone's words, and its base's
+    # The clone's words and its base's, and what torch made of words by each.
+    kept = {path: path.read_bytes() for path in (project / "evaluation").iterdir()}
+    assert len(kept) == 4
+    again = evaluate_project(a_wish(project), Quiet(), heard.append)
+    assert replace(again, made=report.made) == report
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
 def test_a_clone_that_is_not_there_is_told_with_those_that_are(project: Path) -> None:
