@@ -14,7 +14,7 @@ from pathlib import Path
 from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
 from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
-from botconvo.errors import ConfigError, CorpusError
+from botconvo.errors import ConfigError, CorpusError, OutputError
 from botconvo.evaluation.evidence import CONTEXT, Evidence, check_enough, evidence_of
 from botconvo.evaluation.kept import KEPT
 from botconvo.evaluation.learned import Learnt, learnt_of
@@ -33,7 +33,7 @@ from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Wish", "evaluate_project", "write_report"]
+__all__ = ["Wish", "check_target", "evaluate_project", "write_report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +226,18 @@ def _say_border(
         else ""
     )
     say(f"Later than all training, {evidence.border:%Y-%m-%d %H:%M} UTC{guess}: {counts}")
+
+
+def check_target(path: Path) -> None:
+    """Before anything is measured, which takes long.
+
+    Raises:
+        OutputError: no report could be written there.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def write_report(report: Report, project: Path, html: Path, as_data: Path | None) -> None:

@@ -279,8 +279,8 @@ def _about_copies(found: CloneFound) -> Iterator[str]:
         )
     if leaks.said or leaks.learned:
         yield (
-            "Train it again: training leaves out lines with addresses, numbers and keys, which "
-            "this clone has seen."
+            "Train it again, without --no-redact: training then leaves out lines with addresses, "
+            "numbers and keys, which this clone has seen."
         )
     if leaks.membership is not None and leaks.membership.auc.value > _KNOWN_LINES[1]:
         yield (

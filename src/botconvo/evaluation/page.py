@@ -8,6 +8,7 @@ from html import escape
 
 from botconvo.evaluation import plots
 from botconvo.evaluation.advice import bundle_of, worst_habit
+from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.leaks import Leaks
 from botconvo.evaluation.page_style import STYLE
@@ -102,23 +103,28 @@ def _dots(clone: CloneFound) -> str:
     size = "single messages" if bundle.messages == 1 else f"bundles of {bundle.messages} messages"
     name = escape(clone.name)
     rows = "".join(
-        _dot_row(heap, plots.NAMES[heap].format(name=clone.name), share)
+        _dot_row(heap, plots.NAMES[heap].format(name=clone.name), share, clone.copying.get(heap))
         for heap in plots.NAMES
         if (share := bundle.shares.get(heap)) is not None
     )
     return (
         f'<figure class="dots"><figcaption>A program that knows how everybody writes was shown 20 '
-        f"{size}. How many did it take for {name}?</figcaption>{rows}</figure>"
+        f"{size}. How many did it take for {name}? Whoever copies {name}'s messages is taken for "
+        f"{name} easily: behind each row stands how many of its longer messages are copies."
+        f"</figcaption>{rows}</figure>"
     )
 
 
-def _dot_row(heap: Heap, name: str, share: Estimate) -> str:
+def _dot_row(heap: Heap, name: str, share: Estimate, copying: Copying | None) -> str:
+    verbatim = None if copying is None else copying.verbatim
+    copies = "" if verbatim is None else f"{100 * verbatim.value:.0f} % copies"
     count = round(share.value * _DOTS)
     dots = "".join(f'<i class="dot{" on" if i < count else ""}"></i>' for i in range(_DOTS))
     return (
         f'<div class="row {heap}"><span class="who">{escape(name)}</span>'
         f'<span class="line" aria-hidden="true">{dots}</span>'
-        f'<b>{count}<span class="soft"> of 20</span></b></div>'
+        f'<b>{count}<span class="soft"> of 20</span></b>'
+        f'<span class="soft copies">{copies}</span></div>'
     )
 
 
