@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -86,11 +85,7 @@ def test_a_clone_is_evaluated_and_the_files_are_whole(project: Path, tmp_path: P
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert data["clones"][0]["name"] == "Tilly"
     # The clone's words and its base's, and what torch made of words by each.
-    kept = {path: path.read_bytes() for path in (project / "evaluation").iterdir()}
-    assert len(kept) == 4
-    again = evaluate_project(a_wish(project), Quiet(), heard.append)
-    assert replace(again, made=report.made) == report
-    assert {path: path.read_bytes() for path in kept} == kept
+    assert len(list((project / "evaluation").iterdir())) == 4
 
 
 def test_a_clone_that_is_not_there_is_told_with_those_that_are(project: Path) -> None:

@@ -48,4 +48,4 @@ def test_lines_of_one_kind_are_not_told_apart_and_order_counts_for_nothing(
 
 def test_the_latest_places_at_which_something_was_said_count() -> None:
     places = tuple(a_place(f"line {i}") for i in range(400))
-    assert latest(places) == places[-300:]
+    assert latest(places) == places[-200:]

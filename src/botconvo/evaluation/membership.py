@@ -24,7 +24,7 @@ __all__ = ["Expected", "Membership", "latest", "membership_of"]
 
 _FEWEST = 20
 """Lines of each kind below which nothing is said."""
-_MOST = 300
+_MOST = 200
 """Lines of each kind; more make the interval hardly narrower."""
 
 
