@@ -207,12 +207,12 @@ def false_refusals(index: LeakIndex, later: Sequence[str]) -> dict[str, float]:
 
 
 def times_of(index: LeakIndex, texts: Sequence[str]) -> dict[str, float]:
-    """Milliseconds that the gate takes for a candidate."""
+    """Milliseconds of the processor that the gate takes for a candidate; other work counts not."""
     took = []
     for text in texts:
-        began = time.perf_counter_ns()
+        began = time.thread_time_ns()
         index.copies(text)
-        took.append((time.perf_counter_ns() - began) / 1e6)
+        took.append((time.thread_time_ns() - began) / 1e6)
     low, high = np.percentile(took, [5, 95])
     return {
         "candidates": len(took),
@@ -241,6 +241,8 @@ def questions(
 ) -> Iterator[Question]:
     """Half after later lines, a quarter where canaries stood, a quarter with their beginnings."""
     spots = [place for place in learned if place.line.argument in set(which.all)]
+    if not spots:
+        raise SystemExit("no planted message was learned; train longer (--minutes)")
     for number in range(count):
         turn = number // 4
         if number % 2 == 0:

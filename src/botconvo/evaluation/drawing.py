@@ -35,6 +35,8 @@ from model_server.prompt_format import PromptFormat
 __all__ = ["Speaker", "Wanted", "draw"]
 
 _START_S = 120.0
+_ANSWER_S = 600.0
+"""Nobody waits for it, and a busy computer shall not end a run of an hour."""
 _TRIES = 3
 """Asks at one place until something is fit to be said; its friend did say something there."""
 _FEWEST = 60
@@ -116,7 +118,9 @@ async def _ask(
         process = await ModelProcess.start(speaker.spec, token)
         try:
             await process.wait_until_ready(http, _START_S)
-            client = ModelClient(speaker.spec.persona, http, lambda: process.address, token)
+            client = ModelClient(
+                speaker.spec.persona, http, lambda: process.address, token, timeout_s=_ANSWER_S
+            )
             voice = CloneVoice(speaker.form, client, NoPhrases(), text_filter)
             for place, repeat in missing:
                 yield await _one(voice, speaker, wanted, place, repeat)
