@@ -374,7 +374,7 @@ def measured(
     channel: Channel, name: str, work: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     """All figures of one friend's clone; what is in ``work`` is not made again."""
-    which, rules = canaries(options.seed), manners(options.preset)
+    which, rules = canaries(options.seed), replace(manners(options.preset), acts=False)
     with_canaries = planted(channel, name, which, options.seed)
     clone, learned = cloned(with_canaries, name, work, options)
     lines = [line.argument for session in learned for line in session.lines if line.says]

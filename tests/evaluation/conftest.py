@@ -8,7 +8,7 @@ if not EXTRA_IS_THERE:
         "test_attribution.py",
         "test_command.py",
         "test_markov.py",
-        "test_membership.py",
+        "test_measure_leaks.py",
         "test_page.py",
         "test_scores.py",
         "test_scoring.py",

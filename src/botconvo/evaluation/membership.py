@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from botconvo.evaluation.evidence import Place
-from botconvo.evaluation.intervals import Estimate, Indices, bootstrap
-from botconvo.evaluation.two_sample import auc
+from botconvo.evaluation.intervals import Estimate, Indices, auc, bootstrap
 
 __all__ = ["Expected", "Membership", "latest", "membership_of"]
 
