@@ -39,7 +39,7 @@ figure { margin: 0; padding: 1rem; background: var(--panel); border: 1px solid v
 figcaption { font-size: .9rem; margin-bottom: .6rem; }
 .dots figcaption { color: var(--ink); font-size: 1.05rem; }
 .row { display: grid; align-items: center; gap: .6rem;
-  grid-template-columns: 10rem minmax(0, 30rem) auto 5.5rem; padding: .22rem 0; }
+  grid-template-columns: 10rem minmax(0, 30rem) 4.5rem 1fr; padding: .22rem 0; }
 .row b { text-align: right; white-space: nowrap; }
 .copies { white-space: nowrap; font-size: .85rem; }
 .row b .soft { font-weight: 400; }
@@ -72,7 +72,7 @@ summary { cursor: pointer; font-weight: 600; }
 table { width: 100%; border-collapse: collapse; margin: .7rem 0; font-size: .92rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--grid);
   vertical-align: top; overflow-wrap: anywhere; }
-.figures td { white-space: nowrap; } .figures td:first-child { white-space: normal; }
+.figures td { white-space: nowrap; } .figures td:first-child { white-space: normal; min-width: 8.5rem; }
 .examples td { min-width: 7rem; }
 @media (max-width: 40rem) {
   main { padding: 1rem .75rem 3rem; }
