@@ -72,7 +72,8 @@ summary { cursor: pointer; font-weight: 600; }
 table { width: 100%; border-collapse: collapse; margin: .7rem 0; font-size: .92rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--grid);
   vertical-align: top; overflow-wrap: anywhere; }
-.figures td { white-space: nowrap; } .figures td:first-child { white-space: normal; min-width: 8.5rem; }
+.figures td { white-space: nowrap; }
+.figures td:first-child { white-space: normal; min-width: 8.5rem; }
 .examples td { min-width: 7rem; }
 @media (max-width: 40rem) {
   main { padding: 1rem .75rem 3rem; }
