@@ -32,6 +32,7 @@ from botconvo.conversation.events import Objection
 from botconvo.live import stop_on_signals
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, run
 from botconvo.orchestrator.supervisor import Supervisor
@@ -103,7 +104,8 @@ def without_models(plan: Plan, generator: Callable[[PersonaName], TextGenerator]
     """The same plan with ``generator`` in the place of each persona's model server."""
     nothing: Any = None
 
-    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+    def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Supervisor:
+        assert isinstance(spec, ModelSpec)
         return _Always(spec, nothing, nothing, changed)
 
     def voice(member: CastMember, _: Callable[[], str | None]) -> Voice:

@@ -16,6 +16,7 @@ import argparse
 import csv
 import json
 import lzma
+import secrets
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -32,10 +33,13 @@ from botconvo.evaluation.progress import progress_for
 from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import CloneFound, Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
+from botconvo.leak_gate import LeakGate
 from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
 from botconvo.people import People
 from botconvo.personas import Sampling
+from botconvo.ports import TextFilter
+from botconvo.safety.leaks import build_index
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.training.bases import open_base
 from botconvo.training.clone import Prepared, prepare_material, train_clone
@@ -172,6 +176,14 @@ def subject_of(name: str, checkpoint: Checkpoint, learned: Sequence[Session]) ->
     )
 
 
+def gate_of(channel: Channel) -> TextFilter:
+    """As in a project in which everything before the border was imported."""
+    cleaning = PROFILES["chat"]
+    earlier = (m for m in channel.messages if m.at < channel.border)
+    index = build_index(((m.author.id, cleaning(m.text)) for m in earlier), secrets.token_bytes(32))
+    return LeakGate(WordListFilter(), [index])
+
+
 def measured(
     channel: Channel, names: Sequence[str], work: Path, options: argparse.Namespace
 ) -> Report:
@@ -202,7 +214,7 @@ def measured(
                 kept=work / "drawn",
                 examples=False,
             ),
-            WordListFilter(),
+            gate_of(channel),
             progress,
             datetime.now(UTC),
         )

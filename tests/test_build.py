@@ -27,6 +27,7 @@ from botconvo.consent import ConsentRecord, PersonId, RecordId, granted, withdra
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.granting import Terms, grant, withdraw
 from botconvo.messages import Author, AuthorId, ChannelId
+from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan
@@ -92,6 +93,7 @@ def test_a_member_has_all_that_its_server_is_started_with(
     (member,) = build_cast(settings(tmp_path, table), store)
     checkpoint = load_checkpoint(made / "bort")
     assert (member.persona.talkativeness, member.persona.sampling.top_k) == (0.9, 5)
+    assert isinstance(member.spec, ModelSpec)
     assert (member.spec.digest, member.spec.base) == (checkpoint.digest, checkpoint.base_path)
     assert (member.spec.port, member.spec.threads) == (8001, 1)
     assert member.spec.context == 256, "no more than the weights were trained for"
@@ -236,6 +238,7 @@ def test_a_clone_that_names_nobody_is_bound_once(store: Store, tmp_path: Path) -
     person = bind(store, "Bort", path)
     (member,) = build_cast(config, store)
     assert member.person == person, "every post is claimed in this person's name"
+    assert isinstance(member.spec, ModelSpec)
     assert member.spec.checkpoint.parent == tmp_path / "converted"
     assert member.prompt_format == PromptFormat(kind="plain", speaker="Bort")
     assert build_cast(config, store) == (member,)

@@ -268,7 +268,8 @@ def test_the_example_is_a_config(tmp_path: Path, text: str) -> None:
 
 def test_every_setting_of_the_example_is_taken_up_when_it_is_uncommented(tmp_path: Path) -> None:
     settings = load(tmp_path, uncommented(EXAMPLE))
-    assert [persona.name for persona in settings.personas] == ["Bort"]
+    assert [persona.name for persona in settings.personas] == ["Bort", "Juno"]
+    assert settings.personas[1].hosted is not None
     assert settings.personas[0].port == 8001
     assert settings.people[0].authors
     assert settings.conversation.allowed_words == ("damn",)
@@ -294,10 +295,21 @@ def test_the_example_says_the_defaults(tmp_path: Path) -> None:
     assert discord == DiscordSettings(channels=(channel,))
     unset = {"personas": None, "conversation": None}
     assert channel.model_copy(update=unset) == DiscordChannelSettings(id=channel.id)
+    named = {"base": None, "processor": None, "price": None}
+    assert shown.hosted.model_copy(update=named) == default.hosted
     assert shown.model_server.start_timeout_s == default.model_server.start_timeout_s
     plain = PRESETS["group-chat"]
     for name in {field.name for field in fields(Manners)} & set(assigned(EXAMPLE)) - {"turn_limit"}:
         assert getattr(shown.conversation.manners(), name) == getattr(plain, name), name
+
+
+def test_a_persona_is_either_here_or_at_a_service(tmp_path: Path) -> None:
+    hosted = '[personas.hosted]\nendpoint = "https://a.example/v1"\nmodel = "m"\n'
+    for table in ("", f'checkpoint = "x"\n{hosted}'):
+        with pytest.raises(ConfigError, match="either a checkpoint, which is here, or"):
+            load(tmp_path, f'[[personas]]\nname = "Bort"\n{table}')
+    with pytest.raises(ConfigError, match="secrets do not belong here"):
+        load(tmp_path, 'botconvo_hosted_key = "sk"\n')
 
 
 def test_init_writes_the_example() -> None:
@@ -311,7 +323,7 @@ def test_the_example_of_dot_env_names_the_secrets_and_holds_none(tmp_path: Path)
     (tmp_path / ".env").write_text(
         re.sub(r"^# (?=BOTCONVO_)", "", example, flags=re.MULTILINE), encoding="utf-8"
     )
-    names = ("MODEL_SERVER_TOKEN", "DISCORD_TOKEN", "DISCORD_TOKEN_BORT")
+    names = ("MODEL_SERVER_TOKEN", "DISCORD_TOKEN", "DISCORD_TOKEN_BORT", "HOSTED_KEY")
     assert dotenv_values(tmp_path / ".env") == {f"BOTCONVO_{name}": "" for name in names}
     settings = load(tmp_path, "")
     assert not settings.model_server_token

@@ -25,6 +25,7 @@ from botconvo.checkpoints import (
 )
 from botconvo.config import (
     ConsoleSettings,
+    HostedModelSettings,
     PersonaSettings,
     Settings,
     WebSettings,
@@ -34,6 +35,16 @@ from botconvo.consent import PersonId, refusal
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Post
 from botconvo.errors import ConfigError, ConsentError
+from botconvo.granting import find_person, grant_command
+from botconvo.hosted.records import model_digest
+from botconvo.hosted.service import (
+    KEY,
+    check_endpoint,
+    check_installed,
+    host_of,
+    require_openai,
+)
+from botconvo.hosted.voice import HostedVoice
 from botconvo.leak_gate import LeakGate, leak_index, sample_index
 from botconvo.messages import AuthorId, ChannelId, Message
 from botconvo.model_client import ModelClient
@@ -43,6 +54,7 @@ from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
+from botconvo.orchestrator.hosted import HostedServer, HostedSpec, Watched
 from botconvo.orchestrator.playing import Playing
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, Settled
@@ -56,6 +68,7 @@ from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import Store
+from botconvo.transcript.grammar import Line
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
 from model_server.checkpoint.folder import Checkpoint
 from model_server.errors import ModelServerError
@@ -147,15 +160,23 @@ def build_cast(
 
 
 def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastMember:
+    if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
+        raise ConfigError(
+            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
+        )
+    if persona.hosted is not None:
+        if settings.hosted_key is None or not settings.hosted_key.get_secret_value():
+            raise ConfigError(
+                f"{persona.name}: its model is at {host_of(persona.hosted.endpoint)}, which needs "
+                f"a key; put it into .env beside config.toml as {KEY}=..."
+            )
+        return _hosted_member(persona, persona.hosted, store)
+    assert persona.checkpoint is not None
     servers = settings.model_server
     cache = cache_beside(settings.store if settings.store.exists() else store.path)
     checkpoint = open_checkpoint(persona.checkpoint, cache, servers.precision)
     form, person = _speech_and_person(persona, checkpoint, store)
     refuse_disabled(checkpoint, store, persona.name)
-    if isinstance(persona.avatar, Path) and not persona.avatar.is_file():
-        raise ConfigError(
-            f"{persona.name}: there is no avatar at {persona.avatar}; give another path, or none"
-        )
     spec = ModelSpec(
         persona=persona.name,
         checkpoint=checkpoint.folder,
@@ -166,18 +187,73 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         parallel=servers.parallel,
         threads=servers.threads,
     )
-    clone = Persona(
-        name=PersonaName(persona.name),
-        talkativeness=persona.talkativeness,
-        sampling=persona.sampling.value(),
-    )
     return CastMember(
-        persona=clone,
+        persona=_persona(persona),
         spec=spec,
         person=person,
         prompt_format=form,
         weights=checkpoint.manifest.weights.sha256,
     )
+
+
+def _persona(persona: PersonaSettings) -> Persona:
+    return Persona(
+        name=PersonaName(persona.name),
+        talkativeness=persona.talkativeness,
+        sampling=persona.sampling.value(),
+    )
+
+
+def _hosted_member(
+    persona: PersonaSettings, hosted: HostedModelSettings, store: Store
+) -> CastMember:
+    """
+    Raises:
+        ConfigError: the endpoint is none, or the library for services is not installed.
+        ConsentError: nobody of that name agreed that the service works on their words.
+    """
+    check_installed()
+    name, endpoint = persona.name, check_endpoint(hosted.endpoint)
+    processor = hosted.processor or host_of(endpoint)
+    person, now = find_person(store.people(), name), datetime.now(UTC)
+    if person.name != name:  # the model knows the clone by the other name
+        raise ConfigError(f"{name}: the consent is {person.name!r}'s; give the persona that name")
+    live = store.live_record(person.id, now)
+    why = refusal(live, now, processor=processor)
+    if why is not None:
+        raise ConsentError(
+            f"{name}: the consent for this clone {why}; ask, then: "
+            f"{grant_command(person.name, live, processor=processor)}"
+        )
+    weights = model_digest(endpoint, hosted.model)
+    refuse_weights(weights, store, name)
+    spec = HostedSpec(
+        persona=name,
+        endpoint=endpoint,
+        model=hosted.model,
+        form=hosted.form,
+        processor=processor,
+    )
+    form = PromptFormat(speaker=person.name)
+    return CastMember(
+        persona=_persona(persona), spec=spec, person=person.id, prompt_format=form, weights=weights
+    )
+
+
+def _hosted_voice(
+    spec: HostedSpec, settings: Settings, store: Store, text_filter: TextFilter
+) -> Voice:
+    def may_go_out(lines: Sequence[Line]) -> Sequence[Line]:
+        """Without those of clones, and of others known by name, who did not agree to that."""
+        now = datetime.now(UTC)
+        agreed = {
+            person.name: refusal(store.live_record(person.id, now), now, processor=spec.processor)
+            is None
+            for person in store.people()
+        }
+        return [line for line in lines if agreed.get(line.name, True)]
+
+    return HostedVoice(spec, settings.hosted_key, may_go_out, text_filter)
 
 
 def _speech_and_person(
@@ -189,20 +265,19 @@ def _speech_and_person(
         ConfigError: the checkpoint is a base, or a clone of somebody else.
         ConsentError: nobody agreed.
     """
-    name, manifest = persona.name, checkpoint.manifest
+    name, manifest, path = persona.name, checkpoint.manifest, persona.checkpoint
+    assert path is not None
     form, source = manifest.prompt_format, manifest.source
     if form is None or (manifest.consent is None and source is None):
         raise ConfigError(
-            f"{name}: {persona.checkpoint} is a base, not a clone; "
-            "train one with 'botconvo train NAME'"
+            f"{name}: {path} is a base, not a clone; train one with 'botconvo train NAME'"
         )
     if manifest.consent is None and source is not None:
-        form = speaking_as(name, form, persona.prompt_format, persona.checkpoint)
-        return form, person_behind(source, form, store, persona.checkpoint)
+        form = speaking_as(name, form, persona.prompt_format, path)
+        return form, person_behind(source, form, store, path)
     if form.speaker != name:
         raise ConfigError(
-            f"{name}: {persona.checkpoint} was trained as {form.speaker!r}; "
-            "give the persona that name"
+            f"{name}: {path} was trained as {form.speaker!r}; give the persona that name"
         )
     assert manifest.consent is not None
     return form, consenting_person(manifest.consent, store, name)
@@ -267,8 +342,13 @@ def build_plan(
         )
 
     def voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
+        if isinstance(member.spec, HostedSpec):
+            return _hosted_voice(member.spec, settings, store, refusals)
         client = ModelClient(member.persona.name, http, address, token)
         return CloneVoice(member.prompt_format, client, extractor, refusals)
+
+    def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Watched:
+        return _watched(spec, settings, token, http, changed)
 
     return Plan(
         members=members,
@@ -283,13 +363,7 @@ def build_plan(
         prepare=lambda: extractor.description,  # waits until it has loaded
         reload=reload,
         renew=lambda: gate.use(_leak_indexes(members, store)),
-        supervise=lambda spec, changed: Supervisor(
-            spec,
-            token,
-            http,
-            changed,
-            start_timeout_s=settings.model_server.start_timeout_s,
-        ),
+        supervise=supervise,
         voice=voice,
         store=store,
         clock=clock,
@@ -298,6 +372,19 @@ def build_plan(
         approvals=Approvals(_approval_channel(settings)),
         approval=settings.reins.approval,
     )
+
+
+def _watched(
+    spec: ModelSpec | HostedSpec,
+    settings: Settings,
+    token: SecretStr,
+    http: httpx.AsyncClient,
+    changed: Callable[[], None],
+) -> Watched:
+    if isinstance(spec, HostedSpec):
+        return HostedServer(spec, changed, require_openai)
+    timeout_s = settings.model_server.start_timeout_s
+    return Supervisor(spec, token, http, changed, start_timeout_s=timeout_s)
 
 
 def build_playing(
@@ -310,9 +397,10 @@ def build_playing(
         CheckpointError, ConsentError: see ``build_cast``.
     """
     member = _member(_persona_to_play(settings, options.name, store), settings, store)
-    _check_console(member.persona.name, member.person, store)
+    _check_console(member.persona.name, member.person, store, member.processor)
     people = {member.persona.name: member.person}
-    if member.prompt_format.kind in CONVERSING:
+    is_hosted = isinstance(member.spec, HostedSpec)  # such a model speaks as nobody else
+    if member.prompt_format.kind in CONVERSING and not is_hosted:
         company = _company(settings, store)
         knows = member.prompt_format.knows
         people = {name: person for name, person in company.items() if knows(name)} | people
@@ -326,6 +414,8 @@ def build_playing(
     def voice(
         speaker: Persona | None, cast: Sequence[Persona], address: Callable[[], str | None]
     ) -> Voice:
+        if isinstance(member.spec, HostedSpec):
+            return _hosted_voice(member.spec, settings, store, text_filter)
         client = ModelClient(member.persona.name, http, address, token)
         if speaker is None:
             return CompanyVoice(prompt_format, {each.name for each in cast}, client, text_filter)
@@ -334,7 +424,7 @@ def build_playing(
 
     def check_consent(cast: Sequence[Persona]) -> None:
         for name in {member.persona.name, *(persona.name for persona in cast)}:
-            _check_console(name, people[name], store)
+            _check_console(name, people[name], store, member.processor)
         refuse_weights(member.weights, store, member.persona.name)
 
     def keep_in_mind(path: Path) -> None:
@@ -346,16 +436,10 @@ def build_playing(
         company=tuple(
             Persona(name=name, sampling=sampling) for name in people if name != member.persona.name
         ),
-        names_speakers=prompt_format.kind == "transcript",
+        names_speakers=prompt_format.kind == "transcript" and not is_hosted,
         manners=manners,
         seed=options.seed if options.seed is not None else secrets.randbits(32),
-        supervise=lambda changed: Supervisor(
-            member.spec,
-            token,
-            http,
-            changed,
-            start_timeout_s=settings.model_server.start_timeout_s,
-        ),
+        supervise=lambda changed: _watched(member.spec, settings, token, http, changed),
         voice=voice,
         check_consent=check_consent,
         keep_in_mind=keep_in_mind,
@@ -409,7 +493,9 @@ def _play_manners(settings: Settings, options: PlayOptions, member: CastMember) 
     return replace(manners, max_tokens=(min(fewest, most), min(many, most)))
 
 
-def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> None:
+def _check_console(
+    name: PersonaName, person: PersonId | None, store: Store, processor: str = "local"
+) -> None:
     """
     Raises:
         ConsentError: whoever was cloned has not agreed, or no longer, or not to the console.
@@ -417,7 +503,7 @@ def _check_console(name: PersonaName, person: PersonId | None, store: Store) -> 
     if person is None:
         return
     now = datetime.now(UTC)
-    why = refusal(store.live_record(person, now), now, platform="console", processor="local")
+    why = refusal(store.live_record(person, now), now, platform="console", processor=processor)
     if why is not None:
         raise ConsentError(
             f"{name}: the consent for this clone {why}; 'botconvo consent show {name}' shows it"
@@ -450,7 +536,8 @@ def _leak_indexes(members: Sequence[CastMember], store: Store) -> Iterator[LeakI
     """What the clones may know by heart: the project's messages, and those of the demo's clones."""
     yield leak_index(store)
     demo = bundled_base().parent
-    if any(member.spec.checkpoint.is_relative_to(demo) for member in members):
+    specs = (member.spec for member in members)
+    if any(isinstance(s, ModelSpec) and s.checkpoint.is_relative_to(demo) for s in specs):
         yield sample_index()
 
 

@@ -42,6 +42,8 @@ __all__ = [
     "ConversationSettings",
     "DiscordChannelSettings",
     "DiscordSettings",
+    "HostedModelSettings",
+    "HostedSettings",
     "ModelServerSettings",
     "PersonSettings",
     "PersonaSettings",
@@ -58,6 +60,9 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+_ADDRESS = r"^https?://\S+$"
+
+
 class SamplingSettings(_Table):
     """Overrides the preset's sampling for one persona."""
 
@@ -71,11 +76,23 @@ class SamplingSettings(_Table):
         return Sampling(**self.model_dump())
 
 
+class HostedModelSettings(_Table):
+    """The model of a service with OpenAI's interface that a persona speaks through."""
+
+    endpoint: Annotated[str, Field(pattern=_ADDRESS)]
+    model: Annotated[str, Field(min_length=1)]
+    form: Literal["chat", "completions", "window"] = "chat"
+    """As it was tuned: ``--form`` of ``botconvo train``."""
+    processor: str | None = None
+    """What consents call the service; left out: the name of its host."""
+
+
 class PersonaSettings(_Table):
-    """One clone.  Adding a friend is adding one such table."""
+    """One clone, here or hosted.  Adding a friend is adding one such table."""
 
     name: Annotated[str, Field(min_length=1, max_length=32)]
-    checkpoint: Path
+    checkpoint: Path | None = None
+    hosted: HostedModelSettings | None = None
     avatar: Path | str | None = None
     """A picture file, or an https address, which Discord shows and the page does not."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -93,6 +110,15 @@ class PersonaSettings(_Table):
                 raise ValueError("an address begins with https://; everything else is a file")
             return avatar
         return None if avatar is None else Path(avatar)
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "PersonaSettings":
+        if (self.checkpoint is None) == (self.hosted is None):
+            raise ValueError(
+                "a persona has either a checkpoint, which is here, or a table 'hosted' with an "
+                "endpoint and a model"
+            )
+        return self
 
     @field_validator("name")
     @classmethod
@@ -262,6 +288,20 @@ class PlatformSettings(_Table):
     discord: DiscordSettings | None = None
 
 
+class HostedSettings(_Table):
+    """The service of ``botconvo train --engine hosted``.  The key comes from the environment."""
+
+    endpoint: Annotated[str, Field(pattern=_ADDRESS)] = "https://api.openai.com/v1"
+    base: str | None = None
+    """The model to tune; left out: a small one of OpenAI's."""
+    processor: str | None = None
+    """What consents call the service; left out: the name of its host."""
+    price: Annotated[float, Field(ge=0)] | None = None
+    """Dollars for a million tokens of tuning, where they are not known."""
+    poll_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Seconds between two looks at a job."""
+
+
 class ModelServerSettings(_Table):
     """How model servers are run."""
 
@@ -275,7 +315,7 @@ class ModelServerSettings(_Table):
     start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
 
 
-_SECRETS = ("BOTCONVO_MODEL_SERVER_TOKEN", "BOTCONVO_DISCORD_TOKEN")
+_SECRETS = ("BOTCONVO_MODEL_SERVER_TOKEN", "BOTCONVO_DISCORD_TOKEN", "BOTCONVO_HOSTED_KEY")
 """Variables of the environment that config.toml must not hold."""
 _PERSONA_TOKEN = "BOTCONVO_DISCORD_TOKEN_"  # noqa: S105  (a name, and no secret)
 
@@ -302,6 +342,7 @@ class Settings(BaseSettings):
     reins: ReinsSettings = ReinsSettings()
     platforms: PlatformSettings = PlatformSettings()
     model_server: ModelServerSettings = ModelServerSettings()
+    hosted: HostedSettings = HostedSettings()
     spacy_pipeline: str = "auto"
     store: Path = Path("botconvo.sqlite3")
     model_server_token: Annotated[
@@ -315,8 +356,12 @@ class Settings(BaseSettings):
         dict[str, SecretStr], Field(validation_alias=AliasChoices(_PERSONA_TOKEN))
     ] = {}
     """Those of personas' own accounts, by their variables' names."""
+    hosted_key: Annotated[SecretStr | None, Field(validation_alias=AliasChoices(_SECRETS[2]))] = (
+        None
+    )
+    """Of the service that hosts models."""
 
-    @field_validator("model_server_token")
+    @field_validator("model_server_token", "hosted_key")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not all(33 <= ord(c) <= 126 for c in token.get_secret_value()):
@@ -349,7 +394,9 @@ class Settings(BaseSettings):
         personas = [
             persona.model_copy(
                 update={
-                    "checkpoint": folder / persona.checkpoint.expanduser(),
+                    "checkpoint": None
+                    if persona.checkpoint is None
+                    else folder / persona.checkpoint.expanduser(),
                     "avatar": folder / persona.avatar.expanduser()
                     if isinstance(persona.avatar, Path)
                     else persona.avatar,

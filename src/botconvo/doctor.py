@@ -16,6 +16,8 @@ from botconvo.build import build_cast
 from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
 from botconvo.errors import BotConvoError
+from botconvo.orchestrator.cast import CastMember
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
@@ -111,7 +113,7 @@ def _project(settings: Settings) -> Iterator[Finding]:
             alone = settings.model_copy(update={"personas": [persona]})
             yield _try(
                 f"persona {persona.name}",
-                lambda alone=alone: str(build_cast(alone, store)[0].spec.checkpoint),  # type: ignore[misc]
+                lambda alone=alone: _where(build_cast(alone, store)[0]),  # type: ignore[misc]
             )
         now = datetime.now(UTC)
         for person in store.people():
@@ -124,6 +126,15 @@ def _project(settings: Settings) -> Iterator[Finding]:
             what="no personas yet",
             advice="'botconvo import', 'botconvo consent grant', 'botconvo train' make one",
         )
+
+
+def _where(member: CastMember) -> str:
+    spec = member.spec
+    return (
+        f"{spec.model} at {spec.processor}"
+        if isinstance(spec, HostedSpec)
+        else str(spec.checkpoint)
+    )
 
 
 def _discord(settings: Settings) -> Iterator[Finding]:

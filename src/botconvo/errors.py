@@ -7,6 +7,7 @@
      ├─ ConsentError              nobody agreed, or not to this
      ├─ CorpusError               too little, or nothing, to train on
      ├─ TrainingError             a training run that cannot go on
+     ├─ ServiceError              a hosted service that refuses, or is not there
      ├─ PackError                 what travels to another computer, or comes back from it
      ├─ StoreError                the project's database
      ├─ OutputError               a file that was asked for and cannot be written
@@ -28,6 +29,7 @@ __all__ = [
     "OutputError",
     "PackError",
     "PlatformError",
+    "ServiceError",
     "StoreError",
     "TrainingError",
     "VoiceError",
@@ -72,6 +74,25 @@ class CorpusError(BotConvoError):
 
 class TrainingError(BotConvoError):
     """A training run cannot start or go on."""
+
+
+class ServiceError(BotConvoError):
+    """A hosted service gave no usable answer.
+
+    ``status`` is HTTP's; ``retryable``: the same may work later, after ``wait_s`` seconds where the
+    service said so.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int | None = None,
+        retryable: bool = False,
+        wait_s: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.status, self.retryable, self.wait_s = status, retryable, wait_s
 
 
 class PackError(BotConvoError):

@@ -24,6 +24,7 @@ from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
 from botconvo.gathering import Gathered, gather
+from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.people import letters
 from botconvo.store import STORE_NAME, Store
@@ -61,6 +62,7 @@ class _Clone:
 
     name: str
     member: CastMember
+    spec: ModelSpec
     checkpoint: Checkpoint
     gathered: Gathered
 
@@ -105,6 +107,13 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
 def _with_personas(settings: Settings, wish: Wish) -> Settings:
     """The settings with those personas alone that are to be evaluated."""
     personas = settings.personas or _found(wish.project)
+    hosted = [p.name for p in personas if p.hosted is not None]
+    asked = next((name for name in hosted if _is_meant(name, wish.names)), None)
+    if asked is not None:
+        raise ConfigError(
+            f"{asked}: its model is at a service, and what is measured needs the weights here"
+        )
+    personas = [p for p in personas if p.hosted is None]
     chosen = [p for p in personas if not wish.names or _is_meant(p.name, wish.names)]
     unknown = [n for n in wish.names if not any(_is_meant(p.name, (n,)) for p in personas)]
     known = ", ".join(persona.name for persona in personas)
@@ -133,11 +142,13 @@ def _found(project: Path) -> list[PersonaSettings]:
 
 def _clone(member: CastMember, store: Store, now: datetime) -> _Clone:
     spec = member.spec
+    assert isinstance(spec, ModelSpec)  # hosted ones were left out
     gathered = gather(store, member.person or member.prompt_format.speaker, now)
     base = None if spec.base is None else spec.base.parent
     return _Clone(
         name=gathered.person.name,
         member=member,
+        spec=spec,
         checkpoint=load_checkpoint(spec.checkpoint, base=base),
         gathered=gathered,
     )
@@ -207,7 +218,7 @@ def _subject(clone: _Clone, learnt: Learnt, wish: Wish) -> Subject:
         name=clone.name,
         checkpoint=clone.checkpoint,
         form=replace(clone.member.prompt_format, speaker=clone.name),
-        spec=replace(clone.member.spec, port=0),  # a run may have its own now
+        spec=replace(clone.spec, port=0),  # a run may have its own now
         sampling=sampling,
         learned=learnt.sessions,
     )

@@ -17,6 +17,7 @@ from botconvo.agreed import rows
 from botconvo.consent import PersonId, latest_record
 from botconvo.errors import OutputError
 from botconvo.forgetting import OwnAccount, Plan, Project, find_somebody, plan
+from botconvo.forgetting.hosted import hosted_with
 from botconvo.packing.records import packs_with
 from botconvo.store import Somebody, Store
 from botconvo.writing import write_whole
@@ -125,16 +126,24 @@ def _elsewhere(there: Plan) -> list[dict[str, Any]]:
 
 
 def _gone(project: Project, somebody: Somebody) -> list[dict[str, Any]]:
-    """The packs in which their words left this computer."""
+    """The packs and tuning jobs in which their words left this computer."""
     person = somebody.person
     packs = () if person is None else packs_with(project.folder, person)
+    jobs = [job for job in hosted_with(project, somebody) if job.status != "written"]
     return [
         {
             "to": each.pack.processor,
-            "pack": each.pack.name,
+            "as": f"the pack {each.pack.name}",
             "consent record": each.people[str(person)],
         }
         for each in packs
+    ] + [
+        {
+            "to": each.processor,
+            "as": f"the tuning job {each.suffix}",
+            "consent record": each.people.get(str(person), ""),
+        }
+        for each in jobs
     ]
 
 
@@ -168,7 +177,7 @@ def _summary(
         *([] if elsewhere else ["  none"]),
         "",
         "Where the words went, other than this computer",
-        *(f"  {each['to']}, in the pack {each['pack']}" for each in gone),
+        *(f"  {each['to']}, in {each['as']}" for each in gone),
         *([] if gone else ["  nowhere"]),
         "",
         "What the project cannot reach, if there is any",

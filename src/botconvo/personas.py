@@ -46,9 +46,15 @@ class Persona:
     """Where it may talk; None: everywhere."""
     audience: frozenset[str] | None = None
     """Ids of the authors, and of their groups, who may talk to it; None: anyone."""
+    confided: frozenset[str] | None = None
+    """Ids of the authors whose words its model may be told, where it is elsewhere; None: all."""
 
     def hears(self, author: Author) -> bool:
         """Whether what somebody says is said to it too; clones hear each other in any case."""
-        if self.audience is None or author.kind in ("clone", "system"):
+        if author.kind in ("clone", "system"):
+            return True
+        if self.confided is not None and author.id not in self.confided:
+            return False
+        if self.audience is None:
             return True
         return author.id in self.audience or not self.audience.isdisjoint(author.groups)

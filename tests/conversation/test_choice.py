@@ -33,10 +33,24 @@ def test_an_unfit_candidate_is_never_chosen() -> None:
     assert nothing is None
 
 
-def test_taking_up_the_last_words_beats_a_little_fluency() -> None:
+def test_taking_up_the_last_words_beats_fluency() -> None:
     off_topic = a_candidate("i went to bed early", logprob=-1.0)
-    on_topic = a_candidate("my lemon is old", logprob=-1.2)
+    on_topic = a_candidate("my lemon is old", logprob=-4.0)
     assert chosen(off_topic, on_topic, recent=("who has a lemon?",)) == 1
+
+
+def test_the_likeliest_is_not_preferred() -> None:
+    drawn = [
+        a_candidate(f"words number {i}", logprob=logprob) for i, logprob in enumerate((-3, -1))
+    ]
+    assert chosen(*drawn) == 0
+
+
+def test_of_four_the_least_likely_is_passed_over() -> None:
+    odds: tuple[float | None, ...] = (-5.0, -1.0, -2.0, -3.0)
+    assert chosen(*(a_candidate("words", logprob=each) for each in odds)) == 1
+    assert chosen(*(a_candidate("words", logprob=each) for each in odds[:3])) == 0
+    assert chosen(*(a_candidate("words", logprob=each) for each in (*odds[:3], None))) == 0
 
 
 def test_a_word_that_everybody_has_said_is_given_up() -> None:

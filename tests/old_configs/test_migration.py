@@ -170,6 +170,7 @@ def test_json_as_dotnet_reads_it_is_read(tmp_path: Path) -> None:
     found, done = migrated(tmp_path, old)
     [bort] = found.personas
     assert (bort.name, bort.port) == ("Bort", 8000)
+    assert bort.checkpoint is not None
     assert bort.checkpoint.as_posix().endswith("C:/GPT // 2/runs/run, }1".replace("//", "/"))
     assert done.err == ""
 
@@ -185,6 +186,7 @@ def test_paths_are_seen_from_the_new_file(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     found, _ = migrated(tmp_path / "new", old_file(tmp_path / "old" / "deep", APPSETTINGS))
     where = found.personas[0].checkpoint
+    assert where is not None
     assert where.resolve() == (tmp_path / "old" / "deep" / "runs" / "run_bort").resolve()
 
 

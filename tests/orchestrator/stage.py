@@ -20,6 +20,7 @@ from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk
 from botconvo.people import People
@@ -200,7 +201,8 @@ async def a_stage(
     supervisors: dict[str, FakeSupervisor] = {}
     posted: list[tuple[Message, Post]] = []
 
-    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+    def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Supervisor:
+        assert isinstance(spec, ModelSpec)
         supervisors[spec.persona] = FakeSupervisor(spec, changed)
         return supervisors[spec.persona]
 

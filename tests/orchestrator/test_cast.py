@@ -10,6 +10,7 @@ from orchestrator.stage import JUNO, MAREK, Babbler, Everything, FakeSupervisor,
 
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import Cast, CastMember
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.personas import PersonaName
 from botconvo.voices import CloneVoice, Voice
@@ -41,7 +42,8 @@ async def a_troupe(
     made: list[FakeSupervisor] = []
     voices: list[str] = []
 
-    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+    def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Supervisor:
+        assert isinstance(spec, ModelSpec)
         made.append(FakeSupervisor(spec, changed, ready=ready))
         return made[-1]
 

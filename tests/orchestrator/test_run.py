@@ -42,6 +42,7 @@ from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, Settled, run
@@ -111,7 +112,8 @@ async def a_run(
     config = store.path.with_name("config.toml")
     config.write_text("", encoding="utf-8")
 
-    def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+    def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Supervisor:
+        assert isinstance(spec, ModelSpec)
         supervisors[spec.persona] = FakeSupervisor(spec, changed, ready=ready)
         return supervisors[spec.persona]
 

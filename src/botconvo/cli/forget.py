@@ -67,11 +67,13 @@ def _say_plan(planned: "Plan", *, delete_raw: bool) -> None:
     for keeper, found in planned.found:
         number = f"{found.count} {found.what}" if found.what == "rows" else found.what
         click.echo(f"  {keeper:12}  {number}{f': {found.shown}' if found.shown else ''}")
-    if planned.disabled:
+    if planned.disabled or planned.hosted:
         click.echo("\nNot served any more until it is trained again, as it saw lines of theirs:")
     for each in planned.disabled:
         sure = "" if each.certain else " (perhaps: an older version made it, which noted nothing)"
         click.echo(f"  {each.manifest.persona}: {each.folder}{sure}")
+    for record in planned.hosted:
+        click.echo(f"  {record.speaker}: {record.model}, which is deleted at {record.processor}")
     click.echo("\nStays, as it is not BotConvo's to erase:")
     for left in planned.left:
         going = delete_raw and left.what == "a raw export"
@@ -103,6 +105,9 @@ def _say_done(receipt: "Receipt", place: "Project", *, retrain: bool) -> None:
         click.echo(f"  {item.keeper:12}  {item.count} x {item.what}{digests}")
     for digest in receipt.disabled:
         click.echo(f"  disabled      {digest[:16]}")
+    for line in receipt.left:
+        if "could not be deleted yet" in line:
+            click.echo(f"  left          {line}; the next forget tries again")
     click.echo(f"It is kept in {receipt_path(place, receipt)}; it names nobody.")
     if retrain and receipt.disabled:
         _train_again(receipt, place)

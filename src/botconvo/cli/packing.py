@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from botconvo.training.bases import Base
     from botconvo.training.settings import TrainingSettings, Weights
 
-__all__ = ["pack_options", "write"]
+__all__ = ["PROCESSOR", "pack_options", "write"]
 
-_PROCESSOR = "hosted-notebook"
+PROCESSOR = "hosted-notebook"
+"""What consents call it where nobody says otherwise."""
 
 
 def pack_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--pack`` and ``--processor``."""
     function = click.option(
         "--processor",
-        default=_PROCESSOR,
-        show_default=True,
         metavar="HOST",
-        help="With --pack: where it will be trained, as NAME's consent names it.",
+        help="With --pack or --engine hosted: where it will be trained, as NAME's consent names "
+        f"it. Default: {PROCESSOR}; hosted: the host of --endpoint.",
     )(function)
     return click.option(
         "--pack",

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from botconvo.cli.configuring import configure as configure_clone
-from botconvo.cli.packing import pack_options, write
+from botconvo.cli.hosting import HostedOptions, hosted_options, train_hosted
+from botconvo.cli.packing import PROCESSOR, pack_options, write
 from botconvo.cli.policies import acknowledge_options
 from botconvo.cli.project import open_store, project_option
 from botconvo.cli.train_options import (
     ENGINES,
     Engine,
+    hosted_numbers,
     number_options,
     simple_settings,
     training_settings,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from botconvo.gathering import Gathered
+    from botconvo.hosted.forms import Form
     from botconvo.messages import AuthorId
     from botconvo.training.bases import Base
     from botconvo.training.clone import Prepared
@@ -44,14 +47,15 @@ _INTERRUPTED = 130
     type=click.Choice(ENGINES),
     default=ENGINES[0],
     show_default=True,
-    help="Who trains: transformers (torch), or gpt-2-simple itself (TensorFlow) on the person's "
-    "lines alone, as the earlier systems had it.",
+    help="Who trains: transformers (torch); gpt-2-simple itself (TensorFlow) on the person's "
+    "lines alone, as the earlier systems had it; or a service that is paid for it.",
 )
 @click.option(
     "--base",
     metavar="FOLDER|ID",
     help="What to start from: a folder, or a model's id on the Hugging Face hub (gpt2 to gpt2-xl, "
-    "HuggingFaceTB/SmolLM2-135M). Default: the one in BotConvo; for gpt-2-simple 124M.",
+    "HuggingFaceTB/SmolLM2-135M), or a service's model. Default: the one in BotConvo; for "
+    "gpt-2-simple 124M; for OpenAI its smallest.",
 )
 @number_options
 @click.option(
@@ -84,9 +88,10 @@ _INTERRUPTED = 130
     is_flag=True,
     help="Once the clone is there, delete the raw exports in which NAME wrote (asks first).",
 )
-@click.option("--yes", is_flag=True, help="With --delete-raw: do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask, with --delete-raw or --engine hosted.")
 @acknowledge_options
 @pack_options
+@hosted_options
 def command(
     name: str,
     project: Path,
@@ -100,7 +105,12 @@ def command(
     yes: bool,
     acknowledged: tuple[str, ...],
     pack: bool,
-    processor: str,
+    processor: str | None,
+    endpoint: str | None,
+    form: "Form",
+    price: float | None,
+    dry_run: bool,
+    cancel: bool,
     **numbers: Any,
 ) -> None:
     """Train a clone of NAME on what was taken from the imported exports.
@@ -116,8 +126,28 @@ def command(
             raise click.UsageError("--pack takes nothing private along; leave out --no-redact.")
         if engine != "transformers":
             raise click.UsageError(f"--pack trains by transformers; leave out --engine {engine}.")
-        write(project, name, training_settings(numbers), base, output, processor, acknowledged)
+        where = processor or PROCESSOR
+        write(project, name, training_settings(numbers), base, output, where, acknowledged)
         return
+    if engine == "hosted":
+        _refuse_for_hosted(redact=redact, delete_raw=delete_raw, output=output, device=device)
+        options = HostedOptions(
+            endpoint=endpoint,
+            base=base,
+            form=form,
+            processor=processor,
+            price=price,
+            dry_run=dry_run,
+            cancel=cancel,
+            yes=yes,
+            **hosted_numbers(numbers),
+        )
+        train_hosted(project, name, options, acknowledged, write=configure)
+        return
+    if endpoint is not None or price is not None or dry_run or cancel:
+        raise click.UsageError(
+            "--endpoint, --price, --dry-run and --cancel are for --engine hosted."
+        )
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
         gathered, allowed = _gather(project, name, acknowledged, redact)
@@ -130,6 +160,17 @@ def command(
     configure_clone(project, gathered.person.name, folder, write=configure)
     if delete_raw:
         _delete_raw(project, gathered.person.authors, ask=not yes)
+
+
+def _refuse_for_hosted(*, redact: bool, delete_raw: bool, output: Path | None, device: str) -> None:
+    if not redact:
+        raise click.UsageError("A service gets nothing private; leave out --no-redact.")
+    if delete_raw:
+        raise click.UsageError("--delete-raw is for clones that are made here.")
+    if output is not None:
+        raise click.UsageError("--output is for clones that are made here.")
+    if device != "auto":
+        raise click.UsageError("--device is for clones that are made here.")
 
 
 def train_again(manifest: "Manifest", folder: Path, project: Path) -> None:

@@ -10,10 +10,19 @@ from botconvo.errors import TrainingError
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.settings import TrainingSettings
 
-__all__ = ["ENGINES", "Engine", "number_options", "simple_settings", "training_settings"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "hosted_numbers",
+    "number_options",
+    "simple_settings",
+    "training_settings",
+]
 
-Engine = Literal["transformers", "gpt-2-simple"]
-ENGINES: tuple[Engine, ...] = ("transformers", "gpt-2-simple")
+Engine = Literal["transformers", "gpt-2-simple", "hosted"]
+ENGINES: tuple[Engine, ...] = ("transformers", "gpt-2-simple", "hosted")
+_HOSTED = ("epochs", "seed")
+"""What a service is told too."""
 _OURS, _THEIRS = TrainingSettings(), SimpleSettings()
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -42,7 +51,7 @@ _NUMBERS = (
         option="--epochs",
         name="epochs",
         type=float,
-        help=f"At most so many passes over the corpus. [{_OURS.epochs:g}]",
+        help=f"At most so many passes over the corpus. [{_OURS.epochs:g}; hosted: 3]",
     ),
     _Number(
         option="--batch",
@@ -181,6 +190,20 @@ def simple_settings(values: Mapping[str, Any], device: str) -> SimpleSettings:
     if device == "mps":
         raise TrainingError("device mps: gpt-2-simple knows none; use --device cpu")
     return SimpleSettings(**_given(values, "gpt-2-simple"))
+
+
+def hosted_numbers(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``epochs`` and ``seed``, None where they were not given.
+
+    Raises:
+        TrainingError: a number is for something else.
+    """
+    for number in _NUMBERS:
+        if number.name not in _HOSTED and values[number.name] is not None:
+            raise TrainingError(
+                f"{number.option} is not for --engine hosted: the service decides; leave it out"
+            )
+    return {name: values[name] for name in _HOSTED}
 
 
 def _given(values: Mapping[str, Any], engine: Engine) -> dict[str, Any]:

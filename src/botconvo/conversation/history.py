@@ -216,7 +216,7 @@ class History:
 
 def _heard_by(messages: Sequence[Message], hearers: Sequence[Persona]) -> Sequence[Message]:
     """Without messages and reactions of those who may not talk to one of these."""
-    choosy = [persona for persona in hearers if persona.audience is not None]
+    choosy = [p for p in hearers if p.audience is not None or p.confided is not None]
     if not choosy:
         return messages
 

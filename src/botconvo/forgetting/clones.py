@@ -96,7 +96,7 @@ def _configured(project: Project) -> Iterator[Path]:
         settings = load_settings(project.config, required=False)
     except ConfigError:
         return  # ``settings`` says what cannot be read
-    yield from (persona.checkpoint for persona in settings.personas)
+    yield from (p.checkpoint for p in settings.personas if p.checkpoint is not None)
 
 
 def manifest_in(folder: Path) -> Manifest | None:

@@ -16,10 +16,12 @@ from botconvo.config import load_settings
 from botconvo.consent import PersonId, forgotten, latest_record
 from botconvo.errors import ConfigError, ConsentError
 from botconvo.forgetting.clones import Disabled, disabled_by, erase_older
+from botconvo.forgetting.hosted import hosted_with, owed
 from botconvo.forgetting.keeping import Found, Project
 from botconvo.forgetting.left import ALWAYS, Left, left_of
 from botconvo.forgetting.registry import KEEPERS
 from botconvo.granting import find_author, find_person
+from botconvo.hosted.records import JobRecord
 from botconvo.messages import AuthorId
 from botconvo.people import letters
 from botconvo.store import Somebody, Store, Underway
@@ -94,6 +96,8 @@ class Plan:
     found: tuple[tuple[str, Found], ...]
     disabled: tuple[Disabled, ...]
     left: tuple[Left, ...]
+    hosted: tuple[JobRecord, ...] = ()
+    """Other people's clones at services that saw their lines, and are deleted there."""
 
     def receipt(self, id: str, at: datetime) -> Receipt:
         """What is to be given for it; it names nobody."""
@@ -110,9 +114,13 @@ class Plan:
                 Item(keeper=name, what=what, count=count, digests=tuple(digests[name, what]))
                 for (name, what), count in counts.items()
             ),
-            disabled=tuple(sorted({each.manifest.weights.sha256 for each in self.disabled})),
+            disabled=tuple(sorted(self._digests())),
             left=(*(f"{count} x {what}" for what, count in left.items()), *ALWAYS),
         )
+
+    def _digests(self) -> set[str]:
+        hosted = {record.weights for record in self.hosted if record.weights is not None}
+        return {each.manifest.weights.sha256 for each in self.disabled} | hosted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +211,12 @@ def _plan(project: Project, store: Store, somebody: Somebody) -> Plan:
     disabled = disabled_by(project, store, somebody)
     going = (*(each.shown for _, each in found), *(str(each.folder) for each in disabled))
     left = tuple(left_of(project, store, somebody, going))
-    return Plan(somebody=somebody, found=found, disabled=disabled, left=left)
+    hosted = tuple(
+        record
+        for record in hosted_with(project, somebody)
+        if record.person != somebody.person and record.model is not None
+    )
+    return Plan(somebody=somebody, found=found, disabled=disabled, left=left, hosted=hosted)
 
 
 def finish(project: Project) -> Receipt | None:
@@ -277,6 +290,7 @@ def _finish(project: Project, store: Store) -> Receipt | None:
         store.erase_rows(underway.somebody, underway.at)
     store.leave_no_trace()
     receipt = Receipt.from_json(json.loads(underway.receipt))
+    receipt = replace(receipt, left=(*receipt.left, *owed(project)))
     _keep(project, receipt)
     store.end_forget()
     return receipt

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from botconvo.checkpoints import bound_person, checkpoint_digest, consenting_person
 from botconvo.config import PersonaSettings, Settings
 from botconvo.errors import BotConvoError, PackError
+from botconvo.hosted.records import HOSTED
 from botconvo.moving.listing import fault_of_name
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.names import safe_name
@@ -71,7 +72,7 @@ def contents_of(project: Path, settings: Settings, store: Store, now: datetime) 
     taken: dict[Path, str] = {}
     for index, persona in enumerate(settings.personas):
         place = _clone(contents, folder, persona, store, now)
-        if place is not None:
+        if place is not None and persona.checkpoint is not None:
             taken[persona.checkpoint.resolve()] = place
             moved[f"personas.{index}.checkpoint"] = place
         if isinstance(persona.avatar, Path) and persona.avatar.is_file():
@@ -84,6 +85,8 @@ def contents_of(project: Path, settings: Settings, store: Store, now: datetime) 
     pipeline = Path(settings.spacy_pipeline)
     if pipeline.is_dir():
         contents.left.append(LeftBehind(what=str(pipeline), why="copy the spaCy pipeline yourself"))
+    for path in sorted((folder / HOSTED).rglob("*.json")):  # by which models there are forgotten
+        contents.add(path.relative_to(folder).as_posix(), path)
     moved["store"] = contents.store
     if (folder / CONFIG).is_file():
         contents.config = _with_paths((folder / CONFIG).read_text("utf-8-sig"), moved)
@@ -103,6 +106,8 @@ def _clone(
 ) -> str | None:
     """Where a persona's checkpoint is in the archive; None where it stays behind."""
     path, name = persona.checkpoint, persona.name
+    if path is None:  # its model is at a service, and its table in config.toml says where
+        return None
     if not path.exists():
         contents.left.append(LeftBehind(what=f"{name}'s clone", why=f"there is no {path}"))
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from botconvo.consent import PersonId
 from botconvo.model_process import ModelSpec
-from botconvo.orchestrator.supervisor import Supervisor
+from botconvo.orchestrator.hosted import HostedSpec, Watched
 from botconvo.personas import Persona, PersonaName
 from botconvo.ports import PersonaState
 from botconvo.voices import Voice
@@ -30,16 +30,21 @@ class CastMember:
     """
 
     persona: Persona
-    spec: ModelSpec
+    spec: ModelSpec | HostedSpec
     person: PersonId | None
     prompt_format: PromptFormat
     weights: str = ""
+
+    @property
+    def processor(self) -> str:
+        """Where words are worked on when it speaks, as consents name it."""
+        return self.spec.processor if isinstance(self.spec, HostedSpec) else "local"
 
 
 @dataclass(frozen=True, slots=True)
 class _Playing:
     member: CastMember
-    supervisor: Supervisor
+    supervisor: Watched
     voice: Voice
     task: asyncio.Task[None]
     from_the_start: bool
@@ -55,7 +60,7 @@ class Cast:
     def __init__(
         self,
         tasks: asyncio.TaskGroup,
-        supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor],
+        supervise: Callable[[ModelSpec | HostedSpec, Callable[[], None]], Watched],
         voice: VoiceMaker,
         *,
         wait_for_all: bool,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from botconvo.agreed import next_reminder, reminder
-from botconvo.consent import ConsentRecord, refusal
+from botconvo.consent import ConsentRecord, allows, refusal
 from botconvo.orchestrator.cast import CastMember
 from botconvo.ports import Clock
 from botconvo.store import Store
@@ -38,22 +38,28 @@ class Permits:
         if member.person is None:
             return None
         places = self._platforms or (None,)
-        why = [refusal(record, now, platform=each, processor="local") for each in places]
+        why = [refusal(record, now, platform=each, processor=member.processor) for each in places]
         if all(why):
             return f"{name} has left: the consent for this clone {why[0]}"
         return None
 
     def bounded(self, member: CastMember) -> CastMember:
         """With what the person agreed to now: where it may talk, and who may talk to it."""
-        record = self._record(member)
-        if record is None:
-            return member
-        persona = replace(
-            member.persona,
-            platforms=None if record.platforms is None else frozenset(record.platforms),
-            audience=None if record.audience is None else frozenset(record.audience),
-        )
+        persona, record = member.persona, self._record(member)
+        if record is not None:
+            persona = replace(
+                persona,
+                platforms=None if record.platforms is None else frozenset(record.platforms),
+                audience=None if record.audience is None else frozenset(record.audience),
+            )
+        if member.processor != "local":
+            persona = replace(persona, confided=self._confided(member.processor))
         return replace(member, persona=persona)
+
+    def _confided(self, processor: str) -> frozenset[str]:
+        """Whose words may be worked on there."""
+        live = self._store.live_records(self._clock.now())
+        return frozenset(a for a, record in live.items() if allows(record, processor=processor))
 
     def reminders(self, members: Sequence[CastMember]) -> tuple[str, ...]:
         """A line for every consent that ends soon."""

@@ -13,7 +13,7 @@ from botconvo.conversation.drafting import Drafting
 from botconvo.conversation.manners import Manners
 from botconvo.errors import VoiceError
 from botconvo.orchestrator.cast import CastMember
-from botconvo.orchestrator.supervisor import Supervisor
+from botconvo.orchestrator.hosted import Watched
 from botconvo.personas import Persona
 from botconvo.voices import Voice
 
@@ -40,7 +40,7 @@ class Playing:
     """Whether the model writes the name of whoever speaks."""
     manners: Manners
     seed: int
-    supervise: Callable[[Callable[[], None]], Supervisor]
+    supervise: Callable[[Callable[[], None]], Watched]
     voice: Callable[[Persona | None, Sequence[Persona], Address], Voice]
     check_consent: Callable[[Sequence[Persona]], None]
     keep_in_mind: Callable[[Path], None] = lambda _: None

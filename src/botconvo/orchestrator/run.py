@@ -35,9 +35,9 @@ from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import Cast, CastMember, VoiceMaker
 from botconvo.orchestrator.charge import Charge
+from botconvo.orchestrator.hosted import HostedSpec, Watched
 from botconvo.orchestrator.permits import Permits
 from botconvo.orchestrator.reins import Reins
-from botconvo.orchestrator.supervisor import Supervisor
 from botconvo.orchestrator.talk import Talk, company, fitting
 from botconvo.people import People
 from botconvo.personas import PersonaName
@@ -85,7 +85,7 @@ class Plan:
     config: Path
     prepare: Callable[[], object]
     reload: Callable[[], Settled]
-    supervise: Callable[[ModelSpec, Callable[[], None]], Supervisor]
+    supervise: Callable[[ModelSpec | HostedSpec, Callable[[], None]], Watched]
     voice: VoiceMaker
     store: Store
     clock: Clock

@@ -102,7 +102,7 @@ def company(personas: Sequence[Persona], limits: Limits, channel: ChannelId) -> 
         if (limits.personas is None or persona.name in limits.personas)
         and (persona.platforms is None or platform in persona.platforms)
     )
-    return here if limits.people else tuple(replace(p, audience=None) for p in here)
+    return here if limits.people else tuple(replace(p, audience=None, confided=None) for p in here)
 
 
 class Talk:

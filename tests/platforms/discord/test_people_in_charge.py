@@ -20,6 +20,7 @@ from botconvo.orchestrator.approvals import Approvals
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.charge import Charge
 from botconvo.orchestrator.clock import RealClock
+from botconvo.orchestrator.hosted import HostedSpec
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import Plan, Settled, run
 from botconvo.orchestrator.supervisor import Supervisor
@@ -106,7 +107,8 @@ async def a_party(
         clock = RealClock()
         charge = Charge(store, clock, law=law, refusals=refusals)
 
-        def supervise(spec: ModelSpec, changed: Callable[[], None]) -> Supervisor:
+        def supervise(spec: ModelSpec | HostedSpec, changed: Callable[[], None]) -> Supervisor:
+            assert isinstance(spec, ModelSpec)
             return FakeSupervisor(spec, changed)
 
         def make_voice(member: CastMember, address: Callable[[], str | None]) -> Voice:
