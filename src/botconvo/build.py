@@ -63,7 +63,7 @@ from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline, NoPhrases
 from botconvo.platforms.web.seat import Seat
-from botconvo.ports import Clock, KnownFilter, Platform
+from botconvo.ports import Clock, KnownFilter, Platform, TextFilter
 from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
