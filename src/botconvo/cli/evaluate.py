@@ -111,7 +111,7 @@ def command(
     except KeyboardInterrupt:
         told = "botconvo: stopped; what was drawn is kept, and the same command goes on with it"
         click.echo(told, err=True)
-        raise click.exceptions.Exit(130) from None
+        sys.exit(130)
     write_report(report, project, html, as_data)
     for clone in report.clones:
         click.echo(_summary(clone))
