@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["END_OF_TEXT", "START_OF_TEXT", "PromptFormat", "PromptKind"]
+__all__ = ["END_OF_TEXT", "KNOWN_VERSION", "START_OF_TEXT", "PromptFormat", "PromptKind"]
 
 PromptKind = Literal["transcript", "plain", "speaker_token", "ssi"]
 
 START_OF_TEXT, END_OF_TEXT = "<|startoftext|>", "<|endoftext|>"
 """What gpt-2-simple writes around every row of a single-column CSV, as letters."""
+KNOWN_VERSION = 1
+"""The version of the formats that this module renders."""
 _ROW = re.compile(r"(?P<name>[^:\n]+): ?(?P<rest>.*)\Z")
 _ACT = re.compile(r"(?P<command>INIT|SAVE|REACT|REPLY|PHOTO|VIDEO|MEME|SCREEN)[;:]")
 _ESCAPED = re.compile(r"\\(.)")
@@ -49,7 +51,7 @@ class PromptFormat:
     speaker: str
     cleaning: str = "chat"
     init_after_s: float = 1800.0
-    version: int = 1
+    version: int = KNOWN_VERSION
     start: str = ""
     speakers: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()

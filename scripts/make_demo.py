@@ -2,11 +2,14 @@
 
     python scripts/make_demo.py
     python scripts/make_demo.py --only Juno --epochs 3 --project build/try
+    python scripts/make_demo.py --manners
 
 The sample server is imported into a project of its own, the four invented friends get a fictional
 consent, each is trained on the bundled base, and the checkpoints are copied into the package.  A
 clone that is there already is not trained again, a training that was stopped goes on.  The index of
-the leak gate is made beside.  Another
+the leak gate is made beside.  With ``--manners`` nothing is trained: the manifests in the package
+get what is learned today of the friends' manners.  They get no hours: the friends write in the
+evening, and a demo is tried at any time of the day.  Another
 sample server or base gets another project, so that nothing stale is ever copied.
 """
 
@@ -17,13 +20,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from botconvo.checkpoints import bundled_base
+from botconvo.corpus import told_manners
+from botconvo.gathering import gather
 from botconvo.leak_gate import INDEX_NAME, write_sample_index
 from botconvo.store import STORE_NAME, Store
+from botconvo.training.material import material_of
 from botconvo.training.names import safe_name
+from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.manifest import MANIFEST_NAME
 from model_server.errors import CheckpointError
 
 FRIENDS = ("Juno", "Marek", "Tilly", "Dex")
@@ -85,6 +95,17 @@ def write_index(project: Path, path: Path) -> None:
         write_sample_index(path, store.all_words())
 
 
+def give_manners(project: Path, name: str, folder: Path, base: Path) -> None:
+    """Write what is learned of a friend's manners into the manifest in ``folder``."""
+    with Store.open(project / STORE_NAME, create=False) as store:
+        learned = material_of(gather(store, name, datetime.now(UTC))).manners
+    assert learned is not None, "the sample server has times"
+    checkpoint = load_checkpoint(folder, base=base)
+    manifest = checkpoint.manifest.model_copy(update={"manners": replace(learned, hours=None)})
+    write_whole(folder / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n", force=True)
+    print(f"{name}: {told_manners(manifest.manners)}")
+
+
 def table(checkpoints: Sequence[Checkpoint]) -> str:
     """What came out, as a Markdown table."""
     rows = ["| friend | base | clone | perplexity | epochs | kB |", "|---|--:|--:|--:|--:|--:|"]
@@ -103,6 +124,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
         description=__doc__.partition("\n")[0], epilog="Other options go to 'botconvo train'."
     )
     parser.add_argument("--only", action="append", choices=FRIENDS, help="may be repeated")
+    parser.add_argument("--manners", action="store_true", help="train nothing, see above")
     parser.add_argument("--project", type=Path, help="where the work is kept")
     parser.add_argument(
         "--output", type=Path, default=DEMO / "checkpoints", help="where the checkpoints go"
@@ -115,6 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     base, friends = bundled_base(), options.only or FRIENDS
     project = options.project or default_project(SAMPLE, base)
     agree(project, FRIENDS)  # all four: each is the others' context
+    if options.manners:
+        for name in friends:
+            give_manners(project, name, options.output / safe_name(name), base)
+        return 0
     write_index(project, DEMO / INDEX_NAME)
     checkpoints = []
     for name in friends:
@@ -125,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checkpoint = load_checkpoint(folder, base=base)
         options.output.mkdir(parents=True, exist_ok=True)
         copy(checkpoint, options.output / safe_name(name))
+        give_manners(project, name, options.output / safe_name(name), base)
         checkpoints.append(checkpoint)
     print(f"\nHeld-out loss in nats a token, work in {project}:\n\n{table(checkpoints)}")
     return 0

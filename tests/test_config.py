@@ -68,7 +68,7 @@ def refused(folder: Path, text: str) -> str:
 
 def test_personas_are_read_with_their_own_settings(tmp_path: Path) -> None:
     bort, juno = load(tmp_path, TWO).personas
-    assert (bort.name, bort.port, bort.talkativeness) == ("Bort", None, 0.5)
+    assert (bort.name, bort.port, bort.talkativeness) == ("Bort", None, None)
     assert (juno.talkativeness, juno.sampling.value().temperature) == (0.9, 1.1)
     assert juno.sampling.value().top_p is None, "what is not said is left to the preset"
 

@@ -16,7 +16,8 @@ from projects import checkpoints_of, persona_table, write_config
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = (
-    "[conversation]\npreset = 'group-chat'\ngap_s = [0, 0]\ntyping_per_s = 0\nanswer_s = [0, 0]\n"
+    "[conversation]\npreset = 'group-chat'\ngap_s = [0, 0]\ndelay_s = [0, 0]\n"
+    "typing_per_s = 0\nanswer_s = [0, 0]\n"
 )
 
 

@@ -281,6 +281,12 @@ KINDS = {
         settings=_NEWER | {"tie_word_embeddings": False, "head_dim": 32},
         end=_ENDOFTEXT,
     ),
+    "gemma": Kind(
+        tokenizer=gemma_tokenizer,
+        model="Gemma",
+        settings=_NEWER | {"head_dim": 32},
+        end="<eos>",
+    ),
     "gemma2": Kind(
         tokenizer=gemma_tokenizer,
         model="Gemma2",

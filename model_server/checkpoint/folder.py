@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,9 @@ from model_server.checkpoint.gguf_header import Header, read_header
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest, Weights
 from model_server.checkpoint.sizes import sizes_of
 from model_server.checkpoint.tokens import AS_IT_IS, Reading, sha256_of, tokenizer_digest, tokens_of
+from model_server.checkpoint.versions import PARTIAL, put_in_place
 from model_server.errors import CheckpointError
-from model_server.prompt_format import PromptFormat
+from model_server.prompt_format import KNOWN_VERSION, PromptFormat
 
 __all__ = ["Checkpoint", "describe_weights", "load_checkpoint", "sync", "write_checkpoint"]
 
@@ -110,7 +111,7 @@ def _read_manifest(folder: Path) -> tuple[Manifest, str]:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
         raise CheckpointError(f"{path}: {_first_fault(error)}") from None
-    _refuse_unknown_format_keys(path, parsed)
+    _refuse_unknown_format(path, parsed)
     return manifest, hashlib.sha256(data).hexdigest()
 
 
@@ -125,7 +126,7 @@ def _first_fault(error: ValidationError) -> str:
     return f"{key}: {hint}" if key else hint
 
 
-def _refuse_unknown_format_keys(path: Path, parsed: dict[str, object]) -> None:
+def _refuse_unknown_format(path: Path, parsed: dict[str, object]) -> None:
     """PromptFormat is a plain dataclass, of which pydantic overlooks unknown keys."""
     given = parsed.get("prompt_format")
     if isinstance(given, dict):
@@ -134,6 +135,12 @@ def _refuse_unknown_format_keys(path: Path, parsed: dict[str, object]) -> None:
             raise CheckpointError(
                 f"{path}: prompt_format.{unknown[0]}: is not a known key; "
                 "a newer BotConvo may have written it"
+            )
+        version = given.get("version", KNOWN_VERSION)
+        if version != KNOWN_VERSION:
+            raise CheckpointError(
+                f"{path}: prompt_format.version: is {version}, and this BotConvo writes prompts of "
+                f"version {KNOWN_VERSION} only; update BotConvo, or train the clone again"
             )
 
 
@@ -240,18 +247,25 @@ def describe_weights(path: Path, kind: Literal["adapter", "full"]) -> Weights:
 
 
 def write_checkpoint(
-    folder: Path, manifest: Manifest, weights: Path, *, beside: Iterable[Path] = ()
+    folder: Path,
+    manifest: Manifest,
+    weights: Path,
+    *,
+    beside: Iterable[Path] = (),
+    keep: int = 1,
+    check: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Write a checkpoint folder with a copy of ``weights``; it appears whole or not at all.
 
-    Copies of the files ``beside`` stand in it too, for training or for other programs.  An older
-    version is moved to ``<folder>.previous``, in place of one that was there.
+    Copies of the files ``beside`` stand in it too, for training or for other programs.  What was
+    there is kept beside it (see ``versions``), ``keep`` older versions at most.  ``check`` is given
+    the finished folder before it takes its place, and raises where it must not.
 
     Raises:
         CheckpointError: the weights are not those of the manifest, or the disk refuses; what was
             there before is as it was.
     """
-    partial = folder.with_name(folder.name + ".partial")
+    partial = folder.with_name(folder.name + PARTIAL)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -263,7 +277,9 @@ def write_checkpoint(
         (partial / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
         for path in (copy, *others, partial / MANIFEST_NAME, partial):
             sync(path)
-        _swap(partial, folder)
+        check(partial)
+        put_in_place(partial, folder, keep=keep)
+        sync(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise CheckpointError(
@@ -273,22 +289,6 @@ def write_checkpoint(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    previous = folder.with_name(folder.name + ".previous")
-    if folder.exists():
-        if previous.exists():
-            shutil.rmtree(previous)
-        folder.rename(previous)
-        try:
-            partial.rename(folder)
-        except OSError:
-            previous.rename(folder)
-            raise
-    else:
-        partial.rename(folder)
-    sync(folder.parent)
 
 
 def sync(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.prompt_format import PromptFormat
 
 __all__ = [
@@ -106,6 +107,8 @@ class Manifest(_Strict):
     corpus_sha256: Digest | None = None
     heard: tuple[Digest, ...] | None = None
     """What stands for everybody whose lines it was trained on; None: an older version made it."""
+    manners: LearnedManners | None = None
+    """How the friend took part in talks; None: the messages did not tell, or an older version."""
     training: dict[str, str | int | float | bool | None] = {}
     """Settings, seed and losses of the run that made it, for people to read."""
     versions: dict[str, str] = {}

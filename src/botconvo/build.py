@@ -70,7 +70,9 @@ from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import Store
 from botconvo.transcript.grammar import Line
 from botconvo.voices import CloneVoice, CompanyVoice, Voice
+from botconvo.zones import zone_of
 from model_server.checkpoint.folder import Checkpoint
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.errors import ModelServerError
 from model_server.prompt_format import PromptFormat
 
@@ -188,7 +190,7 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
         threads=servers.threads,
     )
     return CastMember(
-        persona=_persona(persona),
+        persona=_persona(persona, _learned(checkpoint.manifest.manners)),
         spec=spec,
         person=person,
         prompt_format=form,
@@ -196,11 +198,23 @@ def _member(persona: PersonaSettings, settings: Settings, store: Store) -> CastM
     )
 
 
-def _persona(persona: PersonaSettings) -> Persona:
+def _learned(manners: LearnedManners | None) -> LearnedManners | None:
+    """Without hours where this computer knows no such time zone."""
+    if manners is None or manners.hours is None:
+        return manners
+    try:
+        zone_of(manners.hours.zone)
+    except ValueError:
+        return replace(manners, hours=None)
+    return manners
+
+
+def _persona(persona: PersonaSettings, learned: LearnedManners | None = None) -> Persona:
     return Persona(
         name=PersonaName(persona.name),
         talkativeness=persona.talkativeness,
         sampling=persona.sampling.value(),
+        learned=learned,
     )
 
 

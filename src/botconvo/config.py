@@ -97,7 +97,8 @@ class PersonaSettings(_Table):
     """A picture file, or an https address, which Discord shows and the page does not."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The model server's port; a free one is taken where it is left out."""
-    talkativeness: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    talkativeness: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """None: as its friend, where that was learned, else 0.5."""
     prompt_format: Literal["transcript", "plain", "ssi"] | None = None
     """What a clone of an earlier system has learned, where its tokenizer does not show it."""
     sampling: SamplingSettings = SamplingSettings()

@@ -15,6 +15,7 @@ from botconvo.agreed import reminder
 from botconvo.build import build_cast
 from botconvo.checkpoints import bundled_base, open_checkpoint
 from botconvo.config import Settings, load_settings
+from botconvo.corpus import told_manners
 from botconvo.errors import BotConvoError
 from botconvo.orchestrator.cast import CastMember
 from botconvo.orchestrator.hosted import HostedSpec
@@ -129,12 +130,12 @@ def _project(settings: Settings) -> Iterator[Finding]:
 
 
 def _where(member: CastMember) -> str:
-    spec = member.spec
-    return (
-        f"{spec.model} at {spec.processor}"
-        if isinstance(spec, HostedSpec)
-        else str(spec.checkpoint)
-    )
+    """Where the clone is, and how it takes part in talks."""
+    spec, learned = member.spec, member.persona.learned
+    if isinstance(spec, HostedSpec):
+        return f"{spec.model} at {spec.processor}"
+    manners = "" if learned is None else f"; manners: {told_manners(learned)}"
+    return f"{spec.checkpoint}{manners}"
 
 
 def _discord(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botconvo.build import build_cast, build_filter
 from botconvo.config import PersonaSettings, Settings, load_settings
-from botconvo.corpus import Corpus, Session, build_corpus, split_into_sessions
+from botconvo.corpus import Corpus, Session, build_corpus, observe, split_into_sessions
 from botconvo.errors import ConfigError, CorpusError, OutputError
 from botconvo.evaluation.evidence import CONTEXT, Evidence, check_enough, evidence_of
 from botconvo.evaluation.kept import KEPT
@@ -23,6 +23,7 @@ from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import TRIALS
 from botconvo.evaluation.report import Report, as_json
 from botconvo.evaluation.run import Options, Subject, evaluate
+from botconvo.evaluation.timing import MannersFound, compare_manners
 from botconvo.gathering import Gathered, gather
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
@@ -88,7 +89,7 @@ def evaluate_project(wish: Wish, progress: Progress, say: Callable[[str], None])
     border = max(each.until for each in learnt)
     evidence = evidence_of(sessions, border, context_lines=manners.context_lines or CONTEXT)
     pairs = _with_enough(clones, learnt, evidence, say, asked=bool(wish.names))
-    subjects = [_subject(clone, each, wish) for clone, each in pairs]
+    subjects = [_subject(clone, each, border, wish) for clone, each in pairs]
     _say_border(subjects, evidence, [each for _, each in pairs], say)
     options = Options(
         manners=manners,
@@ -210,7 +211,7 @@ def _with_enough(
     return kept
 
 
-def _subject(clone: _Clone, learnt: Learnt, wish: Wish) -> Subject:
+def _subject(clone: _Clone, learnt: Learnt, border: datetime, wish: Wish) -> Subject:
     sampling = clone.member.persona.sampling
     if wish.temperature is not None:
         sampling = replace(sampling, temperature=wish.temperature)
@@ -221,7 +222,21 @@ def _subject(clone: _Clone, learnt: Learnt, wish: Wish) -> Subject:
         spec=replace(clone.spec, port=0),  # a run may have its own now
         sampling=sampling,
         learned=learnt.sessions,
+        manners=_manners(clone, border, wish.seed),
     )
+
+
+def _manners(clone: _Clone, border: datetime, seed: int) -> MannersFound | None:
+    """What was learned of them, beside what everybody did after ``border``."""
+    learned = clone.member.persona.learned
+    later = observe(
+        clone.gathered.messages,
+        clone.gathered.people,
+        zone="UTC" if learned is None or learned.hours is None else learned.hours.zone,
+        silence=timedelta(seconds=clone.member.prompt_format.init_after_s),
+        since=border,
+    )
+    return compare_manners(learned, later, clone.name, seed=seed)
 
 
 def _say_border(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botconvo.consent import ConsentRecord, PersonId, allows
+from botconvo.conversation.reins import without_wishes
 from botconvo.corpus import Selected, select
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.granting import find_person, grant_command
@@ -31,7 +32,7 @@ class Gathered:
 
     ``messages`` are the person's and those of everybody else who agreed, channel by channel, oldest
     first, without those that are private or said to machines; ``people`` gives each the name that
-    stands in transcripts.
+    stands in transcripts.  ``zone`` is by whose clocks hours of the day are told.
     """
 
     person: KnownPerson
@@ -41,6 +42,7 @@ class Gathered:
     """Who has which name in transcripts."""
     origins: frozenset[str]
     selected: Selected
+    zone: str = "UTC"
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -57,6 +59,7 @@ def gather(
     context: bool = True,
     redact: bool = True,
     training: bool = True,
+    zone: str = "UTC",
 ) -> Gathered:
     """Everything that a clone of ``name`` may be trained on, by ``processor``.
 
@@ -102,6 +105,7 @@ def gather(
         ids={known.name: known.id for known in everybody},
         selected=selected,
         origins=store.origins_of(records),
+        zone=zone,
     )
 
 
@@ -111,9 +115,12 @@ def _covered(message: Message, records: dict[AuthorId, ConsentRecord]) -> bool:
 
 
 def _agreed(message: Message, records: dict[AuthorId, ConsentRecord]) -> Message:
-    """Without reactions of those whose own messages would be left out."""
-    kept = (r for r in message.reactions if r.author is None or r.author.id in records)
-    return replace(message, reactions=tuple(kept))
+    """Without reactions of those whose own messages would be left out, and of what a talk obeys.
+
+    A person's 🗑 or ⭐ is a wish there, and never stands in a prompt.
+    """
+    kept = [r for r in message.reactions if r.author is None or r.author.id in records]
+    return replace(message, reactions=without_wishes(kept))
 
 
 def _named(message: Message, people: People) -> Message:

@@ -20,6 +20,7 @@ __all__ = [
     "MessageId",
     "Reaction",
     "clone_author",
+    "tells_time",
 ]
 
 MessageId = NewType("MessageId", str)
@@ -32,6 +33,10 @@ UNTOLD = ":untold-"
 """In ids of channels whose export does not tell which one it is of; another export may."""
 OF_NAME = "-name:"
 """In ids of authors whose export gives only the name of their account, which follows."""
+_TIMELESS = ("friendsimulator:", "transcript:", "file:")
+"""Beginnings of channels whose exports tell no times, so that importers make some up."""
+_TIMELESS_ROWS = "reddit:"
+"""The same, of messages that have no id of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +93,10 @@ class Message:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None:
             raise ValueError(f"message {self.id}: its time {self.at} has no time zone")
+
+
+def tells_time(message: Message) -> bool:
+    """Whether it was written at its time, and not only before and after others."""
+    if message.channel.startswith(_TIMELESS):
+        return False
+    return not (message.channel.startswith(_TIMELESS_ROWS) and MADE_UP in message.id)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from botconvo.messages import Author
+from model_server.checkpoint.learned_manners import LearnedManners
 
 __all__ = ["Persona", "PersonaName", "Sampling"]
 
@@ -36,12 +37,14 @@ class Persona:
     """``name`` is shown and is also the speaker's name in transcripts.
 
     ``talkativeness`` is the relative weight with which it takes a free turn (0 = only when spoken
-    to, 1 = twice as often as the usual 0.5).
+    to, 1 = twice as often as the usual 0.5); None leaves it to what was learned of the friend.
     """
 
     name: PersonaName
-    talkativeness: float = 0.5
+    talkativeness: float | None = None
     sampling: Sampling = Sampling()
+    learned: LearnedManners | None = None
+    """How the friend took part in talks, as far as anybody knows."""
     platforms: frozenset[str] | None = None
     """Where it may talk; None: everywhere."""
     audience: frozenset[str] | None = None

@@ -3,6 +3,7 @@
 Loads as little as it can: whoever waits for a clone waits for this.
 """
 
+import hashlib
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +27,7 @@ from botconvo.environment import read_environment
 from botconvo.errors import ConsentError
 from botconvo.store import STORE_NAME, Store
 from model_server.checkpoint.folder import Checkpoint
-from model_server.checkpoint.manifest import Consent, Source
+from model_server.checkpoint.manifest import MANIFEST_NAME, Consent, Source
 from model_server.checkpoint.opening import DEFAULT_PRECISION
 
 __all__ = ["serve_checkpoint"]
@@ -53,7 +55,10 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> None:
     if manifest.consent is not None:
         agreement = manifest.consent
         if not (agreement.fictional and not path.exists()):
-            _check_and_watch(path, lambda store: _check_consent(store, agreement, opened, name))
+            news = _News(opened, name)
+            _check_and_watch(
+                path, lambda store: _check_consent(store, agreement, opened, name), news.tell
+            )
     elif manifest.source is not None:
         source = manifest.source
         if _is_bound(source, path, name):
@@ -64,9 +69,31 @@ def serve_checkpoint(checkpoint: Path, project: Path, **words: Any) -> None:
     serve_or_raise(options, read_environment(project), opened)
 
 
-def _check_and_watch(path: Path, check: Callable[[Store], None]) -> None:
+class _News:
+    """Tells once that the checkpoint's folder holds another version than the one that is served."""
+
+    def __init__(self, opened: Checkpoint, name: str) -> None:
+        self._manifest, self._digest = opened.folder / MANIFEST_NAME, opened.digest
+        self._name = name
+
+    def tell(self) -> None:
+        with suppress(OSError):  # it is missing for a moment while it is exchanged
+            digest = hashlib.sha256(self._manifest.read_bytes()).hexdigest()
+            if digest != self._digest:
+                self._digest = digest
+                logger.warning(
+                    "%s: %s holds another version now; start this server again to serve that",
+                    self._name,
+                    self._manifest.parent,
+                )
+
+
+def _check_and_watch(
+    path: Path, check: Callable[[Store], None], look: Callable[[], None] = lambda: None
+) -> None:
     """Check now; and while the server runs, end it once the clone may not be served any more.
 
+    ``look`` is called as often as the store is looked at.
     A withdrawal is seen as soon as it is written, an end of the consent when it comes.
 
     Raises:
@@ -80,6 +107,7 @@ def _check_and_watch(path: Path, check: Callable[[Store], None]) -> None:
             forgets = store.forgets()
             while True:
                 time.sleep(_LOOK_S)
+                look()
                 try:
                     check(store)
                 except ConsentError as error:

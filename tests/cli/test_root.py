@@ -13,7 +13,7 @@ from botconvo import __version__
 
 VERBS = (
     "demo init migrate-config import collect people consent forget review export-csv train "
-    "train-packed adopt evaluate pack unpack rehearse run chat generate serve-model doctor"
+    "train-packed adopt rollback evaluate pack unpack rehearse run chat generate serve-model doctor"
 ).split()
 """In the order of the data flow."""
 

@@ -32,7 +32,8 @@ NEEDLES = (NAME, ACCOUNT, ID, CANARY)
 OTHER, OTHER_ID = "Juno", "218000000000000002"
 TRAIN = ("--epochs", "0.02", "--rank", "2", "--block-size", "64", "--batch", "2")
 QUICK = (
-    "[conversation]\ngap_s = [0.0, 0.0]\nanswer_s = [0.0, 0.0]\nmax_tokens = [8, 8]\nsamples = 1\n"
+    "[conversation]\ngap_s = [0.0, 0.0]\ndelay_s = [0.0, 0.0]\nanswer_s = [0.0, 0.0]\n"
+    "max_tokens = [8, 8]\nsamples = 1\n"
 )
 
 

@@ -22,6 +22,7 @@ import pytest
 from cli.typing_in import typed
 from processes import PROC, children_of, is_alive, needs_proc, until
 from projects import checkpoints_of, make_project, persona_table, write_config
+from tiny_model import make_tiny_checkpoint
 from training.full_disk import full_disk
 
 from botconvo.consent import ConsentRecord, PersonId, RecordId, granted
@@ -281,6 +282,24 @@ def test_a_consent_withdrawn_in_another_process_ends_its_clone_in_a_running_talk
         assert "Bort: the consent for this clone was withdrawn" in run.errors()
         assert run.end(signal.SIGINT) == 0
         assert "Traceback" not in run.errors()
+
+
+@needs_proc
+def test_another_version_of_a_clone_is_taken_up_by_a_running_talk(tmp_path: Path) -> None:
+    config = make_project(tmp_path, "Bort", "Juno")
+    make_tiny_checkpoint(tmp_path / "checkpoints", "Bort", seed=7)
+    Store.open(tmp_path / STORE_NAME).close()
+    with talking(config, "--preset", "group-chat") as run:
+        run.hear_of("Bort", "Juno")
+        servers = run.servers()
+        words = ["rollback", "Bort", "--project", str(tmp_path)]
+        done = subprocess.run(
+            [sys.executable, "-m", "botconvo", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert until(lambda: run.servers().get("bort") not in (None, servers["bort"]))
+        assert "a clone's other version was taken up; in the talk: Bort, Juno" in run.errors()
+        assert run.servers()["juno"] == servers["juno"], "nobody else was restarted"
 
 
 @needs_proc

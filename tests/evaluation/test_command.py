@@ -105,7 +105,8 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measur
     project: Path, tmp_path: Path
 ) -> None:
     words = ["--project", str(project), "--since", "2026-06-26"]
-    for where, why in ((tmp_path / "no" / "r.html", "there is no folder"), (tmp_path, "is a directory")):
+    nowhere = tmp_path / "no" / "r.html"
+    for where, why in ((nowhere, "there is no folder"), (tmp_path, "is a directory")):
         with pytest.raises((OutputError, UsageError), match=why):
             evaluate_command.main([*words, "--html", str(where)], standalone_mode=False)
 

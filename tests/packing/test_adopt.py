@@ -76,6 +76,8 @@ def test_a_clone_comes_home_and_is_configured(
     checkpoint = load_checkpoint(project / "checkpoints" / "bort")
     assert checkpoint.base_path.resolve().parent == base.resolve()
     assert checkpoint.manifest.consent == record.pack.consent
+    assert record.manners is not None
+    assert checkpoint.manifest.manners == record.manners, "which never left this computer"
     text = (project / "config.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["personas"] == [{"name": "Bort", "checkpoint": "checkpoints/bort"}]
     assert text.startswith(CONFIG)

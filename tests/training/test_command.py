@@ -24,7 +24,6 @@ from botconvo.training.stopping import stop_on_signals
 from model_server.checkpoint.folder import load_checkpoint
 
 NOW = NOON + timedelta(days=400)
-CONFIG = '# mine\npreset = "classic" # the old way\n'
 QUICK = ["--epochs", "1", "--rank", "2"]
 
 
@@ -53,7 +52,8 @@ def test_a_friend_who_agreed_is_cloned_and_configured(
     tmp_path: Path, tiny_base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = a_project(tmp_path / "p")
-    (project / "config.toml").write_text(CONFIG, encoding="utf-8")
+    config = '# mine\n[conversation]\ntime_zone = "Asia/Tokyo" # where we live\n'
+    (project / "config.toml").write_text(config, encoding="utf-8")
     train(project, tiny_base)
     said = capsys.readouterr()
     checkpoint = load_checkpoint(project / "checkpoints" / "bort")
@@ -62,8 +62,15 @@ def test_a_friend_who_agreed_is_cloned_and_configured(
     assert "with lines of Fishvilla as context" in said.out
     assert "Training takes" in said.err
     assert "held-out loss" in said.out.splitlines()[1]
+    learned = checkpoint.manifest.manners
+    assert learned is not None
+    assert (learned.exact, learned.messages, learned.reactions) == (False, 56, 0.0)
+    assert learned.hours is not None
+    assert learned.hours.zone == "Asia/Tokyo"
+    assert learned.hours.shares[21] == 1.0, "noon in UTC"
+    assert "Bort's manners: answers half of the time within about 90 s" in said.out
     text = (project / "config.toml").read_text(encoding="utf-8")
-    assert text.startswith(CONFIG)
+    assert text.startswith(config)
     assert tomllib.loads(text)["personas"] == [{"name": "Bort", "checkpoint": "checkpoints/bort"}]
 
 

@@ -1,5 +1,6 @@
 """Every kind of base that can be served can be trained on, and is served as it was trained."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,15 +9,23 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_hugging_face import KINDS, make_folder
-from training.test_clone import gathered, make
+from measuring import served
+from tiny_hugging_face import KINDS, greedy, make_folder
+from tiny_hugging_face import PROMPTS as MORE_PROMPTS
+from tokenizers import Tokenizer
+from training.test_clone import NOW, gathered, make
+from training.test_trainer import Watcher, after
+from training.test_trial import MADE
 from training.toy import QUICK
 
-from botconvo.training.bases import Base, encoder_of, open_base
-from botconvo.training.clone import prepare
+from botconvo.training.bases import Base, build_tokenizer, encoder_of, open_base
+from botconvo.training.clone import prepare, write_weights
 from botconvo.training.examples import Window
+from botconvo.training.finish import write_clone
 from botconvo.training.network import Network, make_model
 from botconvo.training.settings import TrainingSettings
+from botconvo.training.state import StateFile
+from botconvo.training.trainer import train
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.gguf_adapter import linear_layers, write_lora
 from model_server.checkpoint.gguf_reading import read_weights
@@ -29,6 +38,8 @@ EXACT = replace(QUICK, precision="fp32")
 LORA = replace(EXACT, rank=3)
 FULL = replace(EXACT, method="full", rate=3e-3, save_as="f16")
 PROMPTS = ("Fishvilla: INIT;\nFishvilla: it's the 12th cat...  ok?!\nBort:", "x", "Grüße 東京 😂\n")
+SAID = 8
+"""Tokens of an answer."""
 TOLERANCE = 0.03
 """Nats at f16 weights; see the equality of converted models, which has the same."""
 
@@ -192,3 +203,45 @@ def test_a_friend_is_cloned_on_it(base: Base, tmp_path: Path, settings: Training
     assert made.manifest.architecture == base.plan.architecture
     assert made.manifest.training["method"] == settings.method
     assert made.manifest.training["base"] == base.name
+
+
+def test_two_steps_are_served_token_for_token_as_transformers_says_them(
+    base: Base, tmp_path: Path
+) -> None:
+    """Trained, written, served by a process of its own, and asked for what is likeliest."""
+    run = prepare(gathered(), base, replace(LORA, block=200))
+    network, state = Network(model_of(base), run.settings, CPU), StateFile(tmp_path / "s", "d")
+    assert train(network, run.examples, run.settings, state, Watcher(), after(2)).steps == 2
+    folder = tmp_path / "checkpoints" / "bort"
+    write_clone(folder, lambda scratch: write_weights(scratch, network, run), MADE, NOW)
+    encode, first = encoder_of(base), base.tokens.begin_of_text
+    network.module.eval()
+    compared = 0
+    for prompt, said in asyncio.run(answers(load_checkpoint(folder))).items():
+        ids = [*([] if first is None else [first]), *encode(prompt)]
+        ours, margins = greedy(network.module, ids, SAID)
+        # Where two tokens are as likely as each other, rounding to f16 decides.
+        sure = next((i for i, margin in enumerate(margins) if margin < 2 * TOLERANCE), SAID)
+        expected = spelled(base, [*ids, *ours[:sure]]).removeprefix(spelled(base, ids))
+        assert expected == (said if sure == SAID else said[: len(expected)]), prompt
+        compared += sure
+    assert compared >= SAID
+
+
+def spelled(base: Base, ids: list[int]) -> str:
+    """The text of tokens, which are not always those that the text would be split into."""
+    made = base.tokenizer
+    tokenizer = build_tokenizer(base.tokens) if made is None else Tokenizer.from_file(str(made))
+    text: str = tokenizer.decode(ids, skip_special_tokens=False)
+    return text
+
+
+async def answers(opened: Checkpoint) -> dict[str, str]:
+    """What a server of it says to each prompt, without any dice."""
+    async with served(opened) as server:
+        return {
+            prompt: (await server.complete(prompt=prompt, max_tokens=SAID, temperature=0))
+            .choices[0]
+            .text
+            for prompt in MORE_PROMPTS
+        }

@@ -1,6 +1,8 @@
 """A run can stop anywhere and go on, ends early, keeps its best, and is the same with its seed."""
 
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,11 +21,13 @@ from botconvo.errors import TrainingError
 from botconvo.people import People
 from botconvo.training.bases import open_base
 from botconvo.training.clone import make_examples
+from botconvo.training.estimate import Forecast
 from botconvo.training.network import Network, make_gpt2
 from botconvo.training.progress import Rows, Started, Step
 from botconvo.training.settings import Method, Precision, TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
+from botconvo.training.trainer import Rows as TokenRows
 from botconvo.transcript.cleaning import clean_chat
 from model_server.prompt_format import PromptFormat
 
@@ -38,6 +42,8 @@ class Watcher:
 
     begun: list[Started] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    base: list[float] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
@@ -48,8 +54,14 @@ class Watcher:
     def started(self, started: Started) -> None:
         self.begun.append(started)
 
+    def based(self, loss: float) -> None:
+        self.base.append(loss)
+
     def stepped(self, step: Step) -> None:
         self.steps.append(step)
+
+    def told(self, line: str) -> None:
+        self.lines.append(line)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +179,30 @@ def test_a_step_that_fp16_is_too_small_for_is_left_out_and_the_scale_sinks(
     assert any(not torch.equal(tensor, before[name]) for name, tensor in made.learned().items())
 
 
+def test_everybodys_lines_come_first_and_go_on_to_the_same_weights(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    settings = replace(RUN, everybody=1.0, context_weight=0.0)
+    corpus = build_corpus(toy_messages(), People(), "Bort", cleaning=clean_chat)
+    base = open_base(tiny_base, bases=tiny_base.parent)
+    both = make_examples(corpus, PromptFormat(speaker="Bort"), base, settings)
+    assert weights_in(both.everybody) > weights_in(both.train)
+    digest = settings.digest()
+    whole = run(both, tmp_path / "whole", settings, digest=digest)
+    own = run(both, tmp_path / "own", replace(settings, everybody=0.0), digest="own")
+    first = math.ceil(len(both.everybody) / settings.rows)
+    assert whole.watcher.begun[0].total == own.watcher.begun[0].total + first
+    assert whole.trained.epochs <= settings.epochs
+    assert differ(whole, own)
+    run(both, tmp_path / "torn", settings, after(first - 1), digest)
+    run(both, tmp_path / "torn", settings, after(3), digest)
+    assert_same(run(both, tmp_path / "torn", settings, digest=digest), whole)
+
+
+def weights_in(rows: TokenRows) -> float:
+    return sum(sum(window.weights) for row in rows for window in row)
+
+
 def test_accumulated_batches_are_one_batch(examples: Examples, tmp_path: Path) -> None:
     """Rows have different weights: a mean of means would be something else."""
     large = replace(RUN, dropout=0.0, precision="fp32")
@@ -231,22 +267,89 @@ def test_a_run_that_gets_worse_ends_early_with_its_best(examples: Examples, tmp_
     assert kept == pytest.approx(trained.best_loss)
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_state(
-    examples: Examples, tmp_path: Path
-) -> None:
-    state = tmp_path / "state"
-    run(examples, state, stopped=after(5))
-    before = state.read_bytes()
+def broken_network() -> Network:
+    """Of weights that compute nothing but NaN."""
     broken = tiny_weights(TINY, TOKENS) | {
         "transformer.ln_f.bias": np.full(TINY.width, np.nan, np.float32)
     }
-    made = Network(make_gpt2(broken, TINY), RUN, torch.device("cpu"))
+    return Network(make_gpt2(broken, TINY), RUN, CPU)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_the_best_before(
+    examples: Examples, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    run(examples, state, stopped=after(6))
+    saved = StateFile(state, DIGEST).read()
+    assert saved is not None
+    made = broken_network()
+    trained = train(made, examples, RUN, StateFile(state, DIGEST), Watcher(), never)
+    assert trained.finished
+    assert (trained.lost, trained.steps) == (6, 6)
+    assert trained.best_loss == saved[0].best_loss
+    best = f"{'now' if saved[0].best_step == saved[0].step else 'best'}."
+    for name, tensor in made.learned().items():
+        assert torch.equal(tensor, saved[1][best + name]), name
+
+
+def test_a_loss_that_is_no_number_before_anything_was_learned_writes_nothing(
+    examples: Examples, tmp_path: Path
+) -> None:
     with pytest.raises(
-        TrainingError, match=r"no number any more at step 5.*lower --learning-rate"
+        TrainingError, match=r"no number any more at step 0.*lower --learning-rate"
     ) as caught:
-        train(made, examples, RUN, StateFile(state, DIGEST), Watcher(), never)
+        train(broken_network(), examples, RUN, StateFile(tmp_path / "s", "d"), Watcher(), never)
     assert "\n" not in str(caught.value)
-    assert state.read_bytes() == before
+    assert not list(tmp_path.iterdir())
+
+
+_SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from dataclasses import replace
+from training.test_trainer import *
+from tiny_model import make_tiny_base
+from botconvo.training.estimate import Sizes
+
+torch.set_num_threads(1)
+folder, stops = Path(sys.argv[1]), int(sys.argv[2])
+base = open_base(make_tiny_base(folder / "tiny"), bases=folder)
+corpus = build_corpus(toy_messages(40), People(), "Bort", cleaning=clean_chat)
+settings = replace(RUN, batch=64, epochs=40.0, precision="fp32", context_weight=1.0)
+examples = make_examples(corpus, PromptFormat(speaker="Bort"), base, settings)
+# The rows of a step take some 200 MB at once, and there are 64 MB.
+examples = replace(examples, train=tuple(examples.train) * 12)
+made, watcher = network(settings), Watcher()
+run_ = lambda stop: train(made, examples, settings, StateFile(folder / "s", "d"), watcher, stop)
+taken = int(next(r for r in open("/proc/self/status") if r.startswith("VmData")).split()[1])
+resource.setrlimit(resource.RLIMIT_DATA, (taken * 1024 + 64_000_000, resource.RLIM_INFINITY))
+trained = run_(after(stops))
+saved = StateFile(folder / "s", "d").read()
+print(trained.steps, saved[0].batch, *watcher.lines, sep="|")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there memory has a limit that is kept")
+def test_where_memory_is_too_short_fewer_rows_make_the_same_step(tmp_path: Path) -> None:
+    """A real refusal of the operating system, in a process of its own; a later run remembers."""
+
+    def trained(steps: int) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", _SHORT_OF_MEMORY, str(tmp_path), str(steps)],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().split("|")
+
+    steps, batch, *lines = trained(2)
+    assert steps == "2"
+    assert 1 <= int(batch) <= 32
+    assert lines[0].startswith("The memory is too short: going on with --batch 32 --accumulate 2")
+    again = trained(1)
+    assert again == ["3", batch]  # it was not too short once more
 
 
 def test_a_full_disk_is_one_line_and_the_last_state_stays(
@@ -269,13 +372,27 @@ def test_an_epoch_is_all_rows_once(examples: Examples, whole: Outcome) -> None:
 
 def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -> None:
     rows = Rows(sys.stdout)
-    rows.started(Started(total=10, done=0, steps_per_epoch=5, base_loss=4.0, seconds=240.0))
+    expected = Forecast(least_s=60.0, most_s=240.0, tokens_per_s=812.3)
+    rows.started(
+        Started(
+            total=10,
+            done=0,
+            steps_per_epoch=5,
+            forecast=expected,
+            needs=800_000_000,
+            free=3 * 10**9,
+        )
+    )
+    rows.based(4.0)
     rows.stepped(Step(step=1, loss=3.9, tokens_per_s=1000.0, seconds_left=9.0))
     rows.stepped(
         Step(step=2, loss=3.5, tokens_per_s=1000.0, seconds_left=8.0, held_out=3.25, is_best=True)
     )
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("Training takes 4 min at most (10 steps)")
+    assert said[0].startswith(
+        "Training takes 60 s to 4 min, as measured just now (812 tokens/s; 10 steps at most): "
+    )
+    assert "It needs about 800 MB of memory; 3.0 GB were free." in said[0]
     assert said[1:] == [
         "epoch 0.0: held-out loss 4.000 (the base)",
         "epoch 0.4: loss 3.500, held-out loss 3.250 (best so far), 1000 tokens/s, 8 s left at most",

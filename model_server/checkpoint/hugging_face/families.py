@@ -362,6 +362,26 @@ def _qwen(name: str, settings: Settings, block: _Block) -> Plan:
     )
 
 
+def _gemma1(settings: Settings) -> Plan:
+    # Its first files say "gelu", and its makers computed the other one, as llama.cpp does.
+    key = "hidden_activation" if "hidden_activation" in settings else "hidden_act"
+    settings.expect(key, "gelu_pytorch_tanh", "gelu", *_TANH_GELU)
+    settings.expect("attention_bias", False, False)
+    settings.expect("tie_word_embeddings", True, True)
+    settings.expect("use_bidirectional_attention", False, False)
+    shape, rope = _shape(settings), _rope(settings)
+    return _plan(
+        "gemma",
+        settings,
+        shape,
+        _blocks(shape, _Block(norms=_TWO_NORMS, plus=_NORM_SHIFT)),
+        tied=True,
+        theta=rope.real("rope_theta", 10000.0),
+        plus=_NORM_SHIFT,
+        numbers=_scaling(rope),
+    )
+
+
 def _gemma2(settings: Settings) -> Plan:
     rope = _rope(settings)
     return _gemma(
@@ -453,6 +473,7 @@ _FAMILIES = {
     "mistral": Family(prefix="model.", plan=_llama),
     "qwen2": Family(prefix="model.", plan=_qwen2),
     "qwen3": Family(prefix="model.", plan=_qwen3),
+    "gemma": Family(prefix="model.", plan=_gemma1),
     "gemma2": Family(prefix="model.", plan=_gemma2),
     "gemma3_text": Family(prefix="model.", plan=_gemma3),
 }

@@ -27,6 +27,7 @@ _VERBS = {
     "train": ("train", "Clone a friend who agreed."),
     "train-packed": ("train_packed", "Train on another computer what 'train --pack' wrote."),
     "adopt": ("adopt", "Take in a clone that was trained on another computer."),
+    "rollback": ("rollback", "Put an older version of a clone back into use."),
     "evaluate": ("evaluate", "Measure how alike the clones are, and whether they copy."),
     "pack": ("pack", "Write the whole project into one file, to move it."),
     "unpack": ("unpack", "Put a project that moved into a folder."),

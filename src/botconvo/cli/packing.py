@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from botconvo.cli.project import open_store
+from botconvo.cli.project import open_store, zone_of_days
 
 if TYPE_CHECKING:
     from botconvo.packing.writing import Packed
@@ -61,6 +61,7 @@ def write(
             project=project,
             folder=output or project / "packs",
             now=now,
+            zone=zone_of_days(project),
         )
     _say(packed)
 

@@ -25,6 +25,7 @@ __all__ = [
     "open_store",
     "project_option",
     "stop_asked",
+    "zone_of_days",
 ]
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -68,6 +69,21 @@ def joined_people(project: Path) -> "People":
     from botconvo.config import load_settings
 
     return build_people(load_settings(project / "config.toml", required=False))
+
+
+def zone_of_days(project: Path) -> str:
+    """By whose clocks the project's config.toml tells hours and days; UTC where it cannot tell.
+
+    A file with a fault stops no training, which needs nothing else of it.
+    """
+    from botconvo.config import load_settings
+    from botconvo.errors import ConfigError
+
+    try:
+        settings = load_settings(project / "config.toml", required=False)
+    except ConfigError:
+        return "UTC"
+    return settings.conversation.manners().time_zone
 
 
 def at_midnight(day: datetime | None) -> datetime | None:

@@ -9,7 +9,7 @@ from botconvo.cli.configuring import configure as configure_clone
 from botconvo.cli.hosting import HostedOptions, hosted_options, train_hosted
 from botconvo.cli.packing import PROCESSOR, pack_options, write
 from botconvo.cli.policies import acknowledge_options
-from botconvo.cli.project import open_store, project_option
+from botconvo.cli.project import open_store, project_option, zone_of_days
 from botconvo.cli.train_options import (
     ENGINES,
     Engine,
@@ -18,6 +18,7 @@ from botconvo.cli.train_options import (
     simple_settings,
     training_settings,
 )
+from botconvo.training.advice import in_help
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.settings import TrainingSettings
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from botconvo.training.clone import Prepared
     from botconvo.training.settings import Weights
     from botconvo.training.trainer import Trained
+    from model_server.checkpoint.learned_manners import LearnedManners
     from model_server.checkpoint.manifest import Manifest
 
 __all__ = ["command", "note_clone", "train_again"]
@@ -39,7 +41,7 @@ _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
 
 
-@click.command("train")
+@click.command("train", epilog=f"\b\n{in_help()}")
 @click.argument("name")
 @project_option
 @click.option(
@@ -89,6 +91,12 @@ _INTERRUPTED = 130
     help="Once the clone is there, delete the raw exports in which NAME wrote (asks first).",
 )
 @click.option("--yes", is_flag=True, help="Do not ask, with --delete-raw or --engine hosted.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0, 20),
+    metavar="N",
+    help="Keep N older versions of the clone, for 'botconvo rollback'. [3]",
+)
 @acknowledge_options
 @pack_options
 @hosted_options
@@ -103,6 +111,7 @@ def command(
     redact: bool,
     delete_raw: bool,
     yes: bool,
+    keep: int | None,
     acknowledged: tuple[str, ...],
     pack: bool,
     processor: str | None,
@@ -131,6 +140,8 @@ def command(
         return
     if engine == "hosted":
         _refuse_for_hosted(redact=redact, delete_raw=delete_raw, output=output, device=device)
+        if keep is not None:
+            raise click.UsageError("--keep is for clones that are made here.")
         options = HostedOptions(
             endpoint=endpoint,
             base=base,
@@ -151,12 +162,13 @@ def command(
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_simple(gathered, base, simple, project, output, device, allowed)
+        folder = _train_simple(gathered, base, simple, project, output, device, allowed, keep)
     else:
         settings = training_settings(numbers)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_ours(gathered, base, settings, project, output, device, allowed)
+        folder = _train_ours(gathered, base, settings, project, output, device, allowed, keep)
     note_clone(project, folder)
+    _say_versions(gathered.person.name, folder)
     configure_clone(project, gathered.person.name, folder, write=configure)
     if delete_raw:
         _delete_raw(project, gathered.person.authors, ask=not yes)
@@ -213,6 +225,18 @@ def note_clone(project: Path, folder: Path) -> None:
         keep_in_mind(store, folder)
 
 
+def _say_versions(name: str, folder: Path) -> None:
+    from botconvo.granting import shell_word
+    from model_server.checkpoint.versions import older_versions
+
+    older = len(older_versions(folder))
+    if older:
+        click.echo(
+            f"{older} older version{'s are' if older > 1 else ' is'} kept; back to the one before "
+            f"this: botconvo rollback {shell_word(name)}"
+        )
+
+
 def _delete_raw(project: Path, authors: "Collection[AuthorId]", *, ask: bool) -> None:
     from botconvo.forgetting.raw import delete_raw, raw_exports
 
@@ -240,6 +264,7 @@ def _train_ours(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None = None,
 ) -> Path:
     """The checkpoint's folder."""
     from botconvo.training.extra import require_extra
@@ -250,15 +275,23 @@ def _train_ours(
 
     prepared = prepare(gathered, _open_base(base, project, settings.base_weights), settings)
     _say_corpus(prepared)
+    _advise(prepared, device)
     folder, kept = _places(gathered.person.name, project, output)
     state = kept / "state.safetensors"
-    trained = _train(prepared, folder, state, device, allowed)
+    trained = _train(prepared, folder, state, device, allowed, keep)
     if not trained.finished:
         raise _stopped(trained.steps, state)
+    if trained.lost is not None:
+        _say(
+            f"warning: the loss was no number any more at step {trained.lost}; the best clone "
+            "until then was kept: look at it, or train again with a lower --learning-rate than "
+            f"{prepared.settings.rate:g}"
+        )
     click.echo(
         f"{gathered.person.name}: held-out loss {trained.base_loss:.3f} (base) -> "
         f"{trained.best_loss:.3f} after {trained.best_epoch:.1f} epochs, in {folder}"
     )
+    _say_manners(gathered.person.name, prepared.manners)
     return folder
 
 
@@ -270,11 +303,13 @@ def _train_simple(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None = None,
 ) -> Path:
     """The checkpoint's folder."""
     import sys
     from datetime import UTC, datetime
 
+    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.gpt2_simple.child import require_tensorflow
     from botconvo.training.gpt2_simple.clone import prepare, train_clone
     from botconvo.training.gpt2_simple.model import find_model
@@ -300,11 +335,13 @@ def _train_simple(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
+            keep=KEPT_VERSIONS if keep is None else keep,
         )
     if not trained.finished:
         raise _stopped(trained.steps, work)
     loss = "" if trained.average is None else f", mean loss {trained.average:.2f}"
     click.echo(f"{gathered.person.name}: {trained.steps} steps{loss}, in {folder}")
+    _say_manners(gathered.person.name, prepared.manners)
     return folder
 
 
@@ -331,12 +368,12 @@ def _gather(
 
     from botconvo.gathering import gather
 
-    now = datetime.now(UTC)
+    now, zone = datetime.now(UTC), zone_of_days(project)
     with open_store(project) as store:
         for policy in acknowledged:
             store.acknowledge(policy, now)
         forgets = store.forgets_begun()
-        gathered = gather(store, name, now, redact=redact)
+        gathered = gather(store, name, now, redact=redact, zone=zone)
     if gathered.selected.redacted:
         _say(
             f"{len(gathered.selected.redacted)} messages are left out as private; see those of "
@@ -373,10 +410,32 @@ def _say_corpus(prepared: "Prepared") -> None:
     others = [name for name in corpus.speakers if name != corpus.speaker]
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "
-        f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions, "
-        f"{examples.tokens} tokens a pass"
+        f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions of {corpus.lines} lines "
+        f"in all, {examples.tokens} tokens a pass"
         + (f"; with lines of {', '.join(others)} as context" if others else "")
     )
+
+
+def _say_manners(name: str, learned: "LearnedManners | None") -> None:
+    from botconvo.corpus import told_manners
+
+    click.echo(f"{name}'s manners: {told_manners(learned)}")
+
+
+def _advise(prepared: "Prepared", device: str) -> None:
+    """Say so where another base is clearly the better choice."""
+    import os
+
+    from botconvo.training.advice import Hardware, better
+    from botconvo.training.memory import free_memory
+    from botconvo.training.network import choose_device, free_on
+
+    hardware = Hardware(
+        memory=free_memory(), gpu=free_on(choose_device(device)), cores=os.cpu_count() or 1
+    )
+    line = better(prepared.base.parameters, prepared.corpus.own_train, hardware)
+    if line is not None:
+        _say(line)
 
 
 def _train(
@@ -385,11 +444,13 @@ def _train(
     state: Path,
     device: str,
     allowed: "Callable[[], bool]",
+    keep: int | None,
 ) -> "Trained":
     import sys
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
+    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
@@ -405,4 +466,5 @@ def _train(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
+            keep=KEPT_VERSIONS if keep is None else keep,
         )

@@ -97,6 +97,13 @@ _NUMBERS = (
         f"[{_OURS.head_weight:g}]",
     ),
     _Number(
+        option="--everybody",
+        name="everybody",
+        type=float,
+        help="Passes over everybody's lines, before those over the friend's own. "
+        f"[{_OURS.everybody:g}]",
+    ),
+    _Number(
         option="--rank",
         name="rank",
         type=int,

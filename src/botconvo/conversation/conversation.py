@@ -38,7 +38,7 @@ from botconvo.conversation.orders import (
     Wait,
     Withdraw,
 )
-from botconvo.conversation.pace import retry_s, typing_s
+from botconvo.conversation.pace import delay_s, retry_s, typing_s
 from botconvo.conversation.phases import (
     Asking,
     Held,
@@ -476,7 +476,7 @@ class Conversation:
         ask = self._asker.ask(self._turn, turn.persona, source, target, self._now)
         self._fresh_turn = source is PromptSource.FRESH
         self._turn += 1
-        self._phase = Asking(ask, turn.reason, self._asked)
+        self._phase = Asking(ask, turn.reason, self._asked, more=occasion.more)
         self._asked = None
         self._floor.taken(occasion, turn.persona.name)
         return ask
@@ -561,7 +561,7 @@ class Conversation:
                 self._used(found)
                 # Who takes single steps in a pause is waiting for this very line.
                 seconds = 0.0 if self._paused else self._typing_s(found)
-                self._phase = Typing(found, seconds)
+                self._phase = Typing(found, seconds, begins=self._typing_begins(phase, seconds))
 
     def _used(self, post: Post) -> None:
         if post.trace.phrase is not None:
@@ -582,7 +582,20 @@ class Conversation:
     def _typing_s(self, post: Post) -> float:
         return typing_s(post.act, self._manners, first=self._history.last is None)
 
+    def _typing_begins(self, phase: Asking, seconds: float) -> datetime | None:
+        """When somebody begins to type for so long who takes a while to answer."""
+        last = self._history.last
+        about = None if phase.ask.target is None else self._history.find(phase.ask.target)
+        asked = last if about is None or about.author.kind != "person" else about
+        persona = next((p for p in self._personas if p.name == phase.ask.persona), None)
+        if self._paused or asked is None or persona is None or phase.more:
+            return None
+        delay = delay_s(persona, self._manners, self._draw("delay"))
+        return asked.at + self._scaled(delay) - self._scaled(seconds)
+
     def _finish_typing(self, phase: Typing) -> Order:
+        if phase.begins is not None and self._now < phase.begins:
+            return Wait(until=phase.begins)
         until = phase.until or self._now + self._scaled(phase.seconds)
         if not phase.shown and phase.seconds > 0.0:
             self._phase = replace(phase, until=until, shown=True)
@@ -612,7 +625,8 @@ class Conversation:
                 self._history.start_topic(message.id)
         elif isinstance(phase.post.act, React):
             self._remember_reaction(phase.post.persona, phase.post.act)
-        self._floor.posted(phase.post.persona, self._now)
+        writing = self._speaking() if message is not None else ()
+        self._floor.posted(phase.post.persona, self._now, writing)
         self._failures = 0
         self._restarted = False
         answer_s = self._manners.answer_s if self._is_owed() else None

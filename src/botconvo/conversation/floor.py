@@ -9,7 +9,12 @@ In company
   person who is alone with the clones is always answered;
 - what people say to each other is left to them;
 - clones go on among themselves until one of them leaves, their turns are used up, or they go round
-  in circles; whoever left comes back, and after hours they begin by themselves.
+  in circles; whoever left comes back, and after hours they begin by themselves;
+- where a friend's hours were learned, a clone takes things up less at hours at which the friend
+  hardly writes, and takes no free turn at those at which the friend never does.
+
+Whoever writes several messages in a row, as its friend does, keeps the floor meanwhile; a person's
+message ends that.
 
 Like the conversation it never waits and rolls no dice of its own: it hears, and is asked.
 """
@@ -21,12 +26,13 @@ from random import Random
 
 from botconvo.conversation.choice import repetition
 from botconvo.conversation.history import History
-from botconvo.conversation.lifespan import quiet_until, span
+from botconvo.conversation.lifespan import ABSENT, activity, next_hour, quiet_until, span
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import PromptSource
-from botconvo.conversation.speakers import Turn, named_in
+from botconvo.conversation.speakers import Turn, goes_on, named_in, talkativeness
 from botconvo.messages import AuthorId, ChannelId, Message, MessageId
 from botconvo.personas import Persona, PersonaName
+from model_server.checkpoint.learned_manners import Hours
 
 __all__ = ["Floor", "Occasion", "hearers_of", "is_for_others", "spoken_to"]
 
@@ -48,7 +54,8 @@ _CIRCLE = 6
 class Occasion:
     """Something to be said.  ``turn`` is set where it is clear who does, else one of ``speakers``.
 
-    ``owed`` is true where somebody was spoken to, ``begins`` where a talk begins by itself.
+    ``owed`` is true where somebody was spoken to, ``begins`` where a talk begins by itself, and
+    ``more`` where whoever has just written writes another message.
     """
 
     source: PromptSource | None
@@ -58,6 +65,7 @@ class Occasion:
     turn: Turn | None = None
     owed: bool = False
     begins: bool = False
+    more: bool = False
 
 
 @dataclass(slots=True)
@@ -111,6 +119,8 @@ class Floor:
         self._spoke: dict[PersonaName, datetime] = {}
         self._asleep = dict(asleep)
         self._woken: PersonaName | None = None
+        self._row: tuple[PersonaName, int] | None = None
+        self._goes_on: PersonaName | None = None
         self._spent = _START
         self._has_ended = manners.company and history.last is not None
         self._alone = False
@@ -135,6 +145,7 @@ class Floor:
     def hear(self, message: Message, personas: Sequence[Persona]) -> bool:
         """Take note of what a person said; whether it is anything for the clones."""
         self._typing.pop(message.author.id, None)  # whoever typed has sent it
+        self._row = self._goes_on = None
         if personas and not hearers_of(message, personas):
             self._has_ended = self.manners.company  # people talk, and to nobody here
             return False
@@ -176,6 +187,7 @@ class Floor:
         """Nothing waits for an answer any more, or this message does not."""
         if message is None:
             self._waiting.clear()
+            self._row = self._goes_on = None
         else:
             self._waiting.pop(message, None)
 
@@ -223,18 +235,18 @@ class Floor:
             self._waiting.clear()  # nobody gets answers without end for what was said at once
         found = self._owed(personas) or self._taken_up(now, personas, cool)
         if found is None:
-            there = self._there(personas)
+            there = self._there(personas, now)
             found = self._free(now, there, cool, forced=forced) or self._begun(now, there)
         if isinstance(found, Occasion):
             return found
-        times = (at for at in self._times(found) if at > now)
+        times = (at for at in (*self._times(found), *self._hours_begin(now, personas)) if at > now)
         return min(times, default=None)
 
     def taken(self, occasion: Occasion, persona: PersonaName) -> None:
         """``persona`` has begun to draft for it."""
         if occasion.begins:
             self._alone = True
-        self._has_ended, self._woken = False, None
+        self._has_ended, self._woken, self._goes_on = False, None, None
         target = occasion.target
         if target is None or target.id not in self._waiting:
             return
@@ -251,9 +263,14 @@ class Floor:
             waiting.tries += 1
             waiting.answered.discard(persona)
 
-    def posted(self, persona: PersonaName, now: datetime) -> None:
-        """``persona`` has spoken."""
-        self._spoke[persona] = now
+    def posted(self, name: PersonaName, now: datetime, personas: Sequence[Persona]) -> None:
+        """``name`` has spoken; if it is one of ``personas``, it may have more to write."""
+        self._spoke[name] = now
+        row = self._row[1] + 1 if self._row is not None and self._row[0] == name else 1
+        self._row = (name, row)
+        spoke = next((persona for persona in personas if persona.name == name), None)
+        goes = spoke is not None and goes_on(spoke, row, self.manners, self._draw("row"))
+        self._goes_on = name if goes else None
 
     def keep_silent(self, until: datetime) -> None:
         """Nothing can be posted before then."""
@@ -269,7 +286,7 @@ class Floor:
 
     def end(self) -> None:
         """Nobody goes on of their own accord until something happens."""
-        self._has_ended = True
+        self._has_ended, self._goes_on = True, None
 
     def is_over_the_limit(self, *, alone: bool) -> bool:
         """Whether the clones have used up their turns; some are kept for a talk begun ``alone``."""
@@ -299,7 +316,15 @@ class Floor:
             return None
         if not forced and self.is_over_the_limit(alone=True):
             return None
-        return Occasion(source=None, speakers=tuple(personas))
+        return self._going_on(personas) or Occasion(source=None, speakers=tuple(personas))
+
+    def _going_on(self, personas: Sequence[Persona]) -> Occasion | None:
+        """Another message of whoever writes several in a row."""
+        persona = next((each for each in personas if each.name == self._goes_on), None)
+        if persona is None:
+            return None
+        turn = Turn(persona=persona, reason="goes on, as its friend writes several in a row")
+        return Occasion(source=None, speakers=(persona,), turn=turn, more=True)
 
     # ---- in company ----------------------------------------------------------------------
 
@@ -313,8 +338,28 @@ class Floor:
             del self._asleep[persona]
             self._woken = persona
 
-    def _there(self, personas: Sequence[Persona]) -> tuple[Persona, ...]:
-        return tuple(persona for persona in personas if persona.name not in self._asleep)
+    def _there(self, personas: Sequence[Persona], now: datetime) -> tuple[Persona, ...]:
+        return tuple(
+            persona
+            for persona in personas
+            if persona.name not in self._asleep and self._activity(persona, now) >= ABSENT
+        )
+
+    def _activity(self, persona: Persona, now: datetime) -> float:
+        return activity(self._hours_of(persona), now)
+
+    def _hours_of(self, persona: Persona) -> Hours | None:
+        known = persona.learned if self.manners.learned_manners else None
+        return None if known is None else known.hours
+
+    def _hours_begin(self, now: datetime, personas: Sequence[Persona]) -> list[datetime]:
+        """When those come whose hour it is not."""
+        hours = [self._hours_of(persona) for persona in personas]
+        return [
+            next_hour(each, now)
+            for each in hours
+            if each is not None and activity(each, now) < ABSENT
+        ]
 
     def _times(self, other: datetime | None) -> list[datetime]:
         """When something changes by itself."""
@@ -368,9 +413,9 @@ class Floor:
         if message is None:
             return None
         personas = hearers_of(message, personas)
-        willing = tuple(persona for persona in personas if self._wants(persona, message))
+        willing = tuple(persona for persona in personas if self._wants(persona, message, now))
         if not willing and self._is_alone_with_them(message):
-            willing = self._there(personas) or tuple(personas)
+            willing = self._there(personas, now) or tuple(personas)
         if not willing:
             self._waiting.pop(message.id, None)
             self._has_ended = True
@@ -394,14 +439,15 @@ class Floor:
             found = message
         return found
 
-    def _wants(self, persona: Persona, message: Message) -> bool:
+    def _wants(self, persona: Persona, message: Message, now: datetime) -> bool:
         key = f"{persona.name}/{message.id}"
         if self.manners.speakers == "uniform":
             return persona.name not in self._asleep
         hears = self._draw(f"hears/{key}").random() < self.manners.asleep_answer
         if persona.name in self._asleep and not hears:
             return False
-        return self._draw(f"wants/{key}").random() < persona.talkativeness
+        eager = talkativeness(persona, self.manners) * self._activity(persona, now)
+        return self._draw(f"wants/{key}").random() < eager
 
     def _is_alone_with_them(self, message: Message) -> bool:
         if message.channel != self._channel:
@@ -422,7 +468,11 @@ class Floor:
             if woken is not None:
                 turn = Turn(persona=woken, reason="back after a while")
                 return Occasion(source=None, speakers=(woken,), turn=turn)
-            if self._has_ended or not there or self._somebody_leaves(now, there):
+            if self._has_ended or not there:
+                return None
+            if (more := self._going_on(there)) is not None:
+                return more
+            if self._somebody_leaves(now, there):
                 return None
         fresh = [persona for persona in there if self._cooled(persona.name, cool) <= now]
         if fresh or forced:
@@ -445,7 +495,7 @@ class Floor:
         if due is None or now < due:
             return None
         uniform = self.manners.speakers == "uniform"
-        eager = tuple(each for each in there if uniform or each.talkativeness > 0.0)
+        eager = tuple(each for each in there if uniform or talkativeness(each, self.manners) > 0.0)
         if not eager:
             return None  # whoever speaks only when spoken to begins no talk
         return Occasion(source=PromptSource.FRESH, speakers=eager, begins=True)

@@ -1,4 +1,6 @@
-"""When clones are there: sleep, beginnings, quiet hours and days.  Pure; no state.
+"""When clones are there: sleep, beginnings, quiet hours, days and a friend's own hours.
+
+Pure; no state.
 
 The law of all spans is GPT-3-Chatbot-2.0's: ``U(min^0.1, max^0.1)^10``, which is mostly short and
 now and then long.
@@ -12,13 +14,16 @@ from random import Random
 
 from botconvo.personas import PersonaName
 from botconvo.zones import zone_of
+from model_server.checkpoint.learned_manners import HOURS, Hours
 
-__all__ = ["day_of", "presences", "quiet_until", "span"]
+__all__ = ["ABSENT", "activity", "day_of", "next_hour", "presences", "quiet_until", "span"]
 
 _SKEW = 10
 _HOURS = re.compile(r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)\s*\Z")
 _MOST_IN_A_ROW = 10
 """Quiet times that may follow upon each other without a pause."""
+ABSENT = 0.2
+"""Activity below which somebody is as good as never there at that hour."""
 
 
 def span(bounds: tuple[float, float], rng: Random) -> timedelta:
@@ -86,6 +91,33 @@ def day_of(now: datetime, zone: str) -> tuple[datetime, datetime]:
         for day in (today, today + timedelta(days=1))
     )
     return first, last
+
+
+def activity(hours: Hours | None, now: datetime) -> float:
+    """How much a friend writes at this hour, from 0 to 1; 1 where nobody knows.
+
+    It is 1 in every hour in which the friend writes as much as in the mean one of those hours in
+    which it writes at all, and less in proportion in the others.
+
+    Raises:
+        ValueError: there is no such time zone.
+    """
+    if hours is None:
+        return 1.0
+    mean = sum(hours.shares) / sum(share > 0.0 for share in hours.shares)
+    return min(1.0, hours.shares[now.astimezone(zone_of(hours.zone)).hour] / mean)
+
+
+def next_hour(hours: Hours, now: datetime) -> datetime:
+    """When the friend is there again who is absent at this hour, to the full hour.
+
+    Raises:
+        ValueError: there is no such time zone.
+    """
+    begun = now.astimezone(zone_of(hours.zone)).replace(minute=0, second=0, microsecond=0)
+    hour = begun.astimezone(UTC)
+    coming = (hour + timedelta(hours=ahead) for ahead in range(1, HOURS + 2))
+    return next((at for at in coming if activity(hours, at) >= ABSENT), hour + timedelta(days=1))
 
 
 def presences(

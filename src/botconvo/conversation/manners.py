@@ -78,6 +78,13 @@ class Manners:
     """Pause after a turn that came to nothing, doubled each time up to a minute."""
     lurk_from: float = 0.8
     """Probability of its own name from which a persona speaks, with ``speakers = "lurk"``."""
+    learned_manners: bool = True
+    """Whether clones keep to what was learned of their friends: how long they take to answer, how
+    many messages they write in a row, at which hours, and how much they talk."""
+    delay_s: Range = (0.5, 12.0)
+    """What the delays that were learned are brought between (see ``pace.delay_s``)."""
+    longest_burst: int = 3
+    """Most messages of a clone in a row, if its friend writes so."""
     init_after_s: float | None = None
     """Silence after which a talk begins anew, with ``INIT;`` (None = as the clones have learned).
     """
@@ -175,6 +182,7 @@ PRESETS: dict[str, Manners] = {
         repetition_penalty=1.0,
         gap_s=(3.0, 6.999),
         typing_per_s=0.0,
+        learned_manners=False,
         answer_s=None,
         hush_s=0.0,
         go_on=1.0,
@@ -188,6 +196,7 @@ PRESETS: dict[str, Manners] = {
         samples=2,
         temperature=(0.4, 0.4),
         max_tokens=(65, 65),  # of the 128 in all that were left when 63 were the context
+        learned_manners=False,
         top_k=50,
         top_p=0.95,
         repetition_penalty=1.15,
@@ -200,6 +209,7 @@ PRESETS: dict[str, Manners] = {
         max_tokens=(50, 50),
         top_p=1.0,
         typing_max_s=60.0,
+        learned_manners=False,
         init_after_s=120.0,
         asleep_named=0.125,
     ),
@@ -242,14 +252,23 @@ _SHARES = (
     "asleep_named",
 )
 _COUNTS = ("fresh_after", "context_lines", "repeat_window", "opening_turns")
-_TIMES = ("gap_s", "answer_s", "typing_max_s", "hush_s", "retry_s", "init_after_s", "cool_down_s")
+_TIMES = (
+    "gap_s",
+    "answer_s",
+    "delay_s",
+    "typing_max_s",
+    "hush_s",
+    "retry_s",
+    "init_after_s",
+    "cool_down_s",
+)
 _LIFETIMES = ("sleep_s", "start_alone_s")
 _BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_SHARES, (0.0, 1.0)),
     **dict.fromkeys(_COUNTS, (0, 10**9)),
     **dict.fromkeys(_TIMES, (0.0, _LONGEST_S)),
     **dict.fromkeys(_LIFETIMES, (0.0, 365 * _LONGEST_S)),
-    **dict.fromkeys(("turn_limit", "daily_messages"), (1, 10**9)),
+    **dict.fromkeys(("turn_limit", "daily_messages", "longest_burst"), (1, 10**9)),
     "typing_per_s": (0.0, 1e6),
     # What a model server takes (``model_server.schemas``).
     "samples": (1, 64),

@@ -58,6 +58,8 @@ class Asking:
     reason: str
     asked: AskPersona | None = None
     """What a person asked for, where this turn is the answer."""
+    more: bool = False
+    """Whether it follows upon its own message at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Typing:
     seconds: float
     until: datetime | None = None
     shown: bool = False
+    begins: datetime | None = None
+    """Set for somebody who takes a while to answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ from random import Random
 from botconvo.conversation.manners import Manners
 from botconvo.personas import Persona, PersonaName
 
-__all__ = ["Turn", "by_urge", "choose_speaker", "named_in"]
+__all__ = ["USUAL", "Turn", "by_urge", "choose_speaker", "goes_on", "named_in", "talkativeness"]
+
+USUAL = 0.5
+"""How much whoever nobody has said anything about talks."""
 
 _PATIENCE = 0.35
 """Weight gained with every message that a persona let pass; found by reading talks."""
@@ -32,6 +35,29 @@ def named_in(text: str, personas: Sequence[Persona]) -> tuple[Persona, ...]:
     return tuple(persona for _, persona in sorted(found, key=lambda pair: pair[0]))
 
 
+def talkativeness(persona: Persona, manners: Manners) -> float:
+    """What the owner says, else what was learned of the friend, else what is usual."""
+    if persona.talkativeness is not None:
+        return persona.talkativeness
+    learned = persona.learned if manners.learned_manners else None
+    if learned is None or learned.talkativeness is None:
+        return USUAL
+    return learned.talkativeness
+
+
+def goes_on(persona: Persona, said: int, manners: Manners, rng: Random) -> bool:
+    """Whether somebody who has written ``said`` messages in a row (from 1) writes another.
+
+    By the friend's own rows: of those with so many messages or more, the share with more.
+    """
+    learned = persona.learned if manners.learned_manners else None
+    if learned is None or learned.bursts is None or said >= manners.longest_burst:
+        return False
+    shares = learned.bursts.shares
+    as_long, longer = sum(shares[said - 1 :]), sum(shares[said:])
+    return longer > 0.0 and rng.random() < longer / as_long
+
+
 def choose_speaker(
     personas: Sequence[Persona],
     *,
@@ -43,11 +69,17 @@ def choose_speaker(
     """A free turn.  None when nobody may take it.
 
     ``silent_for`` counts the messages since each persona last spoke.  That nobody speaks twice in a
-    row is a law for several: one persona alone goes on.
+    row is a law for several: one persona alone goes on.  Whoever is known to write several messages
+    in a row has written them when a turn is free, and leaves it to others if there are any.
     """
     if len(personas) == 1:
         last = None
     weights = [_weight(persona, last, silent_for, manners) for persona in personas]
+    rest = [
+        0.0 if each.name == last and _knows_rows(each, manners) else weight
+        for each, weight in zip(personas, weights, strict=True)
+    ]
+    weights = rest if sum(rest) > 0.0 else weights
     total = sum(weights)
     if total <= 0.0:
         return None
@@ -82,6 +114,11 @@ def by_urge(
     return Turn(persona=persona, reason=f"its model gives it {urges[persona.name]:.0%} of the turn")
 
 
+def _knows_rows(persona: Persona, manners: Manners) -> bool:
+    learned = persona.learned if manners.learned_manners else None
+    return learned is not None and learned.bursts is not None
+
+
 def _weight(
     persona: Persona,
     last: PersonaName | None,
@@ -92,4 +129,4 @@ def _weight(
     if manners.speakers == "uniform":
         return again
     patience = 1.0 + _PATIENCE * min(silent_for.get(persona.name, 8), 8)
-    return persona.talkativeness * again * patience
+    return talkativeness(persona, manners) * again * patience

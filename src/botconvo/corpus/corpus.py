@@ -40,6 +40,12 @@ class Corpus:
         return _own(self.held_out, self.speaker)
 
     @property
+    def lines(self) -> int:
+        """Everybody's lines of words."""
+        sessions = (*self.train, *self.held_out)
+        return sum(line.says for session in sessions for line in session.lines)
+
+    @property
     def speakers(self) -> tuple[str, ...]:
         """Everybody whose lines are in it, by name."""
         sessions = (*self.train, *self.held_out)
@@ -74,7 +80,8 @@ def build_corpus(
     below 1) of the speaker's own lines, the latest ones, are kept out of training.
 
     Raises:
-        CorpusError: fewer than ``MIN_OWN_LINES`` lines of the speaker are left to train on.
+        CorpusError: fewer than ``MIN_OWN_LINES`` lines of the speaker are left to train on, or
+            they all say the same.
     """
     if not 0.0 <= held_out_share < 1.0:
         raise ValueError(f"held_out_share is {held_out_share}, not a share from 0 to below 1")
@@ -89,6 +96,11 @@ def build_corpus(
         raise CorpusError(
             f"{speaker} has {corpus.own_train} lines to train on ({corpus.own_held_out} more are "
             f"held out) and needs {MIN_OWN_LINES}; import more of what {speaker} wrote"
+        )
+    if _are_alike(corpus):
+        raise CorpusError(
+            f"{speaker}'s {corpus.own_train} lines to train on all say the same; "
+            f"import more of what {speaker} wrote"
         )
     return corpus
 
@@ -127,6 +139,12 @@ def _halves(session: Session, speaker: str, own: int) -> tuple[Session, Session]
         replace(session, lines=session.lines[:border]),
         replace(session, lines=session.lines[border:]),
     )
+
+
+def _are_alike(corpus: Corpus) -> bool:
+    """Whether there is nothing to learn but one line."""
+    said = (line for session in corpus.train for line in session.lines if line.says)
+    return len({line.argument.casefold() for line in said if line.name == corpus.speaker}) < 2
 
 
 def _own(sessions: Iterable[Session], speaker: str) -> int:

@@ -35,6 +35,8 @@ _SHORTER, _LONGER = 0.75, 1.33
 _WIDE = 0.2
 """Width of an interval that says little."""
 _LARGE_BUNDLE = 20
+_CHANGED = 0.3
+"""Distance of later manners from learned ones that is more than chance."""
 
 
 def judged(found: CloneFound, matrix: Matrix | None) -> CloneFound:
@@ -259,7 +261,8 @@ def _above(value: float, green: float, yellow: float) -> Colour:
 def advise(found: CloneFound, matrix: Matrix | None) -> tuple[str, ...]:
     """What to do, the most useful first; nothing where all is well."""
     said = [*_about_copies(found), *_about_words(found), *_about_sound(found)]
-    said += [*_about_talk(found), *_about_learning(found, matrix), *_about_certainty(found)]
+    said += [*_about_talk(found), *_about_learning(found, matrix), *_about_manners(found)]
+    said += _about_certainty(found)
     return tuple(said)
 
 
@@ -354,6 +357,17 @@ def _about_learning(found: CloneFound, matrix: Matrix | None) -> Iterator[str]:
             yield (
                 f"Another clone expects {found.name}'s words better: train this one longer, or "
                 "see whether the right person's messages were imported."
+            )
+
+
+def _about_manners(found: CloneFound) -> Iterator[str]:
+    compared = () if found.manners is None else found.manners.compared
+    for each in compared:
+        if each.distance is not None and each.distance.low > _CHANGED:
+            what = {"delay": "answers faster or slower", "row": "writes other rows of messages"}
+            yield (
+                f"{found.name} {what.get(each.name, 'writes at other hours')} now than in what the "
+                "clone learned from: train it again on newer messages."
             )
 
 

@@ -9,6 +9,7 @@ from html import escape
 from botconvo.evaluation import plots
 from botconvo.evaluation.advice import bundle_of, worst_habit
 from botconvo.evaluation.copying import Copying
+from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.leaks import Leaks
 from botconvo.evaluation.page_style import STYLE
@@ -30,6 +31,11 @@ _HABIT_LABELS = {
     "ending": "what a message ends with",
     "punctuation": "marks",
     "unusual words": "words that nobody else writes: odd spellings, typing errors, own words",
+}
+_MANNERS_LABELS = {
+    "delay": ("How fast", "time to an answer"),
+    "row": ("In a row", "messages in a row"),
+    "hours": ("When", "hours of the day"),
 }
 _PLOTTED = ("length", "ending")
 """Habits that are always shown; beside them stands the one that is furthest off."""
@@ -90,6 +96,7 @@ def _clone(clone: CloneFound) -> Iterator[str]:
     yield f'<ul class="lights">{lights}</ul>'
     yield _advice(clone)
     yield f'<div class="plots">{"".join(_plots(clone))}</div>'
+    yield from _manners(clone)
     yield _examples(clone)
     yield _figures(clone)
     yield "</section>"
@@ -190,6 +197,42 @@ def _plots(clone: CloneFound) -> Iterator[str]:
                 f"{name}'s messages and the clone's, by share.",
                 plots.distribution(habit, name, label, key=f"{key}-{habit.name}"),
             )
+
+
+def _manners(clone: CloneFound) -> Iterator[str]:
+    """When and how much the friend writes, as it was learned and as it was later."""
+    found, name = clone.manners, escape(clone.name)
+    if found is None:
+        return
+    yield (
+        f"<h3>Manners</h3><p>Learned of {name}, and kept to in a group chat: "
+        f"{escape(found.learned)}.</p><p>{name} later: {escape(found.later)}.</p>"
+        "<p class=soft>Delays are drawn from these and shortened, so that a talk does not stall: "
+        "who takes half an hour takes seconds there (delay_s in [conversation]).</p>"
+    )
+    plots_ = "".join(
+        _plot(
+            _MANNERS_LABELS[each.name][0],
+            _distance_told(each, found.others.get(each.name), clone.name),
+            plots.distribution(
+                each,
+                clone.name,
+                _MANNERS_LABELS[each.name][1],
+                key=f"{clone.checkpoint[:12]}-{each.name}",
+                names=(f"{clone.name} later", "learned"),
+            ),
+        )
+        for each in found.compared
+        if each.distance is not None
+    )
+    if plots_:
+        yield f'<div class="plots">{plots_}</div>'
+
+
+def _distance_told(each: HabitFound, others: float | None, name: str) -> str:
+    assert each.distance is not None
+    told = f"Distance of what was learned from {name} later: {each.distance.value:.2f}"
+    return f"{told}; from other friends: {others:.2f}." if others is not None else f"{told}."
 
 
 def _percent(figures: Figures) -> dict[Heap, Estimate | None]:

@@ -142,18 +142,22 @@ def _messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
 
 
-def distribution(habit: HabitFound, name: str, label: str, *, key: str) -> str:
-    """How the friend's messages and the clone's divide over the kinds of a habit."""
+def distribution(
+    habit: HabitFound, name: str, label: str, *, key: str, names: tuple[str, str] | None = None
+) -> str:
+    """How the friend's messages and the clone's divide over the kinds of a habit.
+
+    ``names`` are those of the two where they are something else.
+    """
+    first, second = names or (NAMES["real"].format(name=name), NAMES["clone"])
     with rc_context({**_STYLE, "svg.hashsalt": key, "ytick.color": COLOURS["soft"]}):
         figure = Figure(figsize=(_WIDTH, 2.2), layout="constrained")
         axes = figure.add_subplot()
         places = np.arange(len(habit.kinds))
         real = [100 * share for share in habit.first]
         clone = [100 * share for share in habit.second]
-        axes.bar(
-            places - 0.2, real, 0.38, color=COLOURS["real"], label=NAMES["real"].format(name=name)
-        )
-        axes.bar(places + 0.2, clone, 0.38, color=COLOURS["clone"], label=NAMES["clone"])
+        axes.bar(places - 0.2, real, 0.38, color=COLOURS["real"], label=first)
+        axes.bar(places + 0.2, clone, 0.38, color=COLOURS["clone"], label=second)
         crowded = sum(map(len, habit.kinds)) > _ROOM
         axes.set_xticks(
             places,

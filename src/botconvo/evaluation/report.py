@@ -14,6 +14,7 @@ from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
 from botconvo.evaluation.leaks import Leaks
+from botconvo.evaluation.timing import MannersFound
 from botconvo.evaluation.variety import Variety
 
 __all__ = [
@@ -107,6 +108,8 @@ class CloneFound:
     leaks: Leaks
     reactions: Mapping[Heap, float]
     """Share of what is done that is an emoji put on a message."""
+    manners: MannersFound | None = None
+    """None where nothing was learned of when and how much the friend writes."""
     lights: tuple[Light, ...] = ()
     advice: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()

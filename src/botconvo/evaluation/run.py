@@ -32,6 +32,7 @@ from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, tr
 from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report
 from botconvo.evaluation.scores import Networks, Scores
 from botconvo.evaluation.scoring import Loss, scoring_base
+from botconvo.evaluation.timing import MannersFound
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
 from botconvo.ports import KnownFilter
@@ -55,7 +56,10 @@ _MOST_REPEATS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A clone to evaluate: its checkpoint, how it is served, and the sessions it learned from."""
+    """A clone to evaluate: its checkpoint, how it is served, and the sessions it learned from.
+
+    ``manners`` are what it learned of those, beside what the friend did later.
+    """
 
     name: str
     checkpoint: Checkpoint
@@ -63,6 +67,7 @@ class Subject:
     spec: ModelSpec
     sampling: Sampling
     learned: tuple[Session, ...]
+    manners: MannersFound | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +209,7 @@ def _one(
             copying=measured.copying,
             leaks=leaks,
             reactions=heaps.reactions,
+            manners=subject.manners,
             examples=examples_of(clone, places) if options.examples else (),
             notes=tuple(notes),
         ),

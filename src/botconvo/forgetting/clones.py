@@ -17,6 +17,7 @@ from model_server.checkpoint.conversion import remove_converted
 from model_server.checkpoint.kinds import recognise
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
 from model_server.checkpoint.opening import digest_of
+from model_server.checkpoint.versions import PARTIAL, is_aside, older_versions, plain_name
 from model_server.errors import ModelServerError
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
     "remove",
 ]
 
-_ASIDE = (".previous", ".partial")
-"""What ``write_checkpoint`` adds to a folder's name for an older and for an unfinished one."""
 _PATIENCE_S = 15.0
 """How long to try where another process (on Windows) still has a file open."""
 _SIMPLE = "gpt-2-simple"
@@ -83,12 +82,15 @@ def checkpoints_in(project: Project, store: Store) -> tuple[Path, ...]:
     """Every checkpoint folder that the project knows: its own, and those of config.toml."""
     named = [path for path in _configured(project) if (path / MANIFEST_NAME).is_file()]
     noted = [each.path for each in store.written() if each.kind == "clone"]
-    beside = [
-        path.with_name(path.name + aside) for path in (*named, *noted) for aside in ("", *_ASIDE)
-    ]
+    beside = [version for path in (*named, *noted) for version in _versions(path)]
     own = (path.parent for path in project.folder.rglob(MANIFEST_NAME))
     there = {path.resolve(): path for path in (*own, *beside) if path.is_dir()}
     return tuple(sorted(there.values()))
+
+
+def _versions(folder: Path) -> tuple[Path, ...]:
+    """A checkpoint's folder, those of its older versions, and that of an unfinished one."""
+    return (folder, *older_versions(folder), folder.with_name(folder.name + PARTIAL))
 
 
 def _configured(project: Project) -> Iterator[Path]:
@@ -110,8 +112,8 @@ def manifest_in(folder: Path) -> Manifest | None:
 def _theirs(folder: Path, somebody: Somebody) -> bool:
     manifest = manifest_in(folder)
     if manifest is None or manifest.consent is None:
-        plain = folder.name.removesuffix(_ASIDE[0]).removesuffix(_ASIDE[1])
-        return manifest is None and plain in {safe_name(name) for name in somebody.clones}
+        theirs = {safe_name(name) for name in somebody.clones}
+        return manifest is None and plain_name(folder.name) in theirs
     return manifest.consent.person == somebody.person
 
 
@@ -121,9 +123,9 @@ def _clones_of(project: Project, store: Store, somebody: Somebody) -> tuple[Path
         return ()
     ours = [path for path in checkpoints_in(project, store) if _theirs(path, somebody)]
     torn = [
-        project.folder / "checkpoints" / f"{safe_name(name)}{aside}"
+        version
         for name in somebody.clones
-        for aside in ("", *_ASIDE)
+        for version in _versions(project.folder / "checkpoints" / safe_name(name))
     ]
     ours += [path for path in torn if path.is_dir() and _theirs(path, somebody)]
     ours += [path for path in _foreign(project, somebody) if _inside(path, project)]
@@ -182,12 +184,12 @@ CLONES = Keeper(
 
 
 def keep_in_mind(store: Store, folder: Path) -> None:
-    """Remember where a clone was written; its older version goes where it may not be served.
+    """Remember where a clone was written; older versions go where they may not be served.
 
     Raises:
         OutputError: that cannot be deleted.
     """
-    manifest, older = manifest_in(folder), folder.with_name(folder.name + _ASIDE[0])
+    manifest = manifest_in(folder)
     if manifest is None or manifest.consent is None:
         return
     store.note_written(
@@ -198,9 +200,11 @@ def keep_in_mind(store: Store, folder: Path) -> None:
             people=frozenset({PersonId(manifest.consent.person)}),
         )
     )
-    before = manifest_in(older)
-    if before is not None and before.weights.sha256 in store.disabled():
-        remove(older)
+    disabled = store.disabled()
+    for older in older_versions(folder):
+        before = manifest_in(older)
+        if before is not None and before.weights.sha256 in disabled:
+            remove(older)
 
 
 # ---- other clones that saw their lines ---------------------------------------------------
@@ -250,7 +254,7 @@ def clones_with(
 def erase_older(disabled: Iterable[Disabled]) -> None:
     """Older and unfinished versions are of no use to anybody."""
     for each in disabled:
-        if each.folder.name.endswith(_ASIDE):
+        if is_aside(each.folder.name):
             remove(each.folder)
 
 

@@ -12,6 +12,7 @@ from botconvo.conversation.events import Candidate
 from botconvo.conversation.noted import NotedLine, RefusedText
 from botconvo.conversation.orders import PromptSource, Trace
 from botconvo.conversation.reins import Law
+from botconvo.conversation.speakers import USUAL
 from botconvo.messages import Message
 from botconvo.personas import Persona
 from botconvo.ports import PersonaState, ShownState
@@ -88,9 +89,16 @@ def _candidate(candidate: Candidate) -> str:
     return f"{words} ({_VERDICTS[candidate.verdict]}{score})"
 
 
+def _talkativeness(persona: Persona) -> str:
+    learned = persona.learned.talkativeness if persona.learned is not None else None
+    if persona.talkativeness is not None or learned is None:
+        return f"{USUAL if persona.talkativeness is None else persona.talkativeness:g}"
+    return f"{learned:g}, learned of its friend"
+
+
 def info(persona: Persona, state: PersonaState, record: ConsentRecord | None, *, real: bool) -> str:
     """What a persona is; ``record`` is the consent of whoever was cloned, if somebody ``real``."""
-    rows = [f"{persona.name} is a bot, {state}; talkativeness {persona.talkativeness:g}"]
+    rows = [f"{persona.name} is a bot, {state}; talkativeness {_talkativeness(persona)}"]
     if not real or (record is not None and record.fictional):
         rows.append("an invented character")
     elif record is None:

@@ -17,7 +17,7 @@ does not.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,6 +43,7 @@ from botconvo.people import People
 from botconvo.personas import PersonaName
 from botconvo.ports import Clock, Platform, ShownState
 from botconvo.store import Store
+from model_server.checkpoint.manifest import MANIFEST_NAME
 
 __all__ = ["Plan", "run"]
 
@@ -353,24 +354,35 @@ class _Running:
         await asyncio.to_thread(self._plan.renew)
 
     async def watch_config(self) -> None:
-        """Take up a changed config.toml or ``.env``; a bad one changes nothing."""
+        """Take up a changed config.toml, ``.env`` or clone; what cannot be used changes nothing."""
         config = self._plan.config
-        secrets = config.with_name(".env")
-        seen = _stamp(config), _stamp(secrets)
+        seen = self._stamps()
         while True:
             await asyncio.sleep(_RELOAD_S)
-            stamp = _stamp(config), _stamp(secrets)
-            if stamp == seen or stamp[0] is None:
+            now = self._stamps()
+            if now[config] is None:
                 continue
-            seen = stamp
+            changed = {path for path, stamp in now.items() if stamp != seen.get(path, stamp)}
+            seen |= now
+            if not changed:
+                continue
             try:
                 settled = await asyncio.to_thread(self._plan.reload)
             except BotConvoError as error:
                 logger.error("config.toml was not taken up: %s", error)
                 continue
             names = ", ".join(member.persona.name for member in settled.members)
-            logger.info("config.toml was taken up; in the talk: %s", names)
+            what = "a clone's other version" if _are_clones(changed) else "config.toml"
+            logger.info("%s was taken up; in the talk: %s", what, names)
             await self._take_up(settled)
+
+    def _stamps(self) -> dict[Path, tuple[int, int] | None]:
+        """Of every file that is watched; a clone is missing for a moment while it is exchanged."""
+        config = self._plan.config
+        specs = (member.spec for member in self._members)
+        clones = (each.checkpoint / MANIFEST_NAME for each in specs if isinstance(each, ModelSpec))
+        stamps = {path: stamp for path in clones if (stamp := _stamp(path)) is not None}
+        return stamps | {path: _stamp(path) for path in (config, config.with_name(".env"))}
 
     async def _take_up(self, settled: Settled) -> None:
         plan = self._plan
@@ -386,6 +398,10 @@ class _Running:
             else:
                 talk.set_manners(self._manners)
                 await talk.set_approval(self._approval, moved=moved)
+
+
+def _are_clones(paths: Collection[Path]) -> bool:
+    return all(path.name == MANIFEST_NAME for path in paths)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

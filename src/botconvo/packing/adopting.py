@@ -20,7 +20,7 @@ from botconvo.packing.records import PackRecord, find_record
 from botconvo.packing.result import Result, read_result
 from botconvo.store import Store
 from botconvo.training.bases import Base, open_base
-from botconvo.training.finish import check_target
+from botconvo.training.finish import KEPT_VERSIONS, check_target
 from botconvo.training.hub import resolve_base
 from botconvo.training.names import safe_name
 from botconvo.training.trial import try_out
@@ -75,7 +75,7 @@ def adopt(
         TrainingError: the base cannot be had, or the folder holds something else.
         CheckpointError: the parts do not fit together, or the disk refuses; what was there is as
             it was.
-        EngineError: the engine cannot use the clone.
+        TrainingError: the clone cannot be served, or says nothing.
     """
     with TemporaryDirectory(prefix="botconvo-adopt-") as folder:
         scratch = Path(folder)
@@ -213,21 +213,19 @@ def _take(
     """Check that all of it fits together, try it out, and put it in its place."""
     reference = None if base is None else base.reference(target)
     manifest = result.manifest.model_copy(
-        update={"base": reference, "heard": _heard(record)}  # only this project knows who that was
+        update={
+            "base": reference,
+            # Only this project knows who that was, and when they wrote.
+            "heard": _heard(record),
+            "manners": record.manners,
+        }
     )
     # A path that came with it is never followed: the base is the one that was found here.
     pathless = None if reference is None else reference.model_copy(update={"path": None})
     trial = manifest.model_copy(update={"base": pathless})
     (scratch / MANIFEST_NAME).write_text(trial.model_dump_json(), encoding="utf-8")
     folder = None if base is None else base.checkpoint.folder
-    opened = load_checkpoint(scratch, base=folder, hash_large=True)
-    assert manifest.prompt_format is not None  # it is the pack's
-    try_out(
-        opened.base_path,
-        opened.adapter_path,
-        manifest.prompt_format,
-        end_of_text=opened.end_of_text,
-        reading=opened.reading,
-    )
-    write_checkpoint(target, manifest, result.weights)
+    load_checkpoint(scratch, base=folder, hash_large=True)
+    try_out(scratch, folder)
+    write_checkpoint(target, manifest, result.weights, keep=KEPT_VERSIONS)
     return load_checkpoint(target, base=folder)

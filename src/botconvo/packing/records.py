@@ -1,7 +1,7 @@
 """What stays at home of every pack: a small file, by which its result is known again.
 
-It holds no words: ids, digests and settings.  It also tells whom to think of when somebody
-withdraws while a pack is out.
+It holds no words: ids, digests, settings, and what was learned of manners.  It also tells whom to
+think of when somebody withdraws while a pack is out.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from botconvo.errors import OutputError, PackError
 from botconvo.packing.pack import Pack
 from botconvo.writing import write_whole
+from model_server.checkpoint.learned_manners import LearnedManners
 
 __all__ = ["PackRecord", "drop_record", "find_record", "keep_record", "packs_with", "record_path"]
 
@@ -29,6 +30,8 @@ class PackRecord(BaseModel):
     """Everybody whose lines are in it: the opaque id, and the consent record at that time."""
     archive: str
     """Where the pack was written."""
+    manners: LearnedManners | None = None
+    """Of the clone: times do not leave this computer."""
     base: str | None = None
     """The folder of the base in it; None where it comes with BotConvo or from the hub."""
 

@@ -35,6 +35,7 @@ from botconvo.training.material import Material, material_of
 from botconvo.training.settings import TrainingSettings
 from botconvo.writing import write_whole
 from model_server.checkpoint.hugging_face.settings import CONFIG_NAME
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import MANIFEST_NAME
 
 __all__ = ["Packed", "write_pack"]
@@ -62,6 +63,7 @@ def write_pack(
     project: Path,
     folder: Path,
     now: datetime,
+    zone: str = "UTC",
 ) -> Packed:
     """Write ``<name>.zip`` and ``<name>.ipynb`` into ``folder``, and a record into the project.
 
@@ -77,7 +79,7 @@ def write_pack(
     """
     if processor == "local":
         raise PackError("a pack goes to another computer; name it with --processor HOST")
-    material = material_of(gather(store, name, now, processor=processor))
+    material = material_of(gather(store, name, now, processor=processor, zone=zone))
     _check(material)
     people = consents_of(store, material.corpus.speakers, processor, now)
     base = open_base()
@@ -102,7 +104,7 @@ def write_pack(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        keep_record(project, _record(pack, people, base, archive))
+        keep_record(project, _record(pack, people, base, archive, material.manners))
         _write_archive(archive, texts, None if isinstance(base, str) else base)
     except OSError as error:
         raise OutputError(
@@ -141,12 +143,19 @@ def _describe(base: Base | str) -> PackedBase:
     )
 
 
-def _record(pack: Pack, people: Mapping[str, str], base: Base | str, archive: Path) -> PackRecord:
+def _record(
+    pack: Pack,
+    people: Mapping[str, str],
+    base: Base | str,
+    archive: Path,
+    manners: LearnedManners | None,
+) -> PackRecord:
     here = None if isinstance(base, str) or base.bundled else base.checkpoint.folder.resolve()
     return PackRecord(
         pack=pack,
         people=dict(people),
         archive=str(archive.resolve()),
+        manners=manners,
         base=None if here is None else str(here),
     )
 

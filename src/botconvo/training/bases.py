@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botconvo.errors import TrainingError
+from botconvo.training.estimate import Sizes
 from botconvo.training.hugging_face import TOKENIZER_NAME, base_of_hugging_face, is_hugging_face
 from botconvo.training.settings import Weights
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.gguf_adapter import linear_layers
 from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.gguf_writing import Plan
@@ -53,6 +55,25 @@ class Base:
     def parameters(self) -> int:
         """How many weights it has."""
         return sum(prod(tensor.shape) for tensor in self.plan.tensors)
+
+    @property
+    def sizes(self) -> Sizes:
+        """What its training takes memory for."""
+        layers, whole = linear_layers(self.plan).values(), self.plan.architecture
+        widths = [max(layer.shape) for layer in layers]
+        return Sizes(
+            parameters=self.parameters,
+            linear=sum(prod(layer.shape) for layer in layers),
+            inputs=sum(layer.shape[1] for layer in layers),
+            outputs=sum(layer.shape[0] for layer in layers),
+            layers=whole.layers,
+            width=whole.width,
+            inner=max(widths, default=whole.width),
+            heads=whole.heads,
+            vocabulary=whole.vocabulary,
+            largest=max(prod(tensor.shape) for tensor in self.plan.tensors),
+            copies=2 if self.config is None else 1,  # a GPT-2 with the usual settings is read whole
+        )
 
     def reference(self, folder: Path) -> BaseReference:
         """How a checkpoint in ``folder`` names this base."""

@@ -10,12 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
 from botconvo.training.bases import Base, encoder_of
+from botconvo.training.estimate import Need, fits, memory_needed, smaller
 from botconvo.training.examples import Encode, Window, pack, windows_of
 from botconvo.training.finish import (
+    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -23,8 +27,16 @@ from botconvo.training.finish import (
     write_clone,
 )
 from botconvo.training.material import Material, material_of
-from botconvo.training.network import Network, choose_device, make_gpt2, make_model
-from botconvo.training.progress import Reporter
+from botconvo.training.memory import free_memory, is_out_of_memory
+from botconvo.training.network import (
+    Network,
+    choose_device,
+    free_on,
+    is_half,
+    make_gpt2,
+    make_model,
+)
+from botconvo.training.progress import Reporter, gigabytes
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
@@ -33,10 +45,19 @@ from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import write_model
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Prepared", "make_examples", "prepare", "prepare_material", "train_clone"]
+__all__ = [
+    "Prepared",
+    "check_memory",
+    "make_examples",
+    "prepare",
+    "prepare_material",
+    "train_clone",
+    "write_weights",
+]
 
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
@@ -50,6 +71,7 @@ class Prepared:
     form: PromptFormat
     consent: Consent
     heard: tuple[str, ...] | None
+    manners: LearnedManners | None
     settings: TrainingSettings
     examples: Examples
 
@@ -84,6 +106,7 @@ def prepare_material(material: Material, base: Base, settings: TrainingSettings)
         form=form,
         consent=material.consent,
         heard=material.heard,
+        manners=material.manners,
         settings=settings,
         examples=make_examples(material.corpus, form, base, settings),
     )
@@ -107,7 +130,13 @@ def make_examples(
             f"nothing of {form.speaker} could be held out to measure on; "
             f"import more of what {form.speaker} wrote"
         )
-    return Examples(train=train_rows, held_out=held_out, pad=base.tokens.end_of_text)
+    alike = replace(settings, context_weight=1.0, head_weight=0.0)
+    return Examples(
+        train=train_rows,
+        held_out=held_out,
+        pad=base.tokens.end_of_text,
+        everybody=_rows(corpus.train, form, encode, begin, alike) if settings.everybody else (),
+    )
 
 
 def _rows(
@@ -140,34 +169,97 @@ def train_clone(
     stopped: Callable[[], bool],
     now: datetime,
     allowed: Callable[[], bool] = lambda: True,
+    keep: int = KEPT_VERSIONS,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``state`` is the file in which a stopped run is kept; it is gone once the checkpoint stands.
-    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it;
+    ``keep`` older versions of the clone stay beside it.
 
     Raises:
-        TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
+        TrainingError: the run cannot begin or go on, ``folder`` holds something else, or what was
+            trained cannot be served.
         CheckpointError: the disk refuses; an older checkpoint is as it was.
-        EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
     chosen = choose_device(device)
+    kept = StateFile(state, prepared.digest)
+    needed, free = check_memory(prepared, chosen)
     try:
         network = Network(_model(prepared.base), prepared.settings, chosen)
-        kept = StateFile(state, prepared.digest)
         with reporter:
-            trained = train(network, prepared.examples, prepared.settings, kept, reporter, stopped)
-    except RuntimeError as error:
+            trained = train(
+                network,
+                prepared.examples,
+                prepared.settings,
+                kept,
+                reporter,
+                stopped,
+                memory=(needed.gpu or needed.computer, free.gpu or free.computer),
+            )
+    except (RuntimeError, MemoryError) as error:
         raise _out_of_memory(error, prepared.base) from None
     if not allowed():
         kept.remove()
         raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
-        write_clone(folder, lambda scratch: _write(scratch, network, prepared), made, now)
+        write_clone(
+            folder, lambda scratch: write_weights(scratch, network, prepared), made, now, keep
+        )
         kept.remove()
     return trained
+
+
+def check_memory(prepared: Prepared, device: torch.device) -> tuple[Need, Need]:
+    """What a run will need, and what is free, in bytes.
+
+    Raises:
+        TrainingError: it cannot fit; the line says what would, if anything.
+    """
+    free = Need(computer=free_memory(), gpu=free_on(device))
+    rows = prepared.examples.train
+    weighted = sum(weight > 0 for row in rows for window in row for weight in window.weights)
+
+    def need(settings: TrainingSettings) -> Need:
+        return memory_needed(
+            prepared.base.sizes,
+            settings,
+            half=is_half(settings.precision, device),
+            weighted=weighted / max(1, prepared.examples.tokens),
+            gpu=device.type == "cuda",
+        )
+
+    needed = need(prepared.settings)
+    if fits(needed, free):
+        return needed, free
+    tried = ((settings, need(settings)) for settings in smaller(prepared.settings))
+    better = next(((settings, less) for settings, less in tried if fits(less, free)), None)
+    raise TrainingError(
+        f"training on {prepared.base.name} needs about {_in_words(needed)} of memory, and "
+        f"{_in_words(free)} are free; "
+        + (
+            "close other programs, or take a smaller base"
+            if better is None
+            else f"take {_options(better[0], prepared.settings)} (about {_in_words(better[1])})"
+        )
+    )
+
+
+def _in_words(need: Need) -> str:
+    return gigabytes(need.computer) + (f" and {gigabytes(need.gpu)} of a GPU's" * bool(need.gpu))
+
+
+def _options(wanted: TrainingSettings, given: TrainingSettings) -> str:
+    """What has to be typed to have it so."""
+    words = {
+        "--method": (wanted.method, given.method),
+        "--batch": (wanted.batch, given.batch),
+        "--accumulate": (wanted.accumulate, given.accumulate),
+        "--block-size": (wanted.block, given.block),
+    }
+    return " ".join(f"{word} {new}" for word, (new, old) in words.items() if new != old)
 
 
 def _model(base: Base) -> Any:
@@ -179,9 +271,8 @@ def _model(base: Base) -> Any:
     return make_model(base.config, read_weights(path, base.plan))
 
 
-def _out_of_memory(error: RuntimeError, base: Base) -> Exception:
-    """torch has no name of its own for a computer's memory that is too short."""
-    if "allocate" not in str(error) and "memory" not in str(error):
+def _out_of_memory(error: Exception, base: Base) -> Exception:
+    if not is_out_of_memory(error):
         return error
     return TrainingError(
         f"the memory is too short to train {base.name} ({base.parameters / 1e6:.0f} million "
@@ -189,7 +280,8 @@ def _out_of_memory(error: RuntimeError, base: Base) -> Exception:
     )
 
 
-def _write(scratch: Path, network: Network, prepared: Prepared) -> Written:
+def write_weights(scratch: Path, network: Network, prepared: Prepared) -> Written:
+    """Write what a network has learned into a file in ``scratch``."""
     base, settings, name = prepared.base, prepared.settings, prepared.form.speaker
     if settings.method == "lora":
         path = scratch / "adapter.gguf"
@@ -219,6 +311,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         heard=prepared.heard,
+        manners=prepared.manners,
         training={
             "engine": "transformers",
             **asdict(prepared.settings),

@@ -7,7 +7,15 @@ from botconvo.errors import TrainingError
 
 __all__ = ["require_extra", "require_modules"]
 
-_MODULES = ("torch", "safetensors", "tokenizers", "transformers", "peft", "huggingface_hub")
+_MODULES = (
+    "torch",
+    "safetensors",
+    "tokenizers",
+    "transformers",
+    "peft",
+    "huggingface_hub",
+    "psutil",
+)
 
 
 def require_extra() -> None:

@@ -19,13 +19,22 @@ from model_server.checkpoint.folder import (
     load_checkpoint,
     write_checkpoint,
 )
-from model_server.checkpoint.gguf_header import read_header
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import MANIFEST_NAME, Architecture, Consent, Manifest
-from model_server.checkpoint.tokens import tokens_of
 from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Made", "Written", "check_target", "forgotten_meanwhile", "write_clone"]
+__all__ = [
+    "KEPT_VERSIONS",
+    "Made",
+    "Written",
+    "check_target",
+    "forgotten_meanwhile",
+    "write_clone",
+]
+
+KEPT_VERSIONS = 3
+"""Older versions of a clone that stay beside it, where nothing else is said."""
 
 _LIBRARIES = ("botconvo", "gguf", "numpy")
 
@@ -38,6 +47,7 @@ class Made:
     consent: Consent
     corpus_sha256: str
     heard: tuple[str, ...] | None
+    manners: LearnedManners | None
     training: Mapping[str, str | int | float | bool | None]
     libraries: tuple[str, ...]
 
@@ -97,28 +107,37 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def write_clone(
-    folder: Path, write: Callable[[Path], Written], made: Made, now: datetime
+    folder: Path,
+    write: Callable[[Path], Written],
+    made: Made,
+    now: datetime,
+    keep: int = KEPT_VERSIONS,
 ) -> Checkpoint:
-    """Write the checkpoint, once a completion was drawn with it; an older one moves aside.
+    """Write the checkpoint, once a server of it has answered; an older one moves aside.
 
-    ``write`` is given a folder to write the weights into.
+    ``write`` is given a folder to write the weights into; ``keep`` older versions stay.
 
     Raises:
         CheckpointError: the disk refuses, or what was written does not load; the older checkpoint
             is as it was.
-        EngineError: the engine cannot use the weights.
+        TrainingError: it cannot be served, or says nothing; the same.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="botconvo-clone-") as scratch:
             written = write(Path(scratch))
-            _try_out(written, made.form)
-            manifest = _manifest(folder, written, made, now)
-            write_checkpoint(folder, manifest, written.weights, beside=written.beside)
+            base = None if written.base is None else written.base.checkpoint.folder
+            write_checkpoint(
+                folder,
+                _manifest(folder, written, made, now),
+                written.weights,
+                beside=written.beside,
+                keep=keep,
+                check=lambda partial: try_out(partial, base),
+            )
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    base = written.base
-    return load_checkpoint(folder, base=None if base is None else base.checkpoint.folder)
+    return load_checkpoint(folder, base=base)
 
 
 def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Manifest:
@@ -134,14 +153,7 @@ def _manifest(folder: Path, written: Written, made: Made, now: datetime) -> Mani
         consent=made.consent,
         corpus_sha256=made.corpus_sha256,
         heard=made.heard,
+        manners=made.manners,
         training=dict(made.training),
         versions={name: version(name) for name in (*_LIBRARIES, *made.libraries)},
     )
-
-
-def _try_out(written: Written, form: PromptFormat) -> None:
-    model, adapter = written.weights, None
-    if written.base is not None:
-        model, adapter = written.base.checkpoint.base_path, written.weights
-    tokens = tokens_of(model, read_header(model))
-    try_out(model, adapter, form, end_of_text=tokens.end_of_text, reading=tokens.reading)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from botconvo.consent import heard_digest
-from botconvo.corpus import Corpus, build_corpus
+from botconvo.corpus import Corpus, build_corpus, learned_manners, observe
 from botconvo.gathering import Gathered
 from botconvo.transcript.cleaning import PROFILES
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
 
@@ -32,6 +33,8 @@ class Material:
     form: PromptFormat
     consent: Consent
     heard: tuple[str, ...] | None
+    manners: LearnedManners | None = None
+    """Learned of nothing that is later than the last line to train on."""
 
 
 def material_of(gathered: Gathered) -> Material:
@@ -50,8 +53,24 @@ def material_of(gathered: Gathered) -> Material:
     record = gathered.record
     consent = Consent(person=record.person, record=record.id, fictional=record.fictional)
     return Material(
-        corpus=corpus, form=form, consent=consent, heard=_heard(corpus.speakers, gathered, corpus)
+        corpus=corpus,
+        form=form,
+        consent=consent,
+        heard=_heard(corpus.speakers, gathered, corpus),
+        manners=_manners(gathered, corpus, timedelta(seconds=form.init_after_s)),
     )
+
+
+def _manners(gathered: Gathered, corpus: Corpus, silence: timedelta) -> LearnedManners | None:
+    observed = observe(
+        gathered.messages,
+        gathered.people,
+        zone=gathered.zone,
+        silence=silence,
+        until=corpus.trained_until,
+    )
+    own = observed.get(corpus.speaker)
+    return None if own is None else learned_manners(own, zone=gathered.zone)
 
 
 def _heard(names: Iterable[str], gathered: Gathered, corpus: Corpus) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from botconvo.training.settings import Precision, TrainingSettings
 from model_server.checkpoint.gguf_writing import Array
 from model_server.checkpoint.manifest import Architecture
 
-__all__ = ["Network", "choose_device", "make_gpt2", "make_model"]
+__all__ = ["Network", "choose_device", "free_on", "is_half", "make_gpt2", "make_model"]
 
 _LAYER_NORM_EPSILON = 1e-5  # of every published GPT-2 configuration, and of our GGUF files
 _DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout")
@@ -52,6 +52,16 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
+
+
+def free_on(device: torch.device) -> int:
+    """Bytes that are free on a GPU with memory of its own; 0 for any other device."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def is_half(precision: Precision, device: torch.device) -> bool:
+    """Whether a type of two bytes is multiplied in there."""
+    return _dtype_for(precision, device) is not None
 
 
 def make_gpt2(weights: Mapping[str, Array], architecture: Architecture) -> Any:
@@ -91,6 +101,8 @@ def _make(config: Any, weights: Iterable[tuple[str, Array]]) -> Any:
             setattr(config, name, 0.0)
     if config.model_type == "gpt2":
         config.activation_function = "gelu_pytorch_tanh"  # "gelu_new" in one fused step
+    if config.model_type == "gemma":
+        config.hidden_act = "gelu_pytorch_tanh"  # whatever its file says, see the conversion
     config.use_cache = False
     attention = "eager" if config.model_type in _EAGER else "sdpa"
     make: Any = AutoModelForCausalLM.from_config

@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-__all__ = ["Bar", "Reporter", "Rows", "Started", "Step", "reporter_for"]
+from botconvo.training.estimate import Forecast
+
+__all__ = ["Bar", "Reporter", "Rows", "Started", "Step", "gigabytes", "reporter_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The run as it begins: ``total`` steps at most, ``done`` of them already; times in seconds."""
+    """The run as it begins: ``total`` steps at most, ``done`` of them already; times in seconds.
+
+    ``forecast`` is of the rest, by the speed that was measured; ``needs`` and ``free`` are bytes of
+    the memory that trains, and were estimated before anything was loaded.
+    """
 
     total: int
     done: int
     steps_per_epoch: int
-    base_loss: float
-    seconds: float
-    """An estimate of the rest, if the run does not end early."""
+    forecast: Forecast
+    needs: int
+    free: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,12 @@ class Reporter(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
     def started(self, started: Started) -> None: ...
+    def based(self, loss: float) -> None:
+        """The held-out loss of the base without an adapter."""
+
     def stepped(self, step: Step) -> None: ...
+    def told(self, line: str) -> None:
+        """Something that the person has to know."""
 
 
 def reporter_for(stream: TextIO) -> Reporter:
@@ -58,12 +69,29 @@ def minutes(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def span(least: float, most: float) -> str:
+    """From a duration to another, or one where they are the same in words."""
+    words = minutes(least), minutes(most)
+    if words[0] == words[1]:
+        return words[0]
+    number, _, unit = words[0].partition(" ")
+    return f"{number if words[1].endswith(' ' + unit) else words[0]} to {words[1]}"
+
+
+def gigabytes(size: int) -> str:
+    """Bytes in words."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+
+
 def _opening(started: Started) -> str:
     going_on = f", going on from step {started.done}" if started.done else ""
+    expected = started.forecast
     return (
-        f"Training takes {minutes(started.seconds)} at most ({started.total} steps{going_on}) and "
-        "ends earlier when the held-out loss stops falling. Ctrl-C stops it; the same command "
-        "goes on."
+        f"Training takes {span(expected.least_s, expected.most_s)}, as measured just now "
+        f"({expected.tokens_per_s:.0f} tokens/s; {started.total} steps at most{going_on}): the "
+        "sooner the held-out loss stops falling, the less. It needs about "
+        f"{gigabytes(started.needs)} of memory; {gigabytes(started.free)} were free. "
+        "Ctrl-C stops it; the same command goes on."
     )
 
 
@@ -82,7 +110,12 @@ class Rows:
     def started(self, started: Started) -> None:
         self._steps = started.steps_per_epoch
         self._say(_opening(started))
-        self._say(f"epoch 0.0: held-out loss {started.base_loss:.3f} (the base)")
+
+    def based(self, loss: float) -> None:
+        self._say(f"epoch 0.0: held-out loss {loss:.3f} (the base)")
+
+    def told(self, line: str) -> None:
+        self._say(line)
 
     def stepped(self, step: Step) -> None:
         if step.held_out is None:
@@ -133,10 +166,16 @@ class Bar:
             completed=started.done,
             epoch=started.done / self._steps,
             loss=float("nan"),
-            held_out=started.base_loss,
-            best=started.base_loss,
+            held_out=float("nan"),
+            best=float("nan"),
             speed=0.0,
         )
+
+    def based(self, loss: float) -> None:
+        self._progress.update(self._task, held_out=loss, best=loss)
+
+    def told(self, line: str) -> None:
+        self._progress.console.print(line, highlight=False)
 
     def stepped(self, step: Step) -> None:
         fields: dict[str, Any] = {"epoch": step.step / self._steps, "loss": step.loss}

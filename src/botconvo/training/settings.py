@@ -58,6 +58,8 @@ class TrainingSettings:
     Without it a clone of the bundled base cannot tell whose turn it is.  After half a pass Juno's
     own words: 0.0: 4.181; 0.1: 4.210; 0.3: 4.251; and turns were not told well by any (``LOG.md``).
     """
+    everybody: float = 0.0
+    """Passes over all lines of the corpus, whoever's, before those over the friend's own."""
     dropout: float = 0.05
     weight_decay: float = 0.01
     warmup: int = 10
@@ -138,6 +140,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "accumulate": (1, 1024),
     "context_weight": (0.0, 1.0),
     "head_weight": (0.0, 1.0),
+    "everybody": (0.0, 1000.0),
     "dropout": (0.0, 0.9),
     "weight_decay": (0.0, 1.0),
     "warmup": (0, 10_000),

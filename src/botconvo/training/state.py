@@ -26,6 +26,8 @@ class Position:
     step: int = 0
     base_loss: float
     """Of the base without an adapter."""
+    batch: int = 0
+    """Rows that fit into memory at once, where they turned out to be fewer; 0: as many as asked."""
     best_loss: float = float("inf")
     best_step: int = 0
     worse: int = 0

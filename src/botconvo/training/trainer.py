@@ -7,14 +7,16 @@ where an uninterrupted one does.  It knows nothing of people, folders of a proje
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from botconvo.errors import TrainingError
+from botconvo.training.estimate import forecast
 from botconvo.training.examples import Window, batch_of
+from botconvo.training.memory import is_out_of_memory
 from botconvo.training.network import Network
 from botconvo.training.progress import Reporter, Started, Step
 from botconvo.training.settings import TrainingSettings
@@ -24,9 +26,12 @@ __all__ = ["Examples", "Trained", "train"]
 
 _SMALLEST_SCALE = 1e-3
 """fp16's gradients are scaled up; where even this is too much, they have no end."""
-_BACKWARD = 3.0
-"""A training step against a forward pass: the usual rule, a little over what was measured."""
+_TRYING_S = 3.0
+"""How long a run's speed is measured before it begins, at most."""
+_SHORT = 32
+"""Tokens of the first try, which is not counted where a longer one can be afforded."""
 
+T = TypeVar("T")
 Rows = Sequence[Sequence[Window]]
 
 
@@ -34,12 +39,14 @@ Rows = Sequence[Sequence[Window]]
 class Examples:
     """Packed rows to train on and to measure on; ``pad`` is the token that fills rows up.
 
-    In ``held_out`` only the speaker's own words have a weight.
+    In ``held_out`` only the speaker's own words have a weight, in ``everybody`` everybody's have
+    the same: those rows come first, for ``TrainingSettings.everybody`` passes.
     """
 
     train: Rows
     held_out: Rows
     pad: int
+    everybody: Rows = ()
 
     @property
     def tokens(self) -> int:
@@ -49,7 +56,11 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """How a run ended.  ``finished`` is False where it was stopped; its state is saved then."""
+    """How a run ended.  ``finished`` is False where it was stopped; its state is saved then.
+
+    ``lost`` is the step at which the loss was no number any more, where that ended it: the best
+    state before it was kept.
+    """
 
     finished: bool
     steps: int
@@ -57,6 +68,7 @@ class Trained:
     base_loss: float
     best_loss: float
     best_epoch: float
+    lost: int | None = None
 
 
 def train(
@@ -66,20 +78,27 @@ def train(
     state: StateFile,
     reporter: Reporter,
     stopped: Callable[[], bool],
+    memory: tuple[int, int] = (0, 0),
 ) -> Trained:
     """Train the network; afterwards it holds the best of its states by held-out loss.
 
+    Where memory turns out to be too short, fewer rows are worked on at once and more batches make a
+    step, so that steps stay the same.  ``memory`` is what the reporter is told: bytes that are
+    needed, and those that were free.
+
     Raises:
-        TrainingError: the loss is no number any more, memory or the disk is full.
+        TrainingError: the loss is no number any more and no state before it was better than the
+            base, memory is too short for a single row, or the disk is full.
     """
-    run = _Run(network, examples, settings, state, reporter)
-    try:
-        return run.go(stopped)
-    except torch.OutOfMemoryError:
-        raise TrainingError(
-            f"the GPU's memory is too short for {settings.batch} rows of {settings.block} tokens; "
-            "take a smaller --batch (and a larger --accumulate) or --block-size, or --device cpu"
-        ) from None
+    return _Run(network, examples, settings, state, reporter).go(stopped, memory)
+
+
+class _Lost(Exception):  # noqa: N818  (it never leaves this module)
+    """The loss is no number any more."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
 
 
 class _Run:
@@ -99,21 +118,27 @@ class _Run:
         )
         self._scaler = torch.amp.GradScaler(network.device.type, enabled=network.is_fp16)
         self._per_epoch = math.ceil(len(examples.train) / settings.rows)
-        self._total = max(1, math.ceil(settings.epochs * self._per_epoch))
+        self._first_epoch = math.ceil(len(examples.everybody) / settings.rows)
+        self._first = math.ceil(settings.everybody * self._first_epoch)
+        self._total = self._first + max(1, math.ceil(settings.epochs * self._per_epoch))
         self._every = max(1, self._per_epoch // 2)
+        self._batch = settings.batch
         self._best: dict[str, torch.Tensor] = network.learned()
         self._recent: list[float] = []
 
-    def go(self, stopped: Callable[[], bool]) -> Trained:
-        position = self._begin()
+    def go(self, stopped: Callable[[], bool], memory: tuple[int, int]) -> Trained:
+        position = self._begin(memory)
         began, first, tokens = time.monotonic(), position.step, 0
         while position.step < self._total and position.worse < self._settings.patience:
             if stopped():
                 self._save(position)
                 return self._result(position, finished=False)
-            tokens += self._step(position)
-            measured = position.step % self._every == 0 or position.step == self._total
-            is_best = measured and self._measure(position)
+            try:
+                tokens += self._step(position)
+                measured = position.step % self._every == 0 or position.step == self._total
+                is_best = measured and self._measure(position)
+            except _Lost as lost:
+                return self._end_at(lost, position)
             seconds = time.monotonic() - began
             self._reporter.stepped(
                 Step(
@@ -131,51 +156,99 @@ class _Run:
         self._network.set_learned(self._best)
         return self._result(position, finished=True)
 
-    def _begin(self) -> Position:
+    def _begin(self, memory: tuple[int, int]) -> Position:
         """Where an earlier run of the same kind stopped, or the very beginning."""
         saved = self._state.read()
         if saved is not None:
             self._restore(saved[1])
-        began = time.monotonic()
-        loss = self._held_out_loss()
-        per_token = (time.monotonic() - began) / _tokens(self._examples.held_out)
-        position = Position(base_loss=loss) if saved is None else saved[0]
-        epochs_left = (self._total - position.step) / self._per_epoch
-        self._reporter.started(
-            Started(
-                total=self._total,
-                done=position.step,
-                steps_per_epoch=self._per_epoch,
-                base_loss=position.base_loss,
-                seconds=epochs_left * _tokens(self._examples.train) * per_token * _BACKWARD,
-            )
-        )
+            self._batch = saved[0].batch or self._batch
+        position = Position(base_loss=math.nan) if saved is None else saved[0]
+        self._reporter.started(self._started(position, memory))
+        if saved is None:
+            position.base_loss = self._held_out_loss()
+        self._reporter.based(position.base_loss)
         return position
+
+    def _started(self, position: Position, memory: tuple[int, int]) -> Started:
+        first = max(0, self._first - position.step)
+        most = max(0, self._total - position.step - first)
+        # Nothing gets better any more; the first measurement of all is always the best so far.
+        bad = self._settings.patience - position.worse + (not position.losses)
+        steps = min(most, max(0, bad) * self._every), most
+        return Started(
+            total=self._total,
+            done=position.step,
+            steps_per_epoch=self._per_epoch,
+            forecast=forecast(
+                before=first * _tokens(self._examples.everybody) / max(1, self._first_epoch),
+                tokens=_tokens(self._examples.train),
+                held_out=_tokens(self._examples.held_out),
+                epochs=(steps[0] / self._per_epoch, steps[1] / self._per_epoch),
+                measurements=(steps[0] // self._every, -(-steps[1] // self._every)),
+                tokens_per_s=self._speed(),
+            ),
+            needs=memory[0],
+            free=memory[1],
+        )
+
+    def _speed(self) -> float:
+        """Tokens a second of forward and backward passes, which change nothing.
+
+        Each try is larger than the one before, as long as it can be afforded: a large base on a
+        slow computer takes half a minute for one batch.
+        """
+        rows = self._examples.train
+        beginning = rows[0][0]
+        short = replace(
+            beginning, tokens=beginning.tokens[:_SHORT], weights=beginning.weights[:_SHORT]
+        )
+        speed, left = 0.0, _TRYING_S
+        for tried in ([[short]], rows[:1], rows[: self._batch]):
+            if speed and _tokens(tried) / speed > left:
+                break
+            seconds = self._timed(tried)
+            speed, left = _tokens(tried) / seconds, left - seconds
+        self._optimizer.zero_grad(set_to_none=True)
+        return speed
+
+    def _timed(self, rows: Rows) -> float:
+        began = time.monotonic()
+        self._within_memory(lambda: self._backward(rows, total=1.0))
+        return max(time.monotonic() - began, 1e-9)
 
     def _step(self, position: Position) -> int:
         """One step of the optimizer; how many tokens it took."""
         settings, step = self._settings, position.step
         rows = self._rows_of(step)
-        torch.manual_seed((settings.seed << 20) + step)  # for dropout
-        loss = self._backward(rows)
+
+        def pass_through() -> float:
+            torch.manual_seed((settings.seed << 20) + step)  # for dropout
+            return self._backward(rows)
+
+        loss = self._within_memory(pass_through)
         self._scaler.unscale_(self._optimizer)
         norm = float(torch.nn.utils.clip_grad_norm_(self._parameters.values(), settings.clip))
         if not math.isfinite(loss) or not (math.isfinite(norm) or self._can_scale_down()):
-            raise self._lost(step, position)
+            raise _Lost(step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate_at(step, self._total, settings)
-        self._scaler.step(self._optimizer)  # not at all where fp16 was too small for a gradient
+        try:
+            self._scaler.step(self._optimizer)  # not at all where fp16 was too small
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._too_large() from None  # some weights may have moved: only a state helps
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         self._recent.append(loss)
         position.step += 1
         return _tokens(rows)
 
-    def _backward(self, rows: Rows) -> float:
+    def _backward(self, rows: Rows, total: float | None = None) -> float:
         """The weighted mean loss over a step's rows, whose gradients are left in the parameters."""
-        batch = self._settings.batch
+        batch = self._batch
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
-        total = None if len(parts) == 1 else _weight(rows)
+        total = total or (None if len(parts) == 1 else _weight(rows))
         loss = 0.0
         for part in parts:
             partial = self._network.loss(batch_of(part, self._examples.pad), total)
@@ -183,45 +256,90 @@ class _Run:
             loss += float(partial.detach())
         return loss
 
+    def _within_memory(self, work: Callable[[], T]) -> T:
+        """Do it again with half as many rows at once as long as memory is too short.
+
+        Raises:
+            TrainingError: it is too short for a single row.
+        """
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out here: the error holds on to all that was computed.
+            self._optimizer.zero_grad(set_to_none=True)
+            if self._network.device.type == "cuda":
+                torch.cuda.empty_cache()
+            if self._batch == 1:
+                raise self._too_large()
+            self._batch = (self._batch + 1) // 2
+            self._reporter.told(
+                f"The memory is too short: going on with --batch {self._batch} --accumulate "
+                f"{-(-self._settings.rows // self._batch)}, by which each step stays the same"
+            )
+
+    def _too_large(self) -> TrainingError:
+        where = "GPU's memory" if self._network.device.type == "cuda" else "memory"
+        return TrainingError(
+            f"the {where} is too short for {self._batch} row of {self._settings.block} tokens; "
+            "take a smaller --block-size, --method lora, a smaller base, or another --device; "
+            "the same command goes on from where it last could save"
+        )
+
     def _can_scale_down(self) -> bool:
         return self._scaler.is_enabled() and self._scaler.get_scale() > _SMALLEST_SCALE
 
     def _rows_of(self, step: int) -> Rows:
         """The rows of a step: each epoch goes through all of them in an order of its own."""
-        epoch, place = divmod(step, self._per_epoch)
-        order = np.random.default_rng((self._settings.seed, epoch)).permutation(
-            len(self._examples.train)
-        )
-        rows = self._settings.rows
-        return [self._examples.train[i] for i in order[place * rows : (place + 1) * rows]]
+        seed, count = self._settings.seed, self._settings.rows
+        if step < self._first:
+            rows, per_epoch, draw = self._examples.everybody, self._first_epoch, [seed, 0, 1]
+        else:
+            rows, per_epoch, draw = self._examples.train, self._per_epoch, [seed, 0]
+            step -= self._first
+        draw[1], place = divmod(step, per_epoch)
+        order = np.random.default_rng(draw).permutation(len(rows))
+        return [rows[i] for i in order[place * count : (place + 1) * count]]
 
     def _measure(self, position: Position) -> bool:
         """Take down the held-out loss; whether it is the best so far."""
         loss = self._held_out_loss()
         if not math.isfinite(loss):
-            raise self._lost(position.step, position)
+            raise _Lost(position.step)
         position.losses.append((position.step, loss))
         if loss >= position.best_loss:
-            position.worse += 1
+            position.worse += position.step > self._first  # the friend's own lines still come
             return False
         position.best_loss, position.best_step, position.worse = loss, position.step, 0
         self._best = self._network.learned()
         return True
 
     def _held_out_loss(self) -> float:
-        examples, batch = self._examples, self._settings.batch
-        return self._network.mean_loss(examples.held_out, batch=batch, pad=examples.pad)[0]
+        examples = self._examples
 
-    def _lost(self, step: int, position: Position) -> TrainingError:
-        kept = f"; the best until then had {position.best_loss:.3f}" if position.losses else ""
-        return TrainingError(
-            f"the loss is no number any more at step {step}{kept}; nothing was written, "
-            f"train again with a lower --learning-rate than {self._settings.rate:g}"
-        )
+        def measured() -> float:
+            mean = self._network.mean_loss
+            return mean(examples.held_out, batch=self._batch, pad=examples.pad)[0]
+
+        return self._within_memory(measured)
+
+    def _end_at(self, lost: "_Lost", position: Position) -> Trained:
+        """With the best state before; one that is worse than the base is of no use."""
+        if not position.best_loss < position.base_loss:
+            raise TrainingError(
+                f"the loss is no number any more at step {lost.step}, and nothing before it was "
+                "better than the base; nothing was written, train again with a lower "
+                f"--learning-rate than {self._settings.rate:g}"
+            )
+        self._network.set_learned(self._best)
+        return replace(self._result(position, finished=True), lost=lost.step)
 
     # ---- stop and go on ------------------------------------------------------------------
 
     def _save(self, position: Position) -> None:
+        position.batch = self._batch if self._batch < self._settings.batch else 0
         tensors = {f"now.{name}": tensor for name, tensor in self._network.learned().items()}
         if position.best_step != position.step:  # else it is the same, and may be gigabytes
             tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
@@ -258,10 +376,10 @@ class _Run:
         return Trained(
             finished=finished,
             steps=position.step,
-            epochs=position.step / self._per_epoch,
+            epochs=max(0, position.step - self._first) / self._per_epoch,
             base_loss=position.base_loss,
             best_loss=position.best_loss,
-            best_epoch=position.best_step / self._per_epoch,
+            best_epoch=max(0, position.best_step - self._first) / self._per_epoch,
         )
 
 

@@ -71,6 +71,8 @@ def test_a_base_that_moved_can_be_given(tmp_path: Path, as_folder: bool) -> None
         (lambda m: m.update(surprise=1), "surprise"),
         (lambda m: m["weights"].update(surprise=1), "weights.surprise"),
         (lambda m: m["prompt_format"].update(surprise=1), "prompt_format.surprise"),
+        (lambda m: m["prompt_format"].update(version=2), "prompt_format.version: is 2, and this"),
+        (lambda m: m["prompt_format"].update(kind="verse"), "prompt_format.kind"),
         (lambda m: m.update(version=2), "version"),
         (lambda m: m.update(format="other"), "format"),
         (lambda m: m.pop("architecture"), "architecture"),

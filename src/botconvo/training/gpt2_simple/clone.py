@@ -23,6 +23,7 @@ from botconvo.errors import TrainingError
 from botconvo.gathering import Gathered
 from botconvo.importers.single_column_csv import print_rows
 from botconvo.training.finish import (
+    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -35,6 +36,7 @@ from botconvo.training.gpt2_simple.progress import Watch, watch_for
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.material import material_of
 from model_server.checkpoint.gpt2_simple import convert, find_run
+from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
 from model_server.errors import CheckpointError
 from model_server.prompt_format import START_OF_TEXT, PromptFormat
@@ -55,6 +57,7 @@ class Prepared:
     model: Model
     form: PromptFormat
     consent: Consent
+    manners: LearnedManners | None
     settings: SimpleSettings
     rows: str
 
@@ -93,6 +96,7 @@ def prepare(gathered: Gathered, model: Model, settings: SimpleSettings) -> Prepa
         model=model,
         form=form,
         consent=material.consent,
+        manners=material.manners,
         settings=settings,
         rows=print_rows(own),
     )
@@ -108,16 +112,18 @@ def train_clone(
     stopped: Callable[[], bool],
     now: datetime,
     allowed: Callable[[], bool] = lambda: True,
+    keep: int = KEPT_VERSIONS,
 ) -> Trained:
     """Train, and write the checkpoint if the run was not stopped.
 
     ``work`` is the folder in which a run is kept; it is gone once the checkpoint stands.
-    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it.
+    ``allowed`` says at the end whether nobody was forgotten meanwhile, whose lines may be in it;
+    ``keep`` older versions of the clone stay beside it.
 
     Raises:
-        TrainingError: the run cannot begin or go on, or ``folder`` holds something else.
+        TrainingError: the run cannot begin or go on, ``folder`` holds something else, or what was
+            trained cannot be served.
         CheckpointError: the disk refuses; an older checkpoint is as it was.
-        EngineError: the engine cannot use what was trained.
     """
     check_target(folder, prepared.form.speaker)
     try:
@@ -133,7 +139,7 @@ def train_clone(
         raise forgotten_meanwhile(prepared.form.speaker)
     if trained.finished:
         made = _made(prepared, trained)
-        write_clone(folder, lambda scratch: _write(scratch, run), made, now)
+        write_clone(folder, lambda scratch: _write(scratch, run), made, now, keep)
         shutil.rmtree(work, ignore_errors=True)
         with suppress(OSError):  # another engine's run is kept there
             work.parent.rmdir()
@@ -229,6 +235,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
         consent=prepared.consent,
         corpus_sha256=prepared.corpus.digest(),
         heard=(heard_digest(PersonId(prepared.consent.person), prepared.corpus.digest()),),
+        manners=prepared.manners,
         training={
             "engine": "gpt-2-simple",
             **asdict(prepared.settings),
