@@ -22,6 +22,9 @@ EXPORT = Source(path=Path("a.json"), sha256="0" * 64, format="discord-json", ori
 
 
 class Polite:
+    def digest(self) -> str:
+        return "polite"
+
     def objection(self, text: str) -> Objection | None:
         return "unsafe" if "rude" in text else None
 

@@ -64,7 +64,7 @@ from botconvo.people import People, Person
 from botconvo.personas import Persona, PersonaName, Sampling
 from botconvo.phrases import LoadingPipeline, NoPhrases
 from botconvo.platforms.web.seat import Seat
-from botconvo.ports import Clock, Game, Platform, TextFilter
+from botconvo.ports import Clock, Game, KnownFilter, Platform, TextFilter
 from botconvo.safety.leaks import LeakIndex
 from botconvo.safety.refusals import Refusals
 from botconvo.safety.wordlist import WordListFilter
@@ -579,7 +579,7 @@ def build_filter(
     return build_refusals(gate, store)
 
 
-def build_refusals(text_filter: TextFilter, store: Store) -> Refusals:
+def build_refusals(text_filter: KnownFilter, store: Store) -> Refusals:
     """The filter with what people removed, in any channel of the project."""
     return Refusals(text_filter, ((each.number, each.text) for each in store.refused_texts()))
 

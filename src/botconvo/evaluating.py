@@ -14,9 +14,9 @@ from botconvo.build import build_cast, build_filter
 from botconvo.chosen import with_personas
 from botconvo.config import load_settings
 from botconvo.corpus import observe
-from botconvo.errors import CorpusError
-from botconvo.evaluation.drawn import KEPT
-from botconvo.evaluation.evidence import Evidence, check_enough, evidence_of
+from botconvo.errors import CorpusError, OutputError
+from botconvo.evaluation.evidence import CONTEXT, Evidence, check_enough, evidence_of
+from botconvo.evaluation.kept import KEPT
 from botconvo.evaluation.learned import Learnt
 from botconvo.evaluation.page import page_of
 from botconvo.evaluation.progress import Progress
@@ -29,11 +29,11 @@ from botconvo.gathering import Gathered, gather
 from botconvo.model_process import ModelSpec
 from botconvo.orchestrator.cast import CastMember
 from botconvo.store import STORE_NAME, Store
-from botconvo.unseen import CONTEXT, checkpoint_of, learnt_by, sessions_of
+from botconvo.unseen import checkpoint_of, learnt_by, sessions_of
 from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint
 
-__all__ = ["Wish", "evaluate_project", "write_report"]
+__all__ = ["Wish", "check_target", "evaluate_project", "write_report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +194,18 @@ def _say_border(
         else ""
     )
     say(f"Later than all training, {evidence.border:%Y-%m-%d %H:%M} UTC{guess}: {counts}")
+
+
+def check_target(path: Path) -> None:
+    """Before anything is measured, which takes long.
+
+    Raises:
+        OutputError: no report could be written there.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def write_report(report: Report, project: Path, html: Path, as_data: Path | None) -> None:

@@ -7,6 +7,7 @@ copies of the old file say nothing any more.
 
 import hashlib
 import io
+import json
 import logging
 import secrets
 from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ import numpy as np
 
 from botconvo.conversation.events import Objection
 from botconvo.errors import OutputError
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter
 from botconvo.safety.leaks import LeakIndex, build_index
 from botconvo.store import Store
 from botconvo.transcript.cleaning import PROFILES
@@ -44,12 +45,17 @@ SAMPLE_KEY = b"nobody's secret!"
 class LeakGate:
     """Implements ``TextFilter``: ``inner``, and nothing that stands in an index."""
 
-    def __init__(self, inner: TextFilter, indexes: Iterable[LeakIndex]) -> None:
+    def __init__(self, inner: KnownFilter, indexes: Iterable[LeakIndex]) -> None:
         self._inner, self._indexes = inner, tuple(indexes)
 
     def use(self, indexes: Iterable[LeakIndex]) -> None:
         """Look into these from now on, and into no others."""
         self._indexes = tuple(indexes)
+
+    def digest(self) -> str:
+        """Another one for other messages."""
+        known = sorted(index.digest() for index in self._indexes)
+        return hashlib.sha256(json.dumps([self._inner.digest(), known]).encode()).hexdigest()
 
     def objection(self, text: str) -> Objection | None:
         if any(index.copies(text) for index in self._indexes):

@@ -31,6 +31,7 @@ __all__ = [
     "Handed",
     "Help",
     "Info",
+    "KnownFilter",
     "Limits",
     "Lines",
     "MayAsk",
@@ -378,6 +379,14 @@ class TextFilter(Protocol):
 
     def objection(self, text: str) -> Objection | None:
         """Why it must not be posted; None: it may be."""
+        ...
+
+
+class KnownFilter(TextFilter, Protocol):
+    """One that says which it is, as what was drawn behind it depends on that."""
+
+    def digest(self) -> str:
+        """Another one where other texts may be refused."""
         ...
 
 

@@ -16,10 +16,7 @@ from botconvo.transcript.cleaning import PROFILES
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["CONTEXT", "checkpoint_of", "learnt_by", "sessions_of"]
-
-CONTEXT = 14
-"""Lines before a place, for clones of manners that give none."""
+__all__ = ["checkpoint_of", "learnt_by", "sessions_of"]
 
 
 def checkpoint_of(spec: ModelSpec) -> Checkpoint:

@@ -47,6 +47,28 @@ def test_nothing_sticks_out(driver: Any, width: int) -> None:
     assert all(left >= 0 and right <= width and height > 60 for left, right, height in shown)
 
 
+def test_names_of_figures_stay_legible_on_a_phone(driver: Any) -> None:
+    look(driver, 320, "light")
+    heights = driver.execute_script(
+        "return [...document.querySelectorAll('.figures tr')].map(r => r.offsetHeight)"
+    )
+    assert len(heights) > 20
+    assert max(heights) < 150  # five lines; letters one below the other were 700
+
+
+def test_on_paper_ink_is_dark_whatever_the_reader_wishes(driver: Any) -> None:
+    look(driver, 800, "dark")
+    ink = "return getComputedStyle(document.body).color"
+    on_screen = driver.execute_script(ink)
+    driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
+    on_paper = driver.execute_script(ink)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert on_paper == "rgb(31, 35, 40)" != on_screen
+
+
 def test_paper_and_ink_follow_the_readers_wish(driver: Any) -> None:
     colours = {}
     for scheme in ("light", "dark"):

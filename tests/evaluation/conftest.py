@@ -8,7 +8,9 @@ if not EXTRA_IS_THERE:
         "test_attribution.py",
         "test_command.py",
         "test_markov.py",
+        "test_measure_leaks.py",
         "test_page.py",
+        "test_scores.py",
         "test_scoring.py",
         "test_two_sample.py",
     ]

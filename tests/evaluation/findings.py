@@ -8,10 +8,12 @@ from builders import NOON
 from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
+from botconvo.evaluation.leaks import Leaks
+from botconvo.evaluation.membership import Membership
 from botconvo.evaluation.report import Attributed, CloneFound, Example, Heap, Matrix, Report
 from botconvo.evaluation.variety import Variety
 
-__all__ = ["a_clone", "a_habit", "a_matrix", "a_report", "about"]
+__all__ = ["a_clone", "a_habit", "a_matrix", "a_report", "about", "some_leaks"]
 
 HEAPS: tuple[Heap, ...] = ("clone", "real", "prompted", "markov", "others")
 
@@ -33,6 +35,23 @@ def a_habit(name: str = "length", distance: float = 0.1) -> HabitFound:
         first=(0.25, 0.75),
         second=(0.5, 0.5),
     )
+
+
+def some_leaks(**changed: Any) -> Leaks:
+    """Those of a clone behind a gate that gives nothing away."""
+    values: dict[str, Any] = {
+        "without_gate": Copying(long=100, verbatim=about(0.0), longest=5, mean_span=2.0),
+        "known": 1.0,
+        "candidates": 1500,
+        "held_back": 0,
+        "changed": 0,
+        "slipped": 0,
+        "said": {},
+        "learned": {},
+        "suspicious": {},
+        "membership": Membership(auc=about(0.55), by_time=about(0.5), learned=300, later=300),
+    }
+    return Leaks(**(values | changed))
 
 
 def a_clone(name: str = "Bort", **changed: Any) -> CloneFound:
@@ -61,6 +80,7 @@ def a_clone(name: str = "Bort", **changed: Any) -> CloneFound:
             for heap in ("clone", "real", "prompted", "markov")
         },
         "copying": {"clone": Copying(long=100, verbatim=about(0.0), longest=5, mean_span=2.0)},
+        "leaks": some_leaks(),
         "reactions": {"clone": 0.02, "real": 0.03},
         "examples": (Example(before="Al: hi", real="hello", clone="hey"),),
     }

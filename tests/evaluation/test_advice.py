@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from evaluation.findings import a_clone, a_habit, a_matrix, about, figures
+from evaluation.findings import a_clone, a_habit, a_matrix, about, figures, some_leaks
 
 from botconvo.evaluation.advice import judged
 from botconvo.evaluation.copying import Copying
+from botconvo.evaluation.membership import Membership
 from botconvo.evaluation.report import Attributed, CloneFound, game_found
 from botconvo.evaluation.variety import Variety
 from botconvo.game.score import Score
@@ -26,6 +27,14 @@ def copied(share: float) -> dict[str, Any]:
     return {
         "copying": {"clone": Copying(long=100, verbatim=about(share), longest=9, mean_span=3.0)}
     }
+
+
+def shown(value: float) -> Membership:
+    return Membership(auc=about(value), by_time=None, learned=300, later=300)
+
+
+def by_heart(share: float) -> Copying:
+    return Copying(long=100, verbatim=about(share), longest=12, mean_span=3.0)
 
 
 def repeating(share: float) -> dict[str, Any]:
@@ -75,6 +84,12 @@ def test_where_all_is_well_there_is_nothing_to_do() -> None:
         ("copy", copied(0.01), "green"),
         ("copy", copied(0.03), "yellow"),
         ("copy", copied(0.2), "red"),
+        ("addresses", {"leaks": some_leaks(said={"e-mail": 1})}, "red"),
+        ("addresses", {"leaks": some_leaks(learned={"phone": 2})}, "yellow"),
+        ("addresses", {"leaks": some_leaks(suspicious={"looks like a key": 9})}, "green"),
+        ("its files", {"leaks": some_leaks(membership=shown(0.7))}, "yellow"),
+        ("its files", {"leaks": some_leaks(membership=shown(0.9))}, "red"),
+        ("its files", {"leaks": some_leaks(membership=None)}, "grey"),
         ("write the way", {"habits": {"clone": (a_habit(distance=0.5),)}}, "red"),
         ("over and over", repeating(0.1), "yellow"),
         ("over and over", repeating(0.5), "red"),
@@ -94,6 +109,9 @@ def test_a_headline_counts_bundles_of_twenty() -> None:
     ("changed", "word"),
     [
         (copied(0.1), "fewer passes"),
+        ({"leaks": some_leaks(changed=4, without_gate=by_heart(0.2))}, "by heart"),
+        ({"leaks": some_leaks(learned={"e-mail": 1})}, "Train it again"),
+        ({"leaks": some_leaks(membership=shown(0.9))}, "give them to nobody"),
         ({"mean_words": {"clone": 3.0, "real": 6.0}}, "too short"),
         ({"mean_words": {"clone": 9.0, "real": 6.0}}, "too long"),
         (taken(0.9), "caricature"),
@@ -121,3 +139,13 @@ def test_another_clone_that_knows_the_friend_better_is_told() -> None:
     found = judged(a_clone(), swapped)
     assert found.lights[-1].colour == "red"
     assert any("Another clone" in each for each in found.advice)
+
+
+def test_what_the_gate_kept_back_is_told_beside_what_came_through() -> None:
+    leaks = some_leaks(held_back=30, changed=6, without_gate=by_heart(0.06))
+    copies = judged(a_clone(leaks=leaks), None).lights[3]
+    assert "0 of its 100 longer messages" in copies.answer
+    assert "held back 30 of 1500 drafts; without it, it would be 6 of its 100" in copies.answer
+    assert copies.colour == "green"
+    ungated = judged(a_clone(leaks=some_leaks(known=0.0)), None).lights[3]
+    assert "No leak gate stood behind it." in ungated.answer

@@ -1,16 +1,23 @@
 """``botconvo evaluate`` with a bundled clone of a sample friend: consent first, real servers."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from click import UsageError
 
 from botconvo.cli.consent import command as consent
+from botconvo.cli.evaluate import command as evaluate_command
 from botconvo.cli.import_ import command as import_
-from botconvo.errors import BotConvoError, ConfigError, ConsentError, CorpusError
+from botconvo.errors import BotConvoError, ConfigError, ConsentError, CorpusError, OutputError
 from botconvo.evaluating import Wish, evaluate_project, write_report
 from botconvo.evaluation.progress import Quiet
 from botconvo.granting import withdraw
@@ -67,11 +74,18 @@ def test_a_clone_is_evaluated_and_the_files_are_whole(project: Path, tmp_path: P
     assert base is not None
     assert own is not None
     assert own.value < 0.6 * base.value
+    leaks = tilly.leaks
+    assert leaks.gated
+    assert (leaks.slipped, leaks.said, leaks.learned) == (0, {}, {})
+    assert leaks.candidates >= 2 * 32
+    assert leaks.membership is not None
+    assert leaks.membership.auc.value > 0.5
     write_report(report, project, tmp_path / "r.html", tmp_path / "r.json")
     assert "How alike" in (tmp_path / "r.html").read_text(encoding="utf-8")
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert data["clones"][0]["name"] == "Tilly"
-    assert len(list((project / "evaluation").iterdir())) == 2  # the clone's words, and its base's
+    # The clone's words and its base's, and what torch made of words by each.
+    assert len(list((project / "evaluation").iterdir())) == 4
 
 
 def test_a_clone_that_is_not_there_is_told_with_those_that_are(project: Path) -> None:
@@ -85,6 +99,44 @@ def test_too_little_later_text_is_told_with_how_much_is_needed(project: Path) ->
     error = refusal(a_wish(project, since=late))
     assert isinstance(error, CorpusError)
     assert "40 are needed" in str(error)
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measured(
+    project: Path, tmp_path: Path
+) -> None:
+    words = ["--project", str(project), "--since", "2026-06-26"]
+    nowhere = tmp_path / "no" / "r.html"
+    for where, why in ((nowhere, "there is no folder"), (tmp_path, "is a directory")):
+        with pytest.raises((OutputError, UsageError), match=why):
+            evaluate_command.main([*words, "--html", str(where)], standalone_mode=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_ends_with_one_line_and_keeps_what_was_drawn(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("evaluation"))
+    words = ["--project", str(copy), "--since", "2026-06-26", "--samples", "200"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "botconvo", "evaluate", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stderr is not None
+    drawn = copy / "evaluation"
+    for row in process.stderr:
+        if "clone's messages" in row:
+            break
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size for path in drawn.glob("*.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    last_words = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 130
+    assert "the same command goes on" in last_words.splitlines()[-1]
+    assert "Traceback" not in last_words
 
 
 def test_whoever_has_withdrawn_is_not_measured(project: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from evaluation.heaps import a_place
 from tiny_model import make_tiny_checkpoint
 
+from botconvo.conversation.events import Objection
 from botconvo.conversation.manners import PRESETS
 from botconvo.evaluation.drawing import Speaker, Wanted, draw
 from botconvo.evaluation.drawn import Drawn, words_drawn
@@ -14,6 +15,17 @@ from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
 from botconvo.safety.wordlist import WordListFilter
 from model_server.checkpoint.folder import load_checkpoint
+
+
+class Closed:
+    """Takes everything for a copy."""
+
+    def objection(self, text: str) -> Objection | None:
+        return "copied"
+
+    def digest(self) -> str:
+        return "closed"
+
 
 PLACES = tuple(a_place(f"line {i}", session=i, before=f"hello {i}") for i in range(4))
 QUICK = replace(PRESETS["group-chat"], samples=2, max_tokens=(12, 12), context_lines=4)
@@ -78,6 +90,20 @@ async def test_another_seed_or_context_is_another_draw(speaker: Speaker, tmp_pat
     for other in (replace(small, seed=4), replace(small, places=PLACES[2:])):
         assert await draw(speaker, other, WordListFilter(), kept=tmp_path) != first
     assert len(files_in(tmp_path)) == 3
+
+
+async def test_another_filter_is_another_draw_and_tells_what_it_held_back(
+    speaker: Speaker, tmp_path: Path
+) -> None:
+    free = await draw(speaker, WANTED, WordListFilter(), kept=tmp_path)
+    assert not any(each.copied or each.ungated for each in free)
+    assert {each.candidates % QUICK.samples for each in free} == {0}
+    gated = await draw(speaker, WANTED, Closed(), kept=tmp_path)
+    assert [each.text for each in gated] == [None] * len(gated)
+    first = [each for each in gated if each.ungated is not None]
+    assert first
+    assert all(each.copied for each in first)
+    assert len(files_in(tmp_path)) == 2
 
 
 def test_every_third_place_keeps_its_number() -> None:

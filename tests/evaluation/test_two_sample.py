@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from botconvo.evaluation.evidence import Said
-from botconvo.evaluation.two_sample import auc, mauve, mauve_of_histograms, tell_apart
+from botconvo.evaluation.intervals import auc
+from botconvo.evaluation.two_sample import mauve, mauve_of_histograms, tell_apart
 
 scores = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=20)
 

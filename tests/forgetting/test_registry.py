@@ -22,7 +22,7 @@ KEPT = {
     "botconvo/forgetting/files:_without": "files",
     "botconvo/leak_gate:leak_index": "leak index",
     "botconvo/evaluating:write_report": "files",
-    "botconvo/evaluation/drawing:_appending": "evaluations",
+    "botconvo/evaluation/kept:appending": "evaluations",
     "botconvo/cli/init:_write": "settings",
     "botconvo/cli/init:command": "settings",
     "botconvo/forgetting/settings:_write": "settings",

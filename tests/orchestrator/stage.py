@@ -102,6 +102,9 @@ class Babbler:
 class Everything:
     """Finds every text safe."""
 
+    def digest(self) -> str:
+        return "everything"
+
     def objection(self, text: str) -> Objection | None:
         return None
 

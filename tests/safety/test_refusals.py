@@ -12,6 +12,9 @@ from botconvo.safety.refusals import Refusals
 
 
 class OnlyPolite:
+    def digest(self) -> str:
+        return "onlypolite"
+
     def objection(self, text: str) -> Objection | None:
         return "unsafe" if "rude" in text else None
 

@@ -15,7 +15,7 @@ from botconvo.conversation.acts import judged
 from botconvo.conversation.manners import Manners
 from botconvo.errors import ConsentError, CorpusError
 from botconvo.evaluation.drawing import Speaker
-from botconvo.evaluation.evidence import Place, evidence_of
+from botconvo.evaluation.evidence import CONTEXT, Place, evidence_of
 from botconvo.game.rounds import Spot, session_digest
 from botconvo.gathering import Gathered, gather
 from botconvo.granting import find_person, grant_command
@@ -27,7 +27,7 @@ from botconvo.ports import Completion, TextFilter
 from botconvo.safety.judging import judge, judge_plain
 from botconvo.store import KnownPerson, Store
 from botconvo.transcript.grammar import Line, print_line
-from botconvo.unseen import CONTEXT, checkpoint_of, learnt_by, sessions_of
+from botconvo.unseen import checkpoint_of, learnt_by, sessions_of
 from botconvo.voices import Voice
 
 __all__ = ["Agreed", "Deck", "Material", "Played", "deck_of", "permitted", "real_line"]

@@ -88,7 +88,7 @@ def command(
 
     require_evaluation()
 
-    from botconvo.evaluating import Wish, evaluate_project, write_report
+    from botconvo.evaluating import Wish, check_target, evaluate_project, write_report
     from botconvo.evaluation.progress import progress_for
 
     wish = Wish(
@@ -103,8 +103,15 @@ def command(
         examples=examples,
     )
     html = html or project / "report.html"
-    with progress_for(sys.stderr) as progress:
-        report = evaluate_project(wish, progress, lambda line: click.echo(line, err=True))
+    for path in filter(None, (html, as_data)):
+        check_target(path)
+    try:
+        with progress_for(sys.stderr) as progress:
+            report = evaluate_project(wish, progress, lambda line: click.echo(line, err=True))
+    except KeyboardInterrupt:
+        told = "botconvo: stopped; what was drawn is kept, and the same command goes on with it"
+        click.echo(told, err=True)
+        sys.exit(130)
     write_report(report, project, html, as_data)
     for clone in report.clones:
         click.echo(_summary(clone))

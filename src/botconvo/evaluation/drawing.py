@@ -5,32 +5,29 @@ real ones, and no reply is made to begin with a noun phrase.  What was drawn is 
 that a run that was stopped goes on.
 """
 
-import hashlib
-import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import TextIO
 
 import httpx
 from pydantic import SecretStr
 
 from botconvo.conversation.acts import judged
 from botconvo.conversation.choice import RECENT, choose
-from botconvo.conversation.events import OrderId
+from botconvo.conversation.events import Candidate, OrderId
 from botconvo.conversation.manners import Manners
 from botconvo.conversation.orders import Ask, PromptSource
-from botconvo.errors import OutputError
 from botconvo.evaluation.drawn import Drawn
 from botconvo.evaluation.evidence import Place
+from botconvo.evaluation.kept import appending, digest_of, rows_in
 from botconvo.model_client import ModelClient
 from botconvo.model_process import ModelProcess, ModelSpec
 from botconvo.personas import PersonaName, Sampling
 from botconvo.phrases import NoPhrases
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter, TextFilter
 from botconvo.transcript.grammar import Command, Line, print_line
 from botconvo.voices import CloneVoice, Voice
 from model_server.prompt_format import PromptFormat
@@ -38,11 +35,13 @@ from model_server.prompt_format import PromptFormat
 __all__ = ["Speaker", "Wanted", "draw", "reply_at", "speaking"]
 
 _START_S = 120.0
+_ANSWER_S = 600.0
+"""Nobody waits for it, and a busy computer shall not end a run of an hour."""
 _TRIES = 3
 """Asks at one place until something is fit to be said; its friend did say something there."""
 _FEWEST = 60
 """Replies below which two heaps are not told apart well."""
-_VERSION = 1
+_VERSION = 2
 """Of what is kept; a change of how replies are drawn makes older files worthless."""
 
 
@@ -81,7 +80,7 @@ class Wanted:
 async def draw(
     speaker: Speaker,
     wanted: Wanted,
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
     *,
     kept: Path | None = None,
     told: Callable[[int, int], None] = lambda done, total: None,
@@ -92,17 +91,18 @@ async def draw(
         VoiceError: the model server does not answer.
         OutputError: the folder cannot be written.
     """
-    file = None if kept is None else kept / f"{_digest(speaker, wanted)}.jsonl"
+    digest = digest_of(_facts(speaker, wanted, text_filter))
+    file = None if kept is None else kept / f"{digest}.jsonl"
     keys = wanted.keys
-    there = {(each.place, each.repeat): each for each in _read(file)}
+    there = {(each.place, each.repeat): each for each in _drawn_in(file)}
     drawn = {key: there[key] for key in keys if key in there}
     told(len(drawn), len(keys))
     missing = [key for key in keys if key not in drawn]
     if missing:
-        with _appending(file) as stream:
+        with appending(file) as write:
             async for each in _ask(speaker, wanted, missing, text_filter):
                 drawn[each.place, each.repeat] = each
-                _write(stream, each)
+                write(asdict(each))
                 told(len(drawn), len(keys))
     return tuple(drawn[key] for key in keys)
 
@@ -111,7 +111,7 @@ async def _ask(
     speaker: Speaker,
     wanted: Wanted,
     missing: Sequence[tuple[int, int]],
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
 ) -> AsyncIterator[Drawn]:
     async with speaking(speaker, text_filter) as voice:
         for place, repeat in missing:
@@ -130,7 +130,9 @@ async def speaking(speaker: Speaker, text_filter: TextFilter) -> AsyncIterator[V
         process = await ModelProcess.start(speaker.spec, token)
         try:
             await process.wait_until_ready(http, _START_S)
-            client = ModelClient(speaker.spec.persona, http, lambda: process.address, token)
+            client = ModelClient(
+                speaker.spec.persona, http, lambda: process.address, token, timeout_s=_ANSWER_S
+            )
             yield CloneVoice(speaker.form, client, NoPhrases(), text_filter)
         finally:
             await process.stop()
@@ -138,11 +140,17 @@ async def speaking(speaker: Speaker, text_filter: TextFilter) -> AsyncIterator[V
 
 async def _one(voice: Voice, speaker: Speaker, wanted: Wanted, number: int, repeat: int) -> Drawn:
     place, draw = wanted.places[number], f"{wanted.seed}/{number}/{repeat}"
-    line = await reply_at(voice, speaker, wanted.manners, place, draw)
-    if line is None:
-        return Drawn(place=number, repeat=repeat, text=None)
-    reacts = line.command is Command.REACT
-    return Drawn(place=number, repeat=repeat, text=line.argument, reacts=reacts)
+    reply = await _reply(voice, speaker, wanted.manners, place, draw)
+    line, free = reply.line, reply.free
+    return Drawn(
+        place=number,
+        repeat=repeat,
+        text=None if line is None else line.argument,
+        reacts=line is not None and line.command is Command.REACT,
+        ungated=None if free is None or free == line else free.argument,
+        candidates=reply.candidates,
+        copied=reply.copied,
+    )
 
 
 async def reply_at(
@@ -155,17 +163,55 @@ async def reply_at(
     Raises:
         VoiceError: the model server does not answer.
     """
-    words = replace(manners, acts=False)  # what a clone does in place of speaking is not drawn
-    said = [line.argument for line in place.context if line.says]
+    return (await _reply(voice, speaker, manners, place, draw)).line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """``line`` is what is said, ``free`` what would be said if there were no leak gate.
+
+    ``copied`` of all ``candidates`` were held back by it.
+    """
+
+    line: Line | None = None
+    free: Line | None = None
+    candidates: int = 0
+    copied: int = 0
+
+
+async def _reply(
+    voice: Voice, speaker: Speaker, manners: Manners, place: Place, draw: str
+) -> _Reply:
+    reply = _Reply()
     for attempt in range(_TRIES):
         ask = _ask_for(speaker, manners, place, f"{draw}/{attempt}")
-        drafted = await voice.draft(ask)
-        recent = said[-manners.repeat_window :]
-        candidates = [judged(each, words, recent, "", frozenset()) for each in drafted.candidates]
-        chosen, _ = choose(candidates, manners=manners, recent=said[-RECENT:], phrase=None)
-        if chosen is not None and (line := candidates[chosen].line) is not None:
-            return line
-    return None
+        candidates = (await voice.draft(ask)).candidates
+        ungated = [_ungated(each) for each in candidates]
+        line = _chosen(candidates, place, manners)
+        reply = _Reply(
+            line=line,
+            free=reply.free or _chosen(ungated, place, manners),
+            candidates=reply.candidates + len(candidates),
+            copied=reply.copied + sum(each.verdict == "copied" for each in candidates),
+        )
+        if line is not None:
+            break
+    return reply
+
+
+def _chosen(candidates: Iterable[Candidate], place: Place, manners: Manners) -> Line | None:
+    words = replace(manners, acts=False)  # what a clone does in place of speaking is not drawn
+    said = [line.argument for line in place.context if line.says]
+    recent = said[-manners.repeat_window :]
+    found = [judged(each, words, recent, "", frozenset()) for each in candidates]
+    best, _ = choose(found, manners=manners, recent=said[-RECENT:], phrase=None)
+    return None if best is None else found[best].line
+
+
+def _ungated(candidate: Candidate) -> Candidate:
+    line = candidate.line
+    held_back = candidate.verdict == "copied" and line is not None and line.says
+    return replace(candidate, verdict="ok") if held_back else candidate
 
 
 def _ask_for(speaker: Speaker, manners: Manners, place: Place, draw: str) -> Ask:
@@ -190,9 +236,9 @@ def _context(place: Place, most: int) -> tuple[Line, ...]:
 # ---- what is kept ------------------------------------------------------------------------
 
 
-def _digest(speaker: Speaker, wanted: Wanted) -> str:
-    """Of all that the outcome depends on, but for the machine and the filter."""
-    facts = [
+def _facts(speaker: Speaker, wanted: Wanted, text_filter: KnownFilter) -> list[object]:
+    """All that the outcome depends on, but for the machine."""
+    return [
         _VERSION,
         speaker.spec.digest,
         speaker.spec.context,
@@ -200,38 +246,13 @@ def _digest(speaker: Speaker, wanted: Wanted) -> str:
         str(speaker.sampling),
         str(wanted.manners),
         wanted.seed,
+        text_filter.digest(),
         [print_line(line) for line in speaker.before],
         [[print_line(line) for line in place.context] for place in wanted.places],
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _read(file: Path | None) -> Iterator[Drawn]:
-    """What is there; a row that was torn by a stop is drawn again."""
-    if file is None or not file.exists():
-        return
-    for row in file.read_text(encoding="utf-8").splitlines():
-        try:
-            yield Drawn(**json.loads(row))
-        except (ValueError, TypeError):
-            continue
-
-
-@contextmanager
-def _appending(file: Path | None) -> Iterator[TextIO | None]:
-    if file is None:
-        yield None
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        stream = file.open("a", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from None
-    with stream:
-        yield stream
-
-
-def _write(stream: TextIO | None, drawn: Drawn) -> None:
-    if stream is not None:
-        stream.write(json.dumps(asdict(drawn), ensure_ascii=False) + "\n")
-        stream.flush()
+def _drawn_in(file: Path | None) -> Iterator[Drawn]:
+    for row in rows_in(file):
+        with suppress(TypeError):
+            yield Drawn(**row)

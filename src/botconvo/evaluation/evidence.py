@@ -13,15 +13,19 @@ from botconvo.errors import CorpusError
 from botconvo.transcript.grammar import Command, Line
 
 __all__ = [
+    "CONTEXT",
     "LATER_NEEDED",
     "Evidence",
     "Place",
     "Said",
     "check_enough",
     "evidence_of",
+    "places_of",
     "spread",
 ]
 
+CONTEXT = 14
+"""Lines before a place, for clones of manners that give none."""
 LATER_NEEDED = 40
 """Later messages of a person below which every interval says "anything is possible"."""
 _EARLIER_NEEDED = 50
@@ -74,7 +78,7 @@ class Evidence:
 
 
 def evidence_of(
-    sessions: Iterable[Session], border: datetime, *, context_lines: int = 14
+    sessions: Iterable[Session], border: datetime, *, context_lines: int = CONTEXT
 ) -> Evidence:
     """Divide ``sessions``, those of all channels; a place has at most ``context_lines`` lines."""
     ordered = sorted(sessions, key=lambda session: session.started)
@@ -106,6 +110,16 @@ def _places(number: int, session: Session, most: int) -> Iterable[tuple[str, Pla
         if line.command in _ACTS and line.argument:
             context = session.lines[max(0, i - most) : i]
             yield line.name, Place(session=number, context=context, line=line, number=i)
+
+
+def places_of(sessions: Sequence[Session], friend: str, most: int) -> tuple[Place, ...]:
+    """A friend's places in sessions that were learned from; their numbers are below 0."""
+    return tuple(
+        place
+        for number, session in enumerate(sessions, start=-len(sessions))
+        for name, place in _places(number, session, most)
+        if name == friend
+    )
 
 
 def check_enough(evidence: Evidence, friend: str) -> None:

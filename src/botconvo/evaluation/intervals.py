@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Estimate", "Indices", "bootstrap", "mean_estimate"]
+__all__ = ["Estimate", "Floats", "Indices", "auc", "bootstrap", "mean_estimate"]
 
+Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 _LEVEL = 95.0
 """Per cent of the draws that lie within an interval."""
@@ -74,3 +75,11 @@ def mean_estimate(
     """The mean of ``values``."""
     array = np.asarray(values, dtype=np.float64)
     return bootstrap(groups, lambda chosen: float(array[chosen].mean()), seed=seed)
+
+
+def auc(positive: Floats, negative: Floats) -> float:
+    """How often a score of ``positive`` is above one of ``negative``; ties count half."""
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    not_above = np.searchsorted(ordered, positive, side="right")
+    return float((below + not_above).mean() / 2 / len(negative))

@@ -21,6 +21,10 @@ from botconvo.evaluation.variety import Variety, variety_of
 __all__ = ["Heaps", "Measured", "attribute", "examples_of", "heaps_of", "measure", "own_lines"]
 
 _EXAMPLES = 8
+_STEPS = 4
+"""Who is taken for whom, telling apart, habits, copies."""
+_MOST = 2_000
+"""Real messages of one heap, evenly over their time: more take long and narrow nothing."""
 _COMPARED: tuple[Heap, ...] = ("clone", "prompted", "markov")
 
 
@@ -67,7 +71,11 @@ def heaps_of(
     markov = _at(spoken, markov_lines(learned, len(spoken), seed=seed)) if learned else ()
     strangers = [name for name in evidence.friends if name != friend]
     others = tuple(said for name in strangers for said in evidence.later_words(name))
-    every: dict[Heap, tuple[Said, ...]] = {"real": later, "markov": markov, "others": others}
+    every: dict[Heap, tuple[Said, ...]] = {
+        "real": _thinned(later, _MOST),
+        "markov": markov,
+        "others": _thinned(others, _MOST),
+    }
     paired: dict[Heap, tuple[Said, ...]] = {"markov": markov}
     real_for: dict[Heap, tuple[Said, ...]] = {"markov": _really(spoken)}
     for heap, found in drawn.items():
@@ -121,25 +129,32 @@ def measure(
     attributor: Attributor | None,
     *,
     seed: int = 0,
-    told: Callable[[str], None] = lambda what: None,
+    told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Measured:
-    """All that texts tell; ``told`` hears what is done next."""
-    told("who is taken for whom")
+    """All that texts tell; ``told`` hears how many of the steps are done."""
+    told(0, _STEPS)
     attribution = attribute(friend, heaps.all, attributor, seed=seed)
-    told("telling apart")
     compared = [heap for heap in _COMPARED if heap in heaps.paired]
+    told(1, _STEPS)
     apart: dict[Heap, Estimate | None] = {"real": tell_apart(*heaps.halves, seed=seed)}
     overlap: dict[Heap, Estimate | None] = {"real": mauve(*heaps.halves, seed=seed)}
     for heap in compared:
         apart[heap] = tell_apart(heaps.paired[heap], heaps.real_for[heap], seed=seed)
         overlap[heap] = mauve(heaps.paired[heap], heaps.real_for[heap], seed=seed)
-    told("habits and copies")
+    told(2, _STEPS)
     known = known_words(evidence.earlier.values())
     found: dict[Heap, tuple[HabitFound, ...]] = {"real": _habits(known, *heaps.halves, seed=seed)}
     for heap in compared:
         found[heap] = _habits(known, heaps.real_for[heap], heaps.paired[heap], seed=seed)
     real = heaps.real_for.get("clone", heaps.all["real"])
     texts: dict[Heap, tuple[Said, ...]] = {"real": real, **{h: heaps.paired[h] for h in compared}}
+    told(3, _STEPS)
+    copying: dict[Heap, Copying] = {
+        heap: copying_of(said, learned, seed=seed)
+        for heap, said in heaps.all.items()
+        if heap != "others"
+    }
+    told(_STEPS, _STEPS)
     return Measured(
         attribution=attribution,
         two_sample=apart,
@@ -147,11 +162,7 @@ def measure(
         habits=found,
         mean_words={heap: mean_words(said) for heap, said in texts.items()},
         variety={heap: variety_of(said, seed=seed) for heap, said in texts.items()},
-        copying={
-            heap: copying_of(said, learned, seed=seed)
-            for heap, said in heaps.all.items()
-            if heap != "others"
-        },
+        copying=copying,
     )
 
 

@@ -8,8 +8,10 @@ from html import escape
 
 from botconvo.evaluation import plots
 from botconvo.evaluation.advice import bundle_of, worst_habit
+from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
+from botconvo.evaluation.leaks import Leaks
 from botconvo.evaluation.page_style import STYLE
 from botconvo.evaluation.report import CloneFound, Colour, Figures, Heap, Light, Report
 
@@ -108,23 +110,28 @@ def _dots(clone: CloneFound) -> str:
     size = "single messages" if bundle.messages == 1 else f"bundles of {bundle.messages} messages"
     name = escape(clone.name)
     rows = "".join(
-        _dot_row(heap, plots.NAMES[heap].format(name=clone.name), share)
+        _dot_row(heap, plots.NAMES[heap].format(name=clone.name), share, clone.copying.get(heap))
         for heap in plots.NAMES
         if (share := bundle.shares.get(heap)) is not None
     )
     return (
         f'<figure class="dots"><figcaption>A program that knows how everybody writes was shown 20 '
-        f"{size}. How many did it take for {name}?</figcaption>{rows}</figure>"
+        f"{size}. How many did it take for {name}? Whoever copies {name}'s messages is taken for "
+        f"{name} easily: behind each row stands how many of its longer messages are copies."
+        f"</figcaption>{rows}</figure>"
     )
 
 
-def _dot_row(heap: Heap, name: str, share: Estimate) -> str:
+def _dot_row(heap: Heap, name: str, share: Estimate, copying: Copying | None) -> str:
+    verbatim = None if copying is None else copying.verbatim
+    copies = "" if verbatim is None else f"{100 * verbatim.value:.0f} % copies"
     count = round(share.value * _DOTS)
     dots = "".join(f'<i class="dot{" on" if i < count else ""}"></i>' for i in range(_DOTS))
     return (
         f'<div class="row {heap}"><span class="who">{escape(name)}</span>'
         f'<span class="line" aria-hidden="true">{dots}</span>'
-        f'<b>{count}<span class="soft"> of 20</span></b></div>'
+        f'<b>{count}<span class="soft"> of 20</span></b>'
+        f'<span class="soft copies">{copies}</span></div>'
     )
 
 
@@ -303,7 +310,24 @@ def _table(clone: CloneFound, heaps: tuple[Heap, ...]) -> Iterator[tuple[str, li
         [_shown(c.verbatim if c else None, percent=True) for c in copying],
     )
     yield "longest run of learned words", [_number(c.longest if c else None, 0) for c in copying]
+    yield from ((label, [cell, *["–"] * (len(heaps) - 1)]) for label, cell in _leaks(clone.leaks))
     yield "is an emoji on a message", [_number(clone.reactions.get(heap), 2) for heap in heaps]
+
+
+def _leaks(leaks: Leaks) -> Iterator[tuple[str, str]]:
+    """Of the clone alone."""
+    free, shown = leaks.without_gate, leaks.membership
+    yield "the same, if there were no leak gate", _shown(free.verbatim, percent=True)
+    yield "longest run, if there were no leak gate", _number(free.longest, 0)
+    yield "drafts that the gate held back", f"{leaks.held_back:,} of {leaks.candidates:,}"
+    yield "of what was said, would be held back", _number(leaks.slipped, 0)
+    known = "–" if leaks.known is None else f"{leaks.known:.0%}"
+    yield "longer learned lines that the gate knows", known
+    yield "messages with something private", _number(sum(leaks.said.values()), 0)
+    yield "learned lines with something private", _number(sum(leaks.learned.values()), 0)
+    yield "learned lines that look a little like it", _number(sum(leaks.suspicious.values()), 0)
+    yield "learned lines told from later ones (AUC)", _shown(shown.auc if shown else None)
+    yield "the same by time alone (AUC)", _shown(shown.by_time if shown else None)
 
 
 def _shown(figure: Estimate | None, *, percent: bool = False, digits: int = 2) -> str:
@@ -348,6 +372,9 @@ def _method(report: Report) -> str:
         "4 characters. Telling apart: logistic regression on the same, tried only on "
         "conversations that it has not learned from. Distances of habits: Jensen-Shannon, 0 for "
         "the same and 1 for nothing in common. Beside the clone's figure stands the friend's own: "
-        "earlier messages against later ones. Intervals draw whole conversations anew.</p>"
+        "earlier messages against later ones. <b>The leak gate</b> holds back every draft with six "
+        "words in a row of an imported message. What a program with its files finds out: a line "
+        "is taken for learned where the clone expects it much more than its base does. Intervals "
+        "draw whole conversations anew.</p>"
         "</details>"
     )

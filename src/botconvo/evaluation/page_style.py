@@ -8,7 +8,7 @@ STYLE = """
   --clone: #5b5bd6; --real: #1a936f; --prompted: #d9822b; --markov: #a0576f; --others: #9aa3ad;
   --good: #1a7f4b; --mid: #a66f00; --bad: #c4352b; --none: #8a929c;
 }
-@media (prefers-color-scheme: dark) { :root {
+@media screen and (prefers-color-scheme: dark) { :root {
   --paper: #14171c; --panel: #1c2027; --ink: #e8eaed; --soft: #9aa3ae; --grid: #313842;
   --clone: #9b9bff; --real: #45c79b; --prompted: #f0a35a; --markov: #d98ba3; --others: #6d7681;
   --good: #4ccf8b; --mid: #e5b24a; --bad: #ff7b6e; --none: #7d8590;
@@ -39,8 +39,9 @@ figure { margin: 0; padding: 1rem; background: var(--panel); border: 1px solid v
 figcaption { font-size: .9rem; margin-bottom: .6rem; }
 .dots figcaption { color: var(--ink); font-size: 1.05rem; }
 .row { display: grid; align-items: center; gap: .6rem;
-  grid-template-columns: 10rem minmax(0, 34rem) auto;  padding: .22rem 0; }
+  grid-template-columns: 10rem minmax(0, 30rem) 4.5rem 1fr; padding: .22rem 0; }
 .row b { text-align: right; white-space: nowrap; }
+.copies { white-space: nowrap; font-size: .85rem; }
 .row b .soft { font-weight: 400; }
 .line { display: grid; grid-template-columns: repeat(20, 1fr); gap: 3px; }
 .dot { aspect-ratio: 1; border-radius: 50%; background: var(--grid); }
@@ -71,14 +72,18 @@ summary { cursor: pointer; font-weight: 600; }
 table { width: 100%; border-collapse: collapse; margin: .7rem 0; font-size: .92rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--grid);
   vertical-align: top; overflow-wrap: anywhere; }
-.figures td { white-space: nowrap; } .figures td:first-child { white-space: normal; }
+.figures td { white-space: nowrap; }
+.figures td:first-child { white-space: normal; min-width: 8.5rem; }
 .examples td { min-width: 7rem; }
 @media (max-width: 40rem) {
   main { padding: 1rem .75rem 3rem; }
-  .row { grid-template-columns: 1fr auto; gap: .1rem .6rem; padding: .35rem 0; }
+  .row { grid-template-columns: 1fr auto 5.2rem; gap: .1rem .6rem; padding: .35rem 0; }
   .row .who { grid-row: 1; } .row b { grid-row: 1; grid-column: 2; }
   .line { grid-column: 1 / -1; gap: 2px; }
   figure { padding: .75rem; }
 }
-@media print { details { break-inside: avoid; } body { background: #fff; } }
+@media print {
+  :root { --paper: #fff; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .lights li, figure, tr { break-inside: avoid; }
+}
 """

@@ -101,5 +101,6 @@ class Bars:
     def told(self, work: str, done: int, total: int) -> None:
         """See ``Progress``."""
         if work not in self._tasks:
-            self._tasks[work] = self._progress.add_task(work, total=total)
+            # What was there before is no speed: it would promise too much.
+            self._tasks[work] = self._progress.add_task(work, total=total, completed=done)
         self._progress.update(self._tasks[work], completed=done)

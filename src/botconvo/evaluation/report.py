@@ -13,6 +13,7 @@ from typing import Any, Literal
 from botconvo.evaluation.copying import Copying
 from botconvo.evaluation.habits import HabitFound
 from botconvo.evaluation.intervals import Estimate
+from botconvo.evaluation.leaks import Leaks
 from botconvo.evaluation.timing import MannersFound
 from botconvo.evaluation.variety import Variety
 from botconvo.game.score import Score, of_people
@@ -117,6 +118,7 @@ class CloneFound:
     mean_words: Mapping[Heap, float]
     variety: Mapping[Heap, Variety]
     copying: Mapping[Heap, Copying]
+    leaks: Leaks
     reactions: Mapping[Heap, float]
     """Share of what is done that is an emoji put on a message."""
     manners: MannersFound | None = None

@@ -6,7 +6,7 @@ stores or consent.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,20 +20,23 @@ from botconvo.evaluation.attribution import Attributor
 from botconvo.evaluation.copying import Learned
 from botconvo.evaluation.drawing import Speaker, Wanted, draw
 from botconvo.evaluation.drawn import Drawn
-from botconvo.evaluation.evidence import Evidence, check_enough, spread
+from botconvo.evaluation.evidence import CONTEXT, Evidence, check_enough, places_of, spread
 from botconvo.evaluation.intervals import Estimate
+from botconvo.evaluation.leaks import leaks_of
 from botconvo.evaluation.markov import MarkovReplies
 from botconvo.evaluation.matrix import perplexities
 from botconvo.evaluation.measuring import examples_of, heaps_of, measure, own_lines
+from botconvo.evaluation.membership import Expected, Membership, latest, membership_of
 from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, trials_of
 from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report, game_found
-from botconvo.evaluation.scoring import Loss, Scorer, scoring_base
+from botconvo.evaluation.scores import Networks, Scores
+from botconvo.evaluation.scoring import Loss, scoring_base
 from botconvo.evaluation.timing import MannersFound
 from botconvo.game.score import Score
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter
 from botconvo.training.bases import Base
 from botconvo.transcript.grammar import Line
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
@@ -91,19 +94,22 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scored:
-    """What torch found: gains of trials by heap, and the losses of a clone and of its base."""
+    """What torch found: gains of trials by heap, losses of the clone and of its base, and how well
+    learned lines are told from later ones.
+    """
 
     gains: Mapping[Heap, Sequence[Sequence[float]]]
     own: Mapping[str, tuple[Loss, ...]]
     of_base: Mapping[str, tuple[Loss, ...]]
     base: str
+    membership: Membership | None
 
 
 def evaluate(
     subjects: Sequence[Subject],
     evidence: Evidence,
     options: Options,
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
     progress: Progress,
     now: datetime,
 ) -> Report:
@@ -117,11 +123,12 @@ def evaluate(
     for subject in subjects:
         check_enough(evidence, subject.name)
     attributor = _attributor(evidence, options.seed)
-    networks = _Networks(evidence, options, progress)
+    networks = Networks(options.device, options.kept)
+    reading = _Reading(evidence, options, networks, progress)
     found: list[CloneFound] = []
     tables: list[tuple[str, _Scored]] = []
     for subject in subjects:
-        clone, scored = _one(subject, evidence, options, attributor, networks, text_filter)
+        clone, scored = _one(subject, reading, attributor, text_filter)
         found.append(clone)
         if scored is not None:
             tables.append((subject.name, scored))
@@ -146,13 +153,12 @@ def _attributor(evidence: Evidence, seed: int) -> Attributor | None:
 
 def _one(
     subject: Subject,
-    evidence: Evidence,
-    options: Options,
+    reading: "_Reading",
     attributor: Attributor | None,
-    networks: "_Networks",
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
 ) -> tuple[CloneFound, _Scored | None]:
-    name, progress = subject.name, networks.progress
+    evidence, options, progress = reading.evidence, reading.options, reading.progress
+    name, seed = subject.name, options.seed
     places = spread(evidence.later[name], options.samples)
     repeats = max(1, min(_MOST_REPEATS, math.ceil(options.samples / len(places))))
     wanted = Wanted(places=places, repeats=repeats, manners=options.manners, seed=options.seed)
@@ -162,22 +168,27 @@ def _one(
     for heap, speaker in _speakers(subject, learned_lines, notes):
         part = wanted if heap == "clone" else wanted.every(_BASE_SHARE)
         drawn[heap] = _drawn(speaker, part, heap, subject, options, text_filter, progress)
-    heaps = heaps_of(name, evidence, places, drawn, learned_lines, seed=options.seed)
-    learned = Learned(
-        line.argument for session in subject.learned for line in session.lines if line.says
-    )
+    trials = _trials(subject, reading)
+    scored = _scored(subject, trials, reading, notes)
+    heaps = heaps_of(name, evidence, places, drawn, learned_lines, seed=seed)
+    lines = [line.argument for session in subject.learned for line in session.lines if line.says]
+    learned = Learned(lines)
     measured = measure(
         name,
         evidence,
         heaps,
         learned,
         attributor,
-        seed=options.seed,
-        told=lambda what: progress.told(f"{name}: {what}", 0, 1),
+        seed=seed,
+        told=reading.told(f"{name}: comparing texts"),
     )
+    progress.told(f"{name}: what it gives away", 0, 1)
+    leaks = leaks_of(drawn["clone"], places, lines, learned, text_filter, seed=seed)
+    if scored is not None:
+        leaks = replace(leaks, membership=scored.membership)
+    progress.told(f"{name}: what it gives away", 1, 1)
     if attributor is None:
         notes.append("Nobody else has enough messages, so nobody can be mixed up with anybody.")
-    scored, ranking = _ranked(subject, evidence, options, networks, notes)
     clone = drawn["clone"]
     return (
         CloneFound(
@@ -193,12 +204,13 @@ def _one(
             attribution=measured.attribution,
             two_sample=measured.two_sample,
             mauve=measured.mauve,
-            ranking=ranking,
+            ranking=_ranking(subject, trials, scored, seed),
             ranking_chance=CHANCE,
             habits=measured.habits,
             mean_words=measured.mean_words,
             variety=measured.variety,
             copying=measured.copying,
+            leaks=leaks,
             reactions=heaps.reactions,
             manners=subject.manners,
             examples=examples_of(clone, places) if options.examples else (),
@@ -264,7 +276,7 @@ def _drawn(
     heap: Heap,
     subject: Subject,
     options: Options,
-    text_filter: TextFilter,
+    text_filter: KnownFilter,
     progress: Progress,
 ) -> tuple[Drawn, ...]:
     who = "the clone's messages" if heap == "clone" else "messages of its base, shown ten lines"
@@ -283,105 +295,94 @@ def _drawn(
 # ---- what torch makes of words -----------------------------------------------------------
 
 
-class _Networks:
-    """Opens networks one at a time; what a base makes of words is asked once."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Everything that one evaluation reads with: evidence, options, networks, whom to tell."""
 
-    def __init__(self, evidence: Evidence, options: Options, progress: Progress) -> None:
-        self.progress, self.device = progress, options.device
-        self._evidence, self._options = evidence, options
-        self._rows = [name for name in evidence.friends if name in evidence.later]
-        self._scorers: dict[str, Scorer] = {}
-        self._of_base: dict[str, Mapping[str, tuple[Loss, ...]]] = {}
+    evidence: Evidence
+    options: Options
+    networks: Networks
+    progress: Progress
 
-    def base_of(self, subject: Subject) -> Base:
-        return scoring_base(subject.checkpoint, bases=self._options.bases)
+    @property
+    def rows(self) -> list[str]:
+        return [name for name in self.evidence.friends if name in self.evidence.later]
 
-    def of_base(self, base: Base) -> Scorer:
-        key = base.checkpoint.manifest.weights.sha256
-        if key not in self._scorers:
-            self._scorers.clear()  # one base at a time in memory
-            self._scorers[key] = Scorer(base, None, self._options.device)
-        return self._scorers[key]
-
-    def base_losses(self, base: Base, form: PromptFormat) -> Mapping[str, tuple[Loss, ...]]:
-        key = base.checkpoint.manifest.weights.sha256
-        if key not in self._of_base:
-            self._of_base[key] = self.losses(self.of_base(base), form, "the base")
-        return self._of_base[key]
+    def told(self, work: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.progress.told(work, done, total)
 
     def losses(
-        self, scorer: Scorer, form: PromptFormat, whose: str
+        self, scores: Scores, form: PromptFormat, whose: str
     ) -> Mapping[str, tuple[Loss, ...]]:
-        found = {}
-        for number, name in enumerate(self._rows):
-            self.progress.told(f"{whose}: everybody's later words", number, len(self._rows))
-            found[name] = scorer.losses(self._evidence.sessions, form, name)
-        self.progress.told(f"{whose}: everybody's later words", len(self._rows), len(self._rows))
-        return found
+        work = f"{whose}: everybody's later words"
+        return scores.losses(self.evidence.sessions, form, self.rows, self.told(work))
 
 
-def _ranked(
-    subject: Subject,
-    evidence: Evidence,
-    options: Options,
-    networks: _Networks,
-    notes: list[str],
-) -> tuple[_Scored | None, Mapping[Heap, Estimate | None]]:
-    trials = trials_of(evidence.later[subject.name], count=options.trials, seed=options.seed)
-    sessions = [session.lines for session in subject.learned]
-    markov = MarkovReplies(sessions, subject.name)
+def _trials(subject: Subject, reading: _Reading) -> tuple[Trial, ...]:
+    places, options = reading.evidence.later[subject.name], reading.options
+    return trials_of(places, count=options.trials, seed=options.seed)
+
+
+def _ranking(
+    subject: Subject, trials: Sequence[Trial], scored: _Scored | None, seed: int
+) -> Mapping[Heap, Estimate | None]:
+    markov = MarkovReplies([session.lines for session in subject.learned], subject.name)
     gains: dict[Heap, Sequence[Sequence[float]]] = {
         "markov": [markov.scores(trial.place, trial.candidates) for trial in trials]
     }
-    scored: _Scored | None = None
+    gains.update({} if scored is None else scored.gains)
+    return {heap: share_of_hits(trials, rows, seed=seed) for heap, rows in gains.items()}
+
+
+def _scored(
+    subject: Subject, trials: Sequence[Trial], reading: _Reading, notes: list[str]
+) -> _Scored | None:
+    """None where torch cannot read the clone, or there is no talk to follow."""
     if subject.form.kind != "transcript":
         notes.append("It was trained on single texts: whether it follows a talk is not measured.")
-    else:
-        try:
-            base = networks.base_of(subject)
-        except TrainingError as error:
-            notes.append(str(error))
-        else:
-            scored = _scored(subject, base, trials, networks)
-            gains = {**gains, **scored.gains}
-    return scored, {
-        heap: share_of_hits(trials, rows, seed=options.seed) for heap, rows in gains.items()
-    }
+        return None
+    try:
+        base = scoring_base(subject.checkpoint, bases=reading.options.bases)
+    except TrainingError as error:
+        notes.append(str(error))
+        return None
+    return _scored_on(base, subject, trials, reading)
 
 
-def _scored(subject: Subject, base: Base, trials: Sequence[Trial], networks: _Networks) -> _Scored:
-    adapter, form = subject.checkpoint.adapter_path, subject.form
+def _scored_on(base: Base, subject: Subject, trials: Sequence[Trial], reading: _Reading) -> _Scored:
+    """The base first, then the clone: one network is in memory at a time."""
+    name, form, told = subject.name, subject.form, reading.told
+    lines = reading.options.manners.context_lines or CONTEXT
+    learned = latest(places_of(subject.learned, name, lines))
+    places = (*learned, *latest(reading.evidence.later[name]))
     gains: dict[Heap, Sequence[Sequence[float]]] = {}
     of_base: Mapping[str, tuple[Loss, ...]] = {}
-    if adapter is not None:
-        of_base = networks.base_losses(base, form)
-        gains["prompted"] = _gains(
-            networks.of_base(base),
-            trials,
-            form,
-            f"{subject.name}: true replies by its base",
-            networks,
-        )
-    scorer = Scorer(base, adapter, networks.device)
-    work = f"{subject.name}: true replies by the clone"
-    gains["clone"] = _gains(scorer, trials, form, work, networks)
+    weighed: list[tuple[float, int]] = []
+    is_adapter = subject.checkpoint.adapter_path is not None
+    if is_adapter:
+        scores = reading.networks.scores(base)
+        of_base = reading.losses(scores, form, "the base")
+        gains["prompted"] = scores.gains(trials, form, told(f"{name}: true replies by its base"))
+        weighed = scores.weighed(places, form, told(f"{name}: learned lines by its base"))
+    scores = reading.networks.scores(base, subject.checkpoint if is_adapter else None)
+    gains["clone"] = scores.gains(trials, form, told(f"{name}: true replies by the clone"))
+    own = reading.losses(scores, form, name)
+    membership = None
+    if is_adapter:
+        by_clone = scores.weighed(places, form, told(f"{name}: learned lines by the clone"))
+        expected = [
+            Expected(session=place.session, gain=(mine - theirs) / tokens)
+            for place, (mine, tokens), (theirs, _) in zip(places, by_clone, weighed, strict=True)
+        ]
+        count = len(learned)
+        membership = membership_of(expected[:count], expected[count:], seed=reading.options.seed)
     return _Scored(
         gains=gains,
-        own=networks.losses(scorer, form, subject.name),
+        own=own,
         of_base=of_base,
-        base=base.name if adapter is not None else "",
+        base=base.name if is_adapter else "",
+        membership=membership,
     )
-
-
-def _gains(
-    scorer: Scorer, trials: Sequence[Trial], form: PromptFormat, work: str, networks: _Networks
-) -> list[list[float]]:
-    rows = []
-    for number, trial in enumerate(trials):
-        networks.progress.told(work, number, len(trials))
-        rows.append(scorer.gains(trial, form))
-    networks.progress.told(work, len(trials), len(trials))
-    return rows
 
 
 def _matrix(

@@ -15,6 +15,7 @@ import torch
 
 from botconvo.corpus import Session
 from botconvo.errors import TrainingError
+from botconvo.evaluation.evidence import Place
 from botconvo.evaluation.ranking import Trial
 from botconvo.training.bases import Base, encoder_of, open_base
 from botconvo.training.examples import Encode, Piece, encode_lines, windows_of
@@ -131,6 +132,12 @@ class Scorer:
             mean, count = self._network.mean_loss([[window]], batch=1, pad=self._pad)
             result.append(Loss(session=number, nats=mean * count, tokens=count))
         return tuple(result)
+
+    def weigh(self, place: Place, form: PromptFormat) -> tuple[float, int]:
+        """The log-probability of what was said at a place, in nats, and its tokens."""
+        said = place.line.argument
+        tokens = self._encode(said)
+        return self._replies(place.context, [said], form)[0], max(1, len(tokens))
 
     @property
     def _pad(self) -> int:

@@ -13,7 +13,6 @@ states, so that nothing has to be downloaded; see its docstring.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -22,9 +21,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from botconvo.evaluation.evidence import Said
-from botconvo.evaluation.intervals import Estimate, Indices, bootstrap
+from botconvo.evaluation.intervals import Estimate, Floats, Indices, auc, bootstrap
 
-__all__ = ["FEWEST", "auc", "mauve", "mauve_of_histograms", "tell_apart"]
+__all__ = ["FEWEST", "mauve", "mauve_of_histograms", "tell_apart"]
 
 FEWEST = 20
 """Messages of each heap below which nothing is learned."""
@@ -38,16 +37,6 @@ _PER_BUCKET = 10
 _DIMENSIONS = 50
 _SMOOTHING = 0.5
 """Added to every bucket: Krichevsky and Trofimov's (Pillutla et al., JMLR 2023)."""
-
-Floats = npt.NDArray[np.float64]
-
-
-def auc(positive: Floats, negative: Floats) -> float:
-    """How often a score of ``positive`` is above one of ``negative``; ties count half."""
-    ordered = np.sort(negative)
-    below = np.searchsorted(ordered, positive, side="left")
-    not_above = np.searchsorted(ordered, positive, side="right")
-    return float((below + not_above).mean() / 2 / len(negative))
 
 
 def tell_apart(first: Sequence[Said], second: Sequence[Said], *, seed: int = 0) -> Estimate | None:

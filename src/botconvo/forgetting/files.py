@@ -8,7 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from botconvo.evaluation.drawn import KEPT as EVALUATION
+from botconvo.evaluation.kept import KEPT as EVALUATION
 from botconvo.forgetting.clones import remove
 from botconvo.forgetting.keeping import Found, Keeper, Project
 from botconvo.leak_gate import INDEX_NAME

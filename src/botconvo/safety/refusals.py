@@ -1,10 +1,12 @@
 """What people removed is not said again, nor anything nearly the same (``near_copies``)."""
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable
 
 from botconvo.conversation.events import Objection
 from botconvo.conversation.near_copies import are_near, fold
-from botconvo.ports import TextFilter
+from botconvo.ports import KnownFilter
 
 __all__ = ["Refusals"]
 
@@ -15,7 +17,7 @@ class Refusals:
     ``refused`` are the texts by their numbers.
     """
 
-    def __init__(self, inner: TextFilter, refused: Iterable[tuple[int, str]] = ()) -> None:
+    def __init__(self, inner: KnownFilter, refused: Iterable[tuple[int, str]] = ()) -> None:
         self._inner = inner
         self._refused = {number: fold(text) for number, text in refused}
 
@@ -30,6 +32,11 @@ class Refusals:
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget all other refusals."""
         self._refused = {n: text for n, text in self._refused.items() if n in numbers}
+
+    def digest(self) -> str:
+        """Another one for other refusals."""
+        refused = sorted(each.letters for each in self._refused.values())
+        return hashlib.sha256(json.dumps([self._inner.digest(), refused]).encode()).hexdigest()
 
     def objection(self, text: str) -> Objection | None:
         mine = fold(text)

@@ -4,6 +4,8 @@ The list and its reading of look-alike letters ("b1tch") come from the better-pr
 (MIT).  Its mildest entries are everyday chat and are allowed here; the owner can allow more.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -53,6 +55,11 @@ class WordListFilter:
         profanity = Profanity()
         profanity.load_censor_words(whitelist_words=self._allowed)
         return profanity
+
+    def digest(self) -> str:
+        """Another one for other words."""
+        facts = json.dumps([self._allowed, sorted(self._bad_words)])
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     def objection(self, text: str) -> Objection | None:
         if bad_word_in(text, self._bad_words) is not None:
