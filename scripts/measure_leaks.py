@@ -32,7 +32,14 @@ from typing import Any
 
 import httpx
 import numpy as np
-from measure_likeness import EARLIER, SPEED, Channel, cloned, read_channel, subject_of
+from measure_likeness import (
+    EARLIER,
+    Channel,
+    add_training_options,
+    cloned,
+    read_channel,
+    subject_of,
+)
 from pydantic import SecretStr
 
 from botconvo.conversation.acts import judged
@@ -487,11 +494,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--csv", type=Path, help="a channel by DiscordChatExporter (may be .xz)")
     parser.add_argument("--only", action="append", required=True, help="friend; may be repeated")
     parser.add_argument("--outputs", type=int, default=OUTPUTS)
-    parser.add_argument("--minutes", type=float, default=2.0, help="of training a clone")
-    parser.add_argument("--speed", type=float, default=SPEED, help="training tokens a second")
     parser.add_argument("--preset", default="group-chat")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
+    add_training_options(parser, minutes=2.0)
     options = parser.parse_args(arguments)
     keep_freed_memory()
     options.work.mkdir(parents=True, exist_ok=True)

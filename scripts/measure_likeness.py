@@ -7,7 +7,7 @@ on the later one.
 CSV is a channel as DiscordChatExporter writes it (may be packed: .xz), WORK a folder of its own:
 clones, what they said, ``likeness.json`` and ``likeness.html`` without any sentence of the channel.
 The most active people are cloned from the first 85 % of all messages.  What is trained fits into
-``--minutes`` a clone at ``--speed`` tokens a second, by fewer passes or the later sessions alone.
+``--minutes`` a clone at the speed that is measured before it, by fewer passes or a part of one.
 
 It calls the library below the consent ledger: the data is public, and no clone leaves WORK.
 """
@@ -17,11 +17,15 @@ import csv
 import json
 import lzma
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from botconvo.checkpoints import bundled_base
 from botconvo.conversation.manners import manners
@@ -41,9 +45,11 @@ from botconvo.ports import KnownFilter
 from botconvo.safety.leaks import build_index
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.training.bases import open_base
-from botconvo.training.clone import Prepared, prepare_material, train_clone
+from botconvo.training.clone import Prepared, model_of, prepare_material, train_clone
+from botconvo.training.examples import batch_of
 from botconvo.training.material import Material
 from botconvo.training.memory import keep_freed_memory
+from botconvo.training.network import Network, choose_device
 from botconvo.training.progress import reporter_for
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.cleaning import PROFILES
@@ -55,8 +61,10 @@ EARLIER = 0.85
 """Share of all messages, by time, that may be trained on."""
 HELD_OUT = 0.05
 """Of those, the latest lines of a person, by which training picks its best pass."""
-SPEED = 2700.0
-"""Tokens a second of the bundled base on two quiet cores."""
+SPEED = 1400.0
+"""Tokens a second where there is too little to measure it with."""
+TIMED = 5
+"""Batches by which it is measured."""
 OPEN_KEY = b"a public channel"
 """Always the same, as what was drawn behind another gate is drawn anew; the data is public."""
 NOBODY = Consent(person="p-public", record="r-public")
@@ -112,39 +120,61 @@ def most_active(channel: Channel, count: int) -> list[str]:
     return [name for name, _ in wrote.most_common(count)]
 
 
-def prepared_within(material: Material, settings: TrainingSettings, tokens: float) -> Prepared:
-    """A run of at most ``tokens`` tokens: fewer passes, or the later sessions alone."""
+def prepared_within(
+    material: Material, settings: TrainingSettings, options: argparse.Namespace
+) -> Prepared:
+    """A run that takes ``options.minutes`` at most at the speed that is measured here and now.
+
+    ``options.everybody`` of it are for everybody's lines, the rest for the person's own.
+    """
+    share = options.everybody
     base = open_base(bundled_base(), bases=Path(), bundled=True)
-    prepared = prepare_material(material, base, settings)
-    passes = tokens / prepared.examples.tokens
-    if passes < 1.0:
-        train = material.corpus.train
-        kept = train[-max(1, int(len(train) * passes)) :]
-        material = replace(material, corpus=replace(material.corpus, train=kept))
-        prepared = prepare_material(material, base, replace(settings, epochs=1.0))
-    elif passes < settings.epochs:
-        prepared = prepare_material(material, base, replace(settings, epochs=passes))
-    return prepared
+    prepared = prepare_material(material, base, replace(settings, everybody=float(share > 0.0)))
+    rows = prepared.examples.everybody
+    speed = options.speed or speed_of(prepared, options.device)
+    tokens = 60.0 * options.minutes * speed
+    passes = (1.0 - share) * tokens / prepared.examples.tokens
+    settings = replace(
+        prepared.settings,
+        epochs=min(passes, prepared.settings.epochs),
+        everybody=share * tokens / max(1, sum(len(w.tokens) for row in rows for w in row)),
+    )
+    print(
+        f"{material.form.speaker}: {material.corpus.own_train} own lines, {speed:.0f} tokens a "
+        f"second: {settings.everybody:.2f} passes over everybody's lines and {settings.epochs:.2f} "
+        f"over {prepared.examples.tokens} tokens",
+        flush=True,
+    )
+    return replace(prepared, settings=settings)
+
+
+def speed_of(prepared: Prepared, device: str) -> float:
+    """Tokens a second of forward and backward passes; the first one is not counted."""
+    network = Network(model_of(prepared.base), prepared.settings, choose_device(device))
+    batch = prepared.settings.batch
+    tokens = seconds = 0.0
+    for start in range(0, TIMED * batch, batch):
+        rows = prepared.examples.train[start : start + batch]
+        if not rows:
+            break
+        began = time.monotonic()
+        torch.autograd.backward(network.loss(batch_of(rows, prepared.examples.pad)))
+        if start:
+            tokens += sum(len(window.tokens) for row in rows for window in row)
+            seconds += time.monotonic() - began
+    return tokens / seconds if seconds else SPEED
 
 
 def cloned(
     channel: Channel, name: str, work: Path, options: argparse.Namespace
 ) -> tuple[Checkpoint, Sequence[Session]]:
     """The clone of ``name``, and what it learned from; one that is there is not trained again."""
-    folder, kept = work / "checkpoints" / name, work / "training" / f"{name}.json"
+    folder = work / "checkpoints" / name
     form = PromptFormat(speaker=name)
     corpus = corpus_of(channel, name, form)
     if not folder.exists():
-        material = Material(corpus=corpus, form=form, consent=NOBODY, heard=None)
-        settings = TrainingSettings(seed=options.seed)
-        prepared = prepared_within(material, settings, 60 * options.minutes * options.speed)
-        print(
-            f"{name}: {prepared.corpus.own_train} own lines, {prepared.examples.tokens} tokens a "
-            f"pass, {prepared.settings.epochs:.1f} passes at most",
-            flush=True,
-        )
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"sessions": len(prepared.corpus.train)}), encoding="utf-8")
+        material = Material(corpus=corpus, form=form, consent=NOBODY, heard=None, manners=None)
+        prepared = prepared_within(material, settings_of(options), options)
         train_clone(
             prepared,
             folder,
@@ -154,8 +184,27 @@ def cloned(
             stopped=lambda: False,
             now=datetime.now(UTC),
         )
-    count = json.loads(kept.read_text(encoding="utf-8"))["sessions"]
-    return load_checkpoint(folder, base=bundled_base()), corpus.train[-count:]
+    return load_checkpoint(folder, base=bundled_base()), corpus.train
+
+
+def add_training_options(parser: argparse.ArgumentParser, *, minutes: float) -> None:
+    """What ``cloned`` looks at."""
+    parser.add_argument("--minutes", type=float, default=minutes, help="of training a clone")
+    parser.add_argument("--speed", type=float, help="training tokens a second; else measured")
+    parser.add_argument(
+        "--everybody", type=float, default=0.0, help="share of the time for everybody's lines"
+    )
+    parser.add_argument("--set", action="append", help="a training setting: rank=64")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+
+
+def settings_of(options: argparse.Namespace) -> TrainingSettings:
+    """The defaults, with what ``--set name=value`` says of them."""
+    kinds = {field.name: type(field.default) for field in fields(TrainingSettings)}
+    pairs = (each.partition("=") for each in options.set or ())
+    given: dict[str, Any] = {name: kinds[name](value) for name, _, value in pairs}
+    return TrainingSettings(seed=options.seed, **given)
 
 
 def subject_of(name: str, checkpoint: Checkpoint, learned: Sequence[Session]) -> Subject:
@@ -254,13 +303,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("work", type=Path)
     parser.add_argument("--people", type=int, default=5, help="most active people")
     parser.add_argument("--only", action="append", help="clone only this one; may be repeated")
-    parser.add_argument("--minutes", type=float, default=20.0, help="of training a clone")
-    parser.add_argument("--speed", type=float, default=SPEED, help="training tokens a second")
+    add_training_options(parser, minutes=20.0)
     parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--trials", type=int, default=TRIALS, help="true replies among ten")
     parser.add_argument("--preset", default="group-chat")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
     options = parser.parse_args(arguments)
     keep_freed_memory()
     channel = read_channel(options.csv)

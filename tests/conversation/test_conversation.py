@@ -294,7 +294,7 @@ def test_a_set_temperature_goes_above_every_personas_own_until_it_is_taken_back(
     play.posts_made(2)
     play.talk.receive(ev.Steered(steer=ev.SetTemperature(value=None)))
     play.posts_made(4)
-    assert [ask.sampling.temperature for ask in play.asks] == [1.3, 1.3, 0.7, 0.7]
+    assert [ask.sampling.temperature for ask in play.asks] == [1.3, 1.3, 1.0, 1.0]
 
 
 def test_a_personas_own_sampling_goes_above_the_presets() -> None:

@@ -238,11 +238,11 @@ def test_suggestions_differ_and_the_best_of_each_speaker_comes_first() -> None:
     came = [
         candidate("Marek: so so words", logprob=-3.0),
         candidate("Juno: other words", logprob=-1.0),
-        candidate("Marek: better words", logprob=-1.0),
+        candidate("Marek: better words, hm", logprob=-1.0),
         candidate("Juno: other words", logprob=-1.0),
     ]
     state = drafting(chat, wanted=5).drafted(came)
-    assert texts(state.found) == ["better words", "so so words", "other words"]
+    assert texts(state.found) == ["better words, hm", "so so words", "other words"]
     state = state.drafted([candidate("Juno: other words"), candidate("Juno: new words here")])
     assert texts(state.found)[3:] == ["new words here"]
 

@@ -54,6 +54,7 @@ __all__ = [
     "Prepared",
     "check_memory",
     "make_examples",
+    "model_of",
     "prepare",
     "prepare_material",
     "train_clone",
@@ -205,7 +206,7 @@ def train_clone(
     kept = StateFile(state, prepared.digest)
     needed, free = check_memory(prepared, chosen)
     try:
-        network = Network(_model(prepared.base), prepared.settings, chosen)
+        network = Network(model_of(prepared.base), prepared.settings, chosen)
         with reporter:
             trained = train(
                 network,
@@ -280,7 +281,7 @@ def _options(wanted: TrainingSettings, given: TrainingSettings) -> str:
     return " ".join(f"{word} {new}" for word, (new, old) in words.items() if new != old)
 
 
-def _model(base: Base) -> Any:
+def model_of(base: Base) -> Any:
     """The base in torch, of the very numbers that are served."""
     path = base.checkpoint.base_path
     if base.config is None:

@@ -144,9 +144,12 @@ async def test_a_line_is_deleted_by_whoever_may_manage_messages(server: Server) 
     answer = await server.mod.runs(server.general, "/delete", line="discord:1/2")
     await server.rehearsal.wait_for(lambda: answer.content == "Delete done.")
     assert answer.ephemeral
-    assert [pull.steer for pull in server.controls.steered] == [
-        ev.Delete(message=a_message(channel="discord:1", id="2").id)
-    ]
+    (pull,) = server.controls.steered
+    assert isinstance(pull.steer, ev.Delete)
+    assert pull.steer.message == a_message(channel="discord:1", id="2").id
+    assert pull.steer.author is not None
+    assert pull.steer.author.id == f"discord:{server.mod.id}"
+    assert pull.steer.moderates
 
 
 async def test_whoever_wants_to_be_ignored_is_and_nobody_else_sees_it(server: Server) -> None:
