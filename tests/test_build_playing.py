@@ -177,7 +177,7 @@ def test_it_is_drawn_as_by_friend_simulator_unless_somebody_says_otherwise(
     manners = playing(store, *TWO).manners
     assert (manners.temperature, manners.top_k, manners.samples) == ((0.4, 0.4), 50, 2)
     manners = playing(store, *TWO, preset="group-chat").manners
-    assert (manners.temperature, manners.samples) == ((0.7, 0.7), 8)
+    assert (manners.temperature, manners.samples) == ((1.0, 1.0), 8)
     assert playing(store, *TWO, conversation="samples = 3\n").manners.samples == 3
     with pytest.raises(ConfigError, match="preset 'polite' does not exist"):
         playing(store, *TWO, preset="polite")
@@ -198,7 +198,7 @@ def test_an_answer_leaves_half_of_the_context_to_the_prompt(made: Path, store: S
     assert long.member.spec.context == 256
     assert long.manners.max_tokens == (128, 128)
     talk = playing(store, *TWO, max_tokens=256, preset="group-chat")
-    assert talk.manners.max_tokens == (60, 60)
+    assert talk.manners.max_tokens == (90, 90)
 
 
 def test_a_seed_is_kept_and_otherwise_drawn(made: Path, store: Store) -> None:

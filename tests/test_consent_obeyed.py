@@ -203,6 +203,7 @@ def test_every_field_is_shown() -> None:
         "checkpoints": ("b" * 64,),
         "fictional": True,
         "withdrawn_at": NOON,
+        "game": True,
     }
     unbound = {"id", "person", "granted_at", "adult"}
     assert bounds.keys() | unbound == set(ConsentRecord.__slots__), "a field without a row"

@@ -125,7 +125,11 @@ def test_its_way_from_an_export_to_a_talk_works(tmp_path: Path) -> None:
         assert not os.environ.get("CI"), "the training extra is missing"
         pytest.skip("the training extra is not installed")
     write_export(tmp_path / "general.json")
-    steps = [row for row in commands("Clone a friend") if row.startswith("botconvo")]
+    steps = [
+        row
+        for row in commands("Clone a friend")
+        if row.startswith("botconvo") and " rollback " not in row  # there is no older clone yet
+    ]
     assert [step.split()[1] for step in steps] == [
         "init",
         "import",
