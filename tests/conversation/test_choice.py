@@ -1,5 +1,7 @@
 """Choosing among candidates, and the repetition guard."""
 
+from dataclasses import replace
+
 import pytest
 
 from botconvo.conversation.choice import choose, is_repeated
@@ -44,6 +46,15 @@ def test_the_likeliest_is_not_preferred() -> None:
         a_candidate(f"words number {i}", logprob=logprob) for i, logprob in enumerate((-3, -1))
     ]
     assert chosen(*drawn) == 0
+
+
+def test_the_likeliest_is_preferred_where_that_is_wanted() -> None:
+    drawn = [
+        a_candidate(f"words number {i}", logprob=logprob) for i, logprob in enumerate((-3, -1))
+    ]
+    bare = a_candidate("word", logprob=-0.9)
+    manners = replace(PRESETS["group-chat"], choose="likely")
+    assert choose([*drawn, bare], manners=manners, recent=(), phrase=None)[0] == 1
 
 
 def test_of_four_the_least_likely_is_passed_over() -> None:

@@ -30,6 +30,8 @@ _ALIKE = 0.85
 
 _FOLLOWS, _PICKS_UP, _CUT_OFF = 0.5, 0.3, 0.6
 """Worth of: taking up the last messages' words; holding the phrase; being cut off."""
+_BARE, _REACTION = 0.35, 0.7
+"""What a single word and an emoji in place of words have to be likelier, in nats a token."""
 _WORST = 4
 """One candidate in so many is passed over, the one that the model itself finds least likely: there
 are the words that are none.  How likely the others are must not count.  The likeliest of eight has
@@ -107,13 +109,27 @@ def choose(
     else:
         worn = _worn(recent)
         topic = {word for text in recent[-_TAKEN_UP_FROM:] for word in words(text)} - worn
-        scored = tuple(replace(c, score=_fit(c, topic, worn, phrase)) for c in candidates)
+        by_odds = manners.choose == "likely"
+        scored = tuple(
+            replace(c, score=_fit(c, topic, worn, phrase) + (_likelihood(c) if by_odds else 0.0))
+            for c in candidates
+        )
     fit = [i for i, candidate in enumerate(scored) if candidate.verdict == "ok"]
     if manners.choose == "fitting":
         fit = _likely(fit, scored)
     if not fit:
         return None, scored
     return max(fit, key=lambda i: (scored[i].score or 0.0, -i)), scored
+
+
+def _likelihood(candidate: Candidate) -> float:
+    """Mean log-probability; a single word and an emoji have it for nothing."""
+    score = candidate.logprob if candidate.logprob is not None else -2.0
+    if candidate.line is None:
+        return score
+    if candidate.line.command is Command.REACT:
+        return score - _REACTION
+    return score - (_BARE if len(words(candidate.line.argument)) < 2 else 0.0)
 
 
 def _likely(fit: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:

@@ -52,7 +52,10 @@ class Manners:
     """Which noun phrase that is: any that was not used lately, or BotConvo's choice."""
     samples: int = 8
     """Completions drawn for every turn."""
-    choose: Literal["longest", "fitting"] = "fitting"
+    choose: Literal["longest", "fitting", "likely"] = "fitting"
+    """Which candidate is said: the longest; the one that takes up most of what was said; or, of
+    that and of what the model finds likeliest, the best: more sense of a small model, and less of
+    its friend."""
     temperature: Range = (1.0, 1.0)
     """Drawn in hundredths.  1.0 is what was learned; below, a clone says what everybody says.  By
     character n-grams lines drawn at 0.7, 0.85 and 1.0 were told from the friend's with an area of
