@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,7 @@ def add_training_options(parser: argparse.ArgumentParser, *, minutes: float) -> 
 
 def settings_of(options: argparse.Namespace) -> TrainingSettings:
     """The defaults, with what ``--set name=value`` says of them."""
-    kinds = {field.name: type(field.default) for field in fields(TrainingSettings)}
+    kinds = {name: type(value) for name, value in asdict(TrainingSettings()).items()}
     pairs = (each.partition("=") for each in options.set or ())
     given: dict[str, Any] = {name: kinds[name](value) for name, _, value in pairs}
     return TrainingSettings(seed=options.seed, **given)
