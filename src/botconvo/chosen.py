@@ -7,6 +7,7 @@ from botconvo.config import PersonaSettings, Settings
 from botconvo.errors import ConfigError
 from botconvo.people import letters
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest
+from model_server.checkpoint.versions import is_aside
 
 __all__ = ["with_personas"]
 
@@ -37,13 +38,15 @@ def _is_meant(name: str, names: Sequence[str]) -> bool:
 
 
 def _found(project: Path) -> list[PersonaSettings]:
-    """Clones that no config.toml names."""
+    """Clones that no config.toml names, without their older versions."""
     found = []
     for path in sorted((project / "checkpoints").glob(f"*/{MANIFEST_NAME}")):
+        if is_aside(path.parent.name):
+            continue
         try:
             persona = Manifest.model_validate_json(path.read_bytes()).persona
         except (OSError, ValueError):
-            continue  # an older one that was moved aside, or none of ours
+            continue  # none of ours
         if persona is not None:
             found.append(PersonaSettings(name=persona, checkpoint=path.parent.resolve()))
     return found
