@@ -17,7 +17,6 @@ import asyncio
 import json
 import os
 import pickle
-import secrets
 import sys
 import tempfile
 from collections import Counter
@@ -27,28 +26,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-import httpx
 import numpy as np
 from make_demo import agree
-from pydantic import SecretStr
 
 from botconvo.checkpoints import bundled_base
 from botconvo.conversation.acts import judged
 from botconvo.conversation.choice import RECENT, choose, words
 from botconvo.conversation.corrections import Correction, Judgement
-from botconvo.conversation.events import Candidate, OrderId
+from botconvo.conversation.events import Candidate
 from botconvo.conversation.manners import PRESETS
-from botconvo.conversation.orders import Ask, PromptSource
 from botconvo.conversation.taste import Taste, learn, tasted
 from botconvo.evaluation.attribution import Attributor
+from botconvo.evaluation.drawing import Speaker, ask_at, speaking
 from botconvo.evaluation.evidence import Place, Said, evidence_of
 from botconvo.evaluation.intervals import mean_estimate
 from botconvo.gathering import gather
 from botconvo.messages import ChannelId, Message, MessageId, clone_author
-from botconvo.model_client import ModelClient
-from botconvo.model_process import ModelProcess, ModelSpec
-from botconvo.personas import PersonaName, Sampling
-from botconvo.phrases import NoPhrases
+from botconvo.model_process import ModelSpec
+from botconvo.personas import Sampling
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.bases import open_base
@@ -58,7 +53,6 @@ from botconvo.training.material import Material, material_of
 from botconvo.training.progress import reporter_for
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.grammar import Line
-from botconvo.voices import CloneVoice
 from model_server.checkpoint.folder import load_checkpoint
 
 DEMO = Path(__file__).parents[1] / "src" / "botconvo" / "demo"
@@ -124,37 +118,15 @@ async def _drawn(folder: Path, places: Sequence[Place], repeats: int, seed: int)
         digest=checkpoint.digest,
         threads=1,
     )
-    token = SecretStr(secrets.token_urlsafe(32))
+    speaker = Speaker(spec=spec, form=form, sampling=Sampling())
     replies = []
-    async with httpx.AsyncClient(trust_env=False) as http:
-        process = await ModelProcess.start(spec, token)
-        try:
-            await process.wait_until_ready(http, 120.0)
-            client = ModelClient(spec.persona, http, lambda: process.address, token)
-            voice = CloneVoice(form, client, NoPhrases(), WordListFilter())
-            for number, place in enumerate(places):
-                for repeat in range(repeats):
-                    ask = _ask(form.speaker, place, f"{seed}/{number}/{repeat}")
-                    drafted = await voice.draft(ask)
-                    replies.append(Reply(place=place, candidates=_fit(drafted.candidates, place)))
-        finally:
-            await process.stop()
+    async with speaking(speaker, WordListFilter()) as voice:
+        for number, place in enumerate(places):
+            for repeat in range(repeats):
+                ask = ask_at(speaker, MANNERS, place, f"{seed}/{number}/{repeat}")
+                drafted = await voice.draft(ask)
+                replies.append(Reply(place=place, candidates=_fit(drafted.candidates, place)))
     return replies
-
-
-def _ask(speaker: str, place: Place, draw: str) -> Ask:
-    return Ask(
-        id=OrderId(draw),
-        persona=PersonaName(speaker),
-        source=PromptSource.PERSON,
-        target=None,
-        context=place.context[-MANNERS.context_lines :],
-        phrase_from=None,
-        open_with_phrase=False,
-        n=MANNERS.samples,
-        sampling=MANNERS.drawn(Sampling(), lambda what: Random(f"{draw}/{what}")),
-        seed=Random(f"{draw}/sampling").getrandbits(32),
-    )
 
 
 def _fit(candidates: Sequence[Candidate], place: Place) -> tuple[Candidate, ...]:

@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import json
 import math
-import secrets
 import sys
 import time
 from collections import Counter
@@ -30,17 +29,16 @@ from random import Random
 from statistics import median
 from typing import Any
 
-import httpx
 import numpy as np
 from measure_likeness import (
     EARLIER,
     Channel,
     add_training_options,
     cloned,
+    index_of,
     read_channel,
     subject_of,
 )
-from pydantic import SecretStr
 
 from botconvo.conversation.acts import judged
 from botconvo.conversation.choice import RECENT, choose, words
@@ -49,22 +47,20 @@ from botconvo.conversation.manners import Manners, manners
 from botconvo.conversation.orders import Ask, PromptSource
 from botconvo.corpus import Session, split_into_sessions
 from botconvo.evaluation.copying import LONG, Copying, Learned, copying_of
+from botconvo.evaluation.drawing import Speaker, speaking
 from botconvo.evaluation.evidence import Place, Said, evidence_of, places_of, spread
 from botconvo.evaluation.kept import appending, digest_of, rows_in
 from botconvo.evaluation.scoring import Scorer, scoring_base
 from botconvo.importers import find_exports
 from botconvo.messages import Message, MessageId
-from botconvo.model_client import ModelClient
-from botconvo.model_process import ModelProcess
 from botconvo.people import People
 from botconvo.personas import PersonaName, Sampling
-from botconvo.phrases import NoPhrases
-from botconvo.safety.leaks import SPAN, LeakIndex, build_index
+from botconvo.safety.leaks import SPAN, LeakIndex
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.training.memory import keep_freed_memory
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.transcript.grammar import Line
-from botconvo.voices import CloneVoice, Voice
+from botconvo.voices import Voice
 from model_server.checkpoint.folder import Checkpoint
 
 SAMPLE = Path(__file__).parents[1] / "src" / "botconvo" / "demo" / "sample-server.json"
@@ -327,21 +323,14 @@ async def asked(
     there = {row["number"]: Output(**row) for row in rows_in(file)}
     missing = [question for question in asking if question.number not in there]
     subject = subject_of(clone.manifest.persona or "", clone, learned)
-    token = SecretStr(secrets.token_urlsafe(32))
     if missing:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            process = await ModelProcess.start(subject.spec, token)
-            try:
-                await process.wait_until_ready(http, 600.0)
-                client = ModelClient(subject.spec.persona, http, lambda: process.address, token)
-                voice = CloneVoice(subject.form, client, NoPhrases(), WordListFilter())
-                with appending(file) as write:
-                    async for output in answers(missing, voice, rules, index, seed):
-                        there[output.number] = output
-                        write(asdict(output))
-                        _tell("asked", len(there), len(asking))
-            finally:
-                await process.stop()
+        speaker = Speaker(spec=subject.spec, form=subject.form, sampling=subject.sampling)
+        async with speaking(speaker, WordListFilter()) as voice:
+            with appending(file) as write:
+                async for output in answers(missing, voice, rules, index, seed):
+                    there[output.number] = output
+                    write(asdict(output))
+                    _tell("asked", len(there), len(asking))
     return [there[question.number] for question in asking]
 
 
@@ -385,7 +374,7 @@ def measured(
     with_canaries = planted(channel, name, which, options.seed)
     clone, learned = cloned(with_canaries, name, work, options)
     lines = [line.argument for session in learned for line in session.lines if line.says]
-    index = gate_index(with_canaries)
+    index = index_of(with_canaries)
     later = later_places(channel, name, rules.context_lines)
     spots = places_of(learned, name, rules.context_lines)
     asking = list(questions(spread(later, options.outputs // 2), spots, which, options.outputs))
@@ -406,13 +395,6 @@ def measured(
         "gate_ms": times_of(index, [text for each in outputs for text in each.candidates]),
         "false_refusals": false_refusals(index, [place.line.argument for place in later]),
     }
-
-
-def gate_index(channel: Channel) -> LeakIndex:
-    """The product's, of everything that could be trained on."""
-    earlier = (message for message in channel.messages if message.at < channel.border)
-    words_by = ((message.author.id, PROFILES["chat"](message.text)) for message in earlier)
-    return build_index(words_by, secrets.token_bytes(32))
 
 
 def later_places(channel: Channel, name: str, context: int) -> tuple[Place, ...]:

@@ -41,15 +41,14 @@ from botconvo.messages import Author, AuthorId, ChannelId, Message, MessageId
 from botconvo.model_process import ModelSpec
 from botconvo.people import People
 from botconvo.personas import Sampling
-from botconvo.ports import KnownFilter
-from botconvo.safety.leaks import build_index
+from botconvo.safety.leaks import LeakIndex, build_index
 from botconvo.safety.wordlist import WordListFilter
 from botconvo.training.bases import open_base
-from botconvo.training.clone import Prepared, model_of, prepare_material, train_clone
+from botconvo.training.clone import Prepared, prepare_material, train_clone
 from botconvo.training.examples import batch_of
 from botconvo.training.material import Material
 from botconvo.training.memory import keep_freed_memory
-from botconvo.training.network import Network, choose_device
+from botconvo.training.network import Network, choose_device, model_of
 from botconvo.training.progress import reporter_for
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.cleaning import PROFILES
@@ -226,12 +225,11 @@ def subject_of(name: str, checkpoint: Checkpoint, learned: Sequence[Session]) ->
     )
 
 
-def gate_of(channel: Channel) -> KnownFilter:
+def index_of(channel: Channel) -> LeakIndex:
     """As in a project in which everything before the border was imported."""
     cleaning = PROFILES["chat"]
     earlier = (m for m in channel.messages if m.at < channel.border)
-    index = build_index(((m.author.id, cleaning(m.text)) for m in earlier), OPEN_KEY)
-    return LeakGate(WordListFilter(), [index])
+    return build_index(((m.author.id, cleaning(m.text)) for m in earlier), OPEN_KEY)
 
 
 def measured(
@@ -264,7 +262,7 @@ def measured(
                 kept=work / "drawn",
                 examples=False,
             ),
-            gate_of(channel),
+            LeakGate(WordListFilter(), [index_of(channel)]),
             progress,
             datetime.now(UTC),
         )

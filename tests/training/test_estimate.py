@@ -89,9 +89,9 @@ from training.test_clone import gathered
 from training.test_trainer import Watcher
 from botconvo.checkpoints import bundled_base
 from botconvo.training.bases import open_base
-from botconvo.training.clone import check_memory, model_of, prepare
+from botconvo.training.clone import check_memory, prepare
 from botconvo.training.memory import keep_freed_memory
-from botconvo.training.network import Network
+from botconvo.training.network import Network, model_of
 from botconvo.training.settings import TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import train

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from botconvo.cli.corpus_told import others_told, staying_told
 from botconvo.cli.project import open_store
 from botconvo.hosted.forms import FORMS, Form
 
@@ -177,17 +178,14 @@ def _say_prepared(prepared: "Prepared") -> None:
     wanted, estimate = prepared.wanted, prepared.estimate
     corpus = prepared.material.corpus
     train, validation = prepared.rows
-    others = [name for name in corpus.speakers if name != corpus.speaker]
-    context = f", with lines of {', '.join(others)} as context" if others else ""
+    others = others_told(corpus)
+    context = f", {others}" if others else ""
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "
         f"held out{context}; {train} and {validation} rows of form {wanted.form!r}"
     )
     if prepared.kept_home:
-        click.echo(
-            f"Words of {', '.join(prepared.kept_home)} stay here: they did not agree to "
-            f"{wanted.processor!r}."
-        )
+        click.echo(staying_told(prepared.kept_home, wanted.processor))
     click.echo(
         f"About {estimate.billed:,} tokens for {wanted.base} at {host_of(wanted.endpoint)} "
         f"({estimate.tokens:,} in {estimate.epochs} epochs), counted without its tokenizer."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from botconvo.cli.corpus_told import others_told, staying_told
 from botconvo.cli.project import open_store, zone_of_days
 
 if TYPE_CHECKING:
@@ -85,17 +86,14 @@ def _base(text: str | None, project: Path, weights: "Weights") -> "Base | str":
 
 def _say(packed: "Packed") -> None:
     pack, corpus, archive = packed.pack, packed.material.corpus, packed.archive
-    others = [name for name in corpus.speakers if name != corpus.speaker]
-    context = f", with lines of {', '.join(others)} as context" if others else ""
+    others = others_told(corpus)
+    context = f", {others}" if others else ""
     click.echo(
         f"{archive} ({archive.stat().st_size / 1e6:.0f} MB): {corpus.own_train} lines of "
         f"{corpus.speaker} to train on and {corpus.own_held_out} held out{context}"
     )
     if packed.kept_home:
-        click.echo(
-            f"Words of {', '.join(packed.kept_home)} stay here: they did not agree to "
-            f"{pack.processor!r}."
-        )
+        click.echo(staying_told(packed.kept_home, pack.processor))
     click.echo(
         f"\nOpen {packed.notebook} in a hosted notebook with a GPU (Colab, Kaggle), upload the\n"
         "archive there and run all cells. With what you download at the end:\n\n"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from botconvo.cli.configuring import configure as configure_clone
+from botconvo.cli.corpus_told import others_told
 from botconvo.cli.hosting import HostedOptions, hosted_options, train_hosted
 from botconvo.cli.packing import PROCESSOR, pack_options, write
 from botconvo.cli.policies import acknowledge_options
@@ -20,7 +21,7 @@ from botconvo.cli.train_options import (
 )
 from botconvo.training.advice import in_help
 from botconvo.training.gpt2_simple.settings import SimpleSettings
-from botconvo.training.settings import TrainingSettings
+from botconvo.training.settings import KEPT_VERSIONS, TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -95,7 +96,7 @@ _INTERRUPTED = 130
     "--keep",
     type=click.IntRange(0, 20),
     metavar="N",
-    help="Keep N older versions of the clone, for 'botconvo rollback'. [3]",
+    help=f"Keep N older versions of the clone, for 'botconvo rollback'. [{KEPT_VERSIONS}]",
 )
 @acknowledge_options
 @pack_options
@@ -159,14 +160,15 @@ def command(
         raise click.UsageError(
             "--endpoint, --price, --dry-run and --cancel are for --engine hosted."
         )
+    kept = KEPT_VERSIONS if keep is None else keep
     if engine == "gpt-2-simple":
         simple = simple_settings(numbers, device)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_simple(gathered, base, simple, project, output, device, allowed, keep)
+        folder = _train_simple(gathered, base, simple, project, output, device, allowed, kept)
     else:
         settings = training_settings(numbers)
         gathered, allowed = _gather(project, name, acknowledged, redact)
-        folder = _train_ours(gathered, base, settings, project, output, device, allowed, keep)
+        folder = _train_ours(gathered, base, settings, project, output, device, allowed, kept)
     note_clone(project, folder)
     _say_versions(gathered.person.name, folder)
     configure_clone(project, gathered.person.name, folder, write=configure)
@@ -264,7 +266,7 @@ def _train_ours(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
-    keep: int | None = None,
+    keep: int = KEPT_VERSIONS,
 ) -> Path:
     """The checkpoint's folder."""
     from botconvo.training.extra import require_extra
@@ -303,13 +305,12 @@ def _train_simple(
     output: Path | None,
     device: str,
     allowed: "Callable[[], bool]",
-    keep: int | None = None,
+    keep: int = KEPT_VERSIONS,
 ) -> Path:
     """The checkpoint's folder."""
     import sys
     from datetime import UTC, datetime
 
-    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.gpt2_simple.child import require_tensorflow
     from botconvo.training.gpt2_simple.clone import prepare, train_clone
     from botconvo.training.gpt2_simple.model import find_model
@@ -339,7 +340,7 @@ def _train_simple(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
-            keep=KEPT_VERSIONS if keep is None else keep,
+            keep=keep,
         )
     if not trained.finished:
         raise _stopped(trained.steps, work)
@@ -411,12 +412,11 @@ def _say(line: str) -> None:
 
 def _say_corpus(prepared: "Prepared") -> None:
     corpus, examples = prepared.corpus, prepared.examples
-    others = [name for name in corpus.speakers if name != corpus.speaker]
+    others = others_told(corpus)
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "
         f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions of {corpus.lines} lines "
-        f"in all, {examples.tokens} tokens a pass"
-        + (f"; with lines of {', '.join(others)} as context" if others else "")
+        f"in all, {examples.tokens} tokens a pass" + (f"; {others}" if others else "")
     )
     if prepared.lessons:
         kept = sum(lesson.weight > 0 for lesson in prepared.lessons)
@@ -458,13 +458,12 @@ def _train(
     state: Path,
     device: str,
     allowed: "Callable[[], bool]",
-    keep: int | None,
+    keep: int,
 ) -> "Trained":
     import sys
     from datetime import UTC, datetime
 
     from botconvo.training.clone import train_clone
-    from botconvo.training.finish import KEPT_VERSIONS
     from botconvo.training.memory import keep_freed_memory
     from botconvo.training.progress import reporter_for
     from botconvo.training.stopping import stop_on_signals
@@ -480,5 +479,5 @@ def _train(
             stopped=stopped,
             now=datetime.now(UTC),
             allowed=allowed,
-            keep=KEPT_VERSIONS if keep is None else keep,
+            keep=keep,
         )

@@ -116,7 +116,7 @@ def choose(
         )
     fit = [i for i, candidate in enumerate(scored) if candidate.verdict == "ok"]
     if manners.choose == "fitting":
-        fit = _likely(fit, scored)
+        fit = _without_worst(fit, scored)
     if not fit:
         return None, scored
     return max(fit, key=lambda i: (scored[i].score or 0.0, -i)), scored
@@ -132,7 +132,7 @@ def _likelihood(candidate: Candidate) -> float:
     return score - (_BARE if len(words(candidate.line.argument)) < 2 else 0.0)
 
 
-def _likely(fit: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
+def _without_worst(fit: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
     """Without the least likely ones, in order; all of them where the model does not tell."""
     if any(candidates[i].logprob is None for i in fit):
         return list(fit)

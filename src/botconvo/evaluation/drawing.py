@@ -32,7 +32,7 @@ from botconvo.transcript.grammar import Command, Line, print_line
 from botconvo.voices import CloneVoice, Voice
 from model_server.prompt_format import PromptFormat
 
-__all__ = ["Speaker", "Wanted", "draw", "reply_at", "speaking"]
+__all__ = ["Speaker", "Wanted", "ask_at", "draw", "reply_at", "speaking"]
 
 _START_S = 120.0
 _ANSWER_S = 600.0
@@ -184,7 +184,7 @@ async def _reply(
 ) -> _Reply:
     reply = _Reply()
     for attempt in range(_TRIES):
-        ask = _ask_for(speaker, manners, place, f"{draw}/{attempt}")
+        ask = ask_at(speaker, manners, place, f"{draw}/{attempt}")
         candidates = (await voice.draft(ask)).candidates
         ungated = [_ungated(each) for each in candidates]
         line = _chosen(candidates, place, manners)
@@ -214,7 +214,8 @@ def _ungated(candidate: Candidate) -> Candidate:
     return replace(candidate, verdict="ok") if held_back else candidate
 
 
-def _ask_for(speaker: Speaker, manners: Manners, place: Place, draw: str) -> Ask:
+def ask_at(speaker: Speaker, manners: Manners, place: Place, draw: str) -> Ask:
+    """What a clone is asked at a place; ``draw`` seeds everything."""
     return Ask(
         id=OrderId(draw),
         persona=PersonaName(speaker.form.speaker),

@@ -19,14 +19,13 @@ from botconvo.evaluation.evidence import Place
 from botconvo.evaluation.ranking import Trial
 from botconvo.training.bases import Base, encoder_of, open_base
 from botconvo.training.examples import Encode, Piece, encode_lines, windows_of
-from botconvo.training.network import Network, choose_device, make_gpt2, make_model
+from botconvo.training.network import Network, choose_device, model_of
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.grammar import Command, Line
 from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.gguf_adapter import linear_layers
-from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2
+from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_header import read_header
-from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import Array, Plan, in_turns
 from model_server.checkpoint.tokens import tokens_of
 from model_server.prompt_format import PromptFormat
@@ -103,7 +102,12 @@ class Scorer:
         first = base.tokens.begin_of_text
         self._begin = () if first is None else (first,)
         self._block = _SETTINGS.for_base(base.parameters, base.plan.architecture.context).block
-        self._network = Network(_model(base, adapter), _SETTINGS, choose_device(device))
+        model = (
+            model_of(base)
+            if adapter is None
+            else model_of(base, lambda weights: with_adapter(weights, base.plan, adapter))
+        )
+        self._network = Network(model, _SETTINGS, choose_device(device))
         self._module: Any = self._network.module
         self._module.eval()
         self._alone: dict[tuple[PromptFormat, str], float] = {}
@@ -201,20 +205,6 @@ class Scorer:
         chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, rows[..., None])[..., 0]
         summed: list[float] = (chosen * counted).sum(dim=1).tolist()
         return summed
-
-
-def _model(base: Base, adapter: Path | None) -> Any:
-    path = base.checkpoint.base_path
-    if base.config is None:
-        read, architecture, _ = read_gpt2(path)
-        return make_gpt2(dict(_changed(read.items(), base.plan, adapter)), architecture)
-    return make_model(base.config, _changed(read_weights(path, base.plan), base.plan, adapter))
-
-
-def _changed(
-    weights: Iterable[tuple[str, Array]], plan: Plan, adapter: Path | None
-) -> Iterable[tuple[str, Array]]:
-    return weights if adapter is None else with_adapter(weights, plan, adapter)
 
 
 def words_of(session: Session) -> tuple[Line, ...]:

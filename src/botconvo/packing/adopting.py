@@ -20,9 +20,10 @@ from botconvo.packing.records import PackRecord, find_record
 from botconvo.packing.result import Result, read_result
 from botconvo.store import Store
 from botconvo.training.bases import Base, open_base
-from botconvo.training.finish import KEPT_VERSIONS, check_target
+from botconvo.training.finish import check_target
 from botconvo.training.hub import resolve_base
 from botconvo.training.names import safe_name
+from botconvo.training.settings import KEPT_VERSIONS
 from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint, write_checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME, Manifest

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,7 +18,6 @@ from botconvo.training.bases import Base, encoder_of
 from botconvo.training.estimate import Need, fits, memory_needed, smaller
 from botconvo.training.examples import Encode, Window, lesson_window, pack, windows_of
 from botconvo.training.finish import (
-    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -34,17 +32,14 @@ from botconvo.training.network import (
     choose_device,
     free_on,
     is_half,
-    make_gpt2,
-    make_model,
+    model_of,
 )
 from botconvo.training.progress import Reporter, gigabytes
-from botconvo.training.settings import TrainingSettings
+from botconvo.training.settings import KEPT_VERSIONS, TrainingSettings
 from botconvo.training.state import StateFile
 from botconvo.training.trainer import Examples, Trained, train
 from model_server.checkpoint.formats import reserved_of
 from model_server.checkpoint.gguf_adapter import write_lora
-from model_server.checkpoint.gguf_files import read_gpt2
-from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import write_model
 from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
@@ -54,7 +49,6 @@ __all__ = [
     "Prepared",
     "check_memory",
     "make_examples",
-    "model_of",
     "prepare",
     "prepare_material",
     "train_clone",
@@ -279,15 +273,6 @@ def _options(wanted: TrainingSettings, given: TrainingSettings) -> str:
         "--block-size": (wanted.block, given.block),
     }
     return " ".join(f"{word} {new}" for word, (new, old) in words.items() if new != old)
-
-
-def model_of(base: Base) -> Any:
-    """The base in torch, of the very numbers that are served."""
-    path = base.checkpoint.base_path
-    if base.config is None:
-        weights, architecture, _ = read_gpt2(path)
-        return make_gpt2(weights, architecture)
-    return make_model(base.config, read_weights(path, base.plan))
 
 
 def _out_of_memory(error: Exception, base: Base) -> Exception:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from botconvo.errors import TrainingError
 from botconvo.training.bases import Base
+from botconvo.training.settings import KEPT_VERSIONS
 from botconvo.training.trial import try_out
 from model_server.checkpoint.folder import (
     Checkpoint,
@@ -25,16 +26,12 @@ from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
 __all__ = [
-    "KEPT_VERSIONS",
     "Made",
     "Written",
     "check_target",
     "forgotten_meanwhile",
     "write_clone",
 ]
-
-KEPT_VERSIONS = 3
-"""Older versions of a clone that stay beside it, where nothing else is said."""
 
 _LIBRARIES = ("botconvo", "gguf", "numpy")
 

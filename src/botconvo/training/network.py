@@ -4,7 +4,7 @@ It knows nothing of steps, files of a run, or people.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,12 +17,18 @@ from transformers.initialization import no_init_weights
 from transformers.pytorch_utils import Conv1D
 
 from botconvo.errors import TrainingError
+from botconvo.training.bases import Base
 from botconvo.training.examples import Batch, Window, batch_of
 from botconvo.training.settings import Precision, TrainingSettings
+from model_server.checkpoint.gguf_files import read_gpt2
+from model_server.checkpoint.gguf_reading import read_weights
 from model_server.checkpoint.gguf_writing import Array
 from model_server.checkpoint.manifest import Architecture
 
-__all__ = ["Network", "choose_device", "free_on", "is_half", "make_gpt2", "make_model"]
+__all__ = ["Network", "choose_device", "free_on", "is_half", "make_gpt2", "make_model", "model_of"]
+
+Arrays = Iterable[tuple[str, Array]]
+"""By their names in transformers."""
 
 _LAYER_NORM_EPSILON = 1e-5  # of every published GPT-2 configuration, and of our GGUF files
 _DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout")
@@ -95,6 +101,19 @@ def make_model(settings: Mapping[str, Any], weights: Iterable[tuple[str, Array]]
     """
     config = CONFIG_MAPPING[settings["model_type"]].from_dict({**settings, **_NO_TOKENS})
     return _make(config, weights)
+
+
+def model_of(base: Base, changed: Callable[[Arrays], Arrays] = lambda weights: weights) -> Any:
+    """The base in torch, of the very numbers that are served; ``changed`` may add to them.
+
+    Raises:
+        TrainingError: the weights do not fit.
+    """
+    path = base.checkpoint.base_path
+    if base.config is None:
+        weights, architecture, _ = read_gpt2(path)
+        return make_gpt2(dict(changed(weights.items())), architecture)
+    return make_model(base.config, changed(read_weights(path, base.plan)))
 
 
 def _make(config: Any, weights: Iterable[tuple[str, Array]]) -> Any:

@@ -10,12 +10,15 @@ from typing import Literal
 
 from botconvo.errors import TrainingError
 
-__all__ = ["Method", "Precision", "TrainingSettings", "Weights"]
+__all__ = ["KEPT_VERSIONS", "Method", "Precision", "TrainingSettings", "Weights"]
 
 Method = Literal["lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Weights = Literal["q8_0", "f16"]
 """How exactly whole weights are written: q8_0 is half of f16's size, and faster."""
+
+KEPT_VERSIONS = 3
+"""Older versions of a clone that stay beside it, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

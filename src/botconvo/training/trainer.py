@@ -295,11 +295,11 @@ class _Run:
         """The rows of a step: each epoch goes through all of them in an order of its own."""
         seed, count = self._settings.seed, self._settings.rows
         if step < self._first:
-            rows, per_epoch, draw = self._examples.everybody, self._first_epoch, [seed, 0, 1]
+            epoch, place = divmod(step, self._first_epoch)
+            rows, draw = self._examples.everybody, [seed, epoch, 1]
         else:
-            rows, per_epoch, draw = self._examples.train, self._per_epoch, [seed, 0]
-            step -= self._first
-        draw[1], place = divmod(step, per_epoch)
+            epoch, place = divmod(step - self._first, self._per_epoch)
+            rows, draw = self._examples.train, [seed, epoch]
         order = np.random.default_rng(draw).permutation(len(rows))
         return [rows[i] for i in order[place * count : (place + 1) * count]]
 

@@ -23,7 +23,6 @@ from botconvo.errors import TrainingError
 from botconvo.gathering import Gathered
 from botconvo.importers.single_column_csv import print_rows
 from botconvo.training.finish import (
-    KEPT_VERSIONS,
     Made,
     Written,
     check_target,
@@ -35,6 +34,7 @@ from botconvo.training.gpt2_simple.model import Model
 from botconvo.training.gpt2_simple.progress import Watch, watch_for
 from botconvo.training.gpt2_simple.settings import SimpleSettings
 from botconvo.training.material import material_of
+from botconvo.training.settings import KEPT_VERSIONS
 from model_server.checkpoint.gpt2_simple import convert, find_run
 from model_server.checkpoint.learned_manners import LearnedManners
 from model_server.checkpoint.manifest import Consent
