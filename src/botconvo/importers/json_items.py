@@ -111,10 +111,13 @@ class JsonItems:
             return
         blanks = self._text[before : self._at] if self._at > before else ""
         end, between = (f"{blanks}}}", f"{blanks}}},{blanks}") if "\n" in blanks else ("", "")
-        one_by_one = 0
+        one_by_one = nowhere = 0
         while True:
-            start = self._gone + self._at
-            text = self._until(end, between if start >= one_by_one else "") if end else ""
+            start, text = self._gone + self._at, ""
+            if end and start >= nowhere:
+                text = self._until(end, between if start >= one_by_one else "")
+                # Where each item is a line, all that is near would be searched for every one.
+                nowhere = 0 if text else self._gone + len(self._text)
             self._block = _Block(self.line(), text, between)
             try:
                 found = decode(self._bytes(f"[{text}]")) if text else []
