@@ -114,6 +114,8 @@ class RunOptions:
     max_messages: int | None = None
     json: bool = False
     rehearsed: "Rehearsed | None" = None
+    words: Callable[[], Path] | None = None
+    """Where the store lies from which the blind game takes lines, if it is not the run's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +125,6 @@ class Rehearsed:
     clock: Clock
     seat: Seat
     """Where visitors of the page take part."""
-    words: Path | None = None
-    """The owner's own store, from which the blind game takes lines; nothing is written there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -600,10 +600,9 @@ def build_game(settings: Settings, options: RunOptions, reins: Reins, store: Sto
         return Played(member=playing[0], spec=playing[0].spec, voice=playing[1])
 
     rehearsed = options.rehearsed
-    words = None if rehearsed is None else rehearsed.words
     material = build_material(
         settings,
-        words or store.path,
+        options.words or (lambda: store.path),
         store.path,
         preset=options.preset,
         now=RealClock().now if rehearsed is None else rehearsed.clock.now,
@@ -613,14 +612,14 @@ def build_game(settings: Settings, options: RunOptions, reins: Reins, store: Sto
 
 def build_material(
     settings: Settings,
-    words: Path,
+    words: Callable[[], Path],
     scores: Path,
     *,
     now: Callable[[], datetime],
     preset: str | None = None,
     since: datetime | None = None,
 ) -> "Material":
-    """What the blind game needs to know; ``words`` and ``scores`` are stores."""
+    """What the blind game needs to know; ``words`` and ``scores`` are where stores lie."""
     from botconvo.blind_game import Material
 
     return Material(

@@ -60,7 +60,7 @@ def play_game(game: Game, typed_in: Iterable[str], say: Callable[[str], None]) -
     spec = replace(member.spec, port=0)  # a run may have its own
     material = build_material(
         settings,
-        path,
+        lambda: path,
         path,
         now=lambda: datetime.now(UTC),
         preset=game.preset,

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from botconvo.errors import BotConvoError, PlatformError
 from botconvo.messages import Message
 from botconvo.orchestrator.reins import Reins
 from botconvo.orchestrator.run import run
+from botconvo.sample import SampleWords
 from botconvo.store import Store
 from model_server.errors import ModelServerError
 
@@ -45,6 +47,8 @@ def talk(
 ) -> None:
     """Run until Ctrl-C, a termination signal or ``max_messages``.
 
+    Without ``keep`` nothing that is said stays, and the blind game has the sample friends' words.
+
     Raises:
         BotConvoError, ModelServerError: something that a person has to mend.
     """
@@ -58,6 +62,9 @@ def talk(
         json=as_json,
     )
     with _store(settings, keep=keep) as store, raised():
+        if not keep:
+            sample = SampleWords(store.path.with_name("sample.sqlite3"))
+            options = replace(options, words=sample)
         asyncio.run(_talk(settings, options, store))
 
 

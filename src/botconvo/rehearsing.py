@@ -36,6 +36,7 @@ from botconvo.platforms.local import folded_name
 from botconvo.rehearsal import DISCORD, Application, Channel, Guild, Person, Refusal, Rehearsal
 from botconvo.rehearsal.crowd import PEOPLE, Crowd
 from botconvo.rehearsal.trouble import Trouble
+from botconvo.sample import SampleWords
 from botconvo.store import STORE_NAME, Store
 
 __all__ = ["rehearse"]
@@ -65,8 +66,9 @@ def rehearse(
     Raises:
         BotConvoError, ModelServerError: something that a person has to mend.
     """
+    sample = None
     if config is None:
-        config = _CONFIG if _CONFIG.is_file() else _demo()
+        config = _CONFIG if _CONFIG.is_file() else (sample := _demo())
     settings = load_settings(config)
     options = RunOptions(
         config=config,
@@ -77,6 +79,8 @@ def rehearse(
         json=as_json,
     )
     with tempfile.TemporaryDirectory(prefix="botconvo-", ignore_cleanup_errors=True) as folder:
+        words = SampleWords(Path(folder) / "sample.sqlite3") if sample else lambda: settings.store
+        options = replace(options, words=words)
         store = _store_of_its_own(Path(folder), settings)
         with store, raised():
             asyncio.run(_rehearse(settings, options, store, speed, trouble=trouble))
@@ -102,9 +106,7 @@ async def _rehearse(
     rng = Random(options.seed if options.seed is not None else secrets.randbits(32))
     async with Rehearsal(now=clock.now, limits=DISCORD.faster(speed)) as rehearsal:
         stage = _Stage(rehearsal, settings)
-        options = replace(
-            options, rehearsed=Rehearsed(clock=clock, seat=stage.seat, words=settings.store)
-        )
+        options = replace(options, rehearsed=Rehearsed(clock=clock, seat=stage.seat))
         reins = Reins()
         game = build_game(stage.settings, options, reins, store)
         platforms = build_platforms(stage.settings, options, reins, store, stopping.set, game)

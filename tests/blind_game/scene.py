@@ -71,7 +71,7 @@ class Scene:
     def another_game(self) -> BlindGame:
         """As after a restart."""
         material = Material(
-            words=self.folder / STORE_NAME,
+            words=lambda: self.folder / STORE_NAME,
             scores=self.folder / STORE_NAME,
             manners=MANNERS,
             text_filter=lambda _: self.words,

@@ -53,12 +53,12 @@ class Played:
 class Material:
     """Where lines come from and where rounds go.
 
-    ``words`` is the store with the messages, ``scores`` the one that keeps the rounds;
+    ``words`` gives the store with the messages, ``scores`` is the one that keeps the rounds;
     ``text_filter`` is what a run's texts go through, without the leak gate.  ``since`` is what the
     owner says of clones that do not tell: nothing from then on was trained on.
     """
 
-    words: Path
+    words: Callable[[], Path]
     scores: Path
     manners: Manners
     text_filter: Callable[[Store], TextFilter]

@@ -157,13 +157,13 @@ class BlindGame:
 
     def _permitted(self, played: Played, player: Author, platform: str) -> Agreed:
         now = self._material.now()
-        with Store.open(self._material.words, create=False) as store:
+        with Store.open(self._material.words(), create=False) as store:
             return permitted(store, played.member, player, platform, now)[1]
 
     def _fitting_deck(self, played: Played, player: Author, platform: str) -> Deck:
         """The last deck, where it is still the one."""
         now, member = self._material.now(), played.member
-        with Store.open(self._material.words, create=False) as store:
+        with Store.open(self._material.words(), create=False) as store:
             friend, agreed = permitted(store, member, player, platform, now)
             deck = self._decks.pop(member.persona.name, None)
             if deck is None or deck.agreed != agreed or deck.speaker.spec != played.spec:
