@@ -40,6 +40,7 @@ from measure_likeness import (
     subject_of,
 )
 
+from botconvo.checkpoints import bundled_base
 from botconvo.conversation.acts import judged
 from botconvo.conversation.choice import RECENT, choose, words
 from botconvo.conversation.events import Candidate, OrderId
@@ -57,6 +58,7 @@ from botconvo.people import People
 from botconvo.personas import PersonaName, Sampling
 from botconvo.safety.leaks import SPAN, LeakIndex
 from botconvo.safety.wordlist import WordListFilter
+from botconvo.training.bases import open_base
 from botconvo.training.memory import keep_freed_memory
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.transcript.grammar import Line
@@ -352,8 +354,11 @@ def sample_channel() -> Channel:
 
 def ranks(clone: Checkpoint, name: str, which: Canaries, *, tuned: bool) -> dict[str, list[int]]:
     """Of each canary by the clone, or by its base, behind an empty talk."""
-    base, subject = scoring_base(clone, bases=Path()), subject_of(name, clone, ())
-    scorer = Scorer(base, clone.adapter_path if tuned else None, "auto")
+    subject = subject_of(name, clone, ())
+    if tuned:
+        scorer = Scorer(scoring_base(clone, bases=Path()), clone.adapter_path, "auto")
+    else:
+        scorer = Scorer(open_base(bundled_base(), bases=Path()), None, "auto")
 
     def score(text: str) -> float:
         place = Place(session=0, context=(), line=Line(name=name, argument=text))

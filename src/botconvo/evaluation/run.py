@@ -31,16 +31,15 @@ from botconvo.evaluation.progress import Progress
 from botconvo.evaluation.ranking import CHANCE, TRIALS, Trial, share_of_hits, trials_of
 from botconvo.evaluation.report import CloneFound, Heap, Matrix, Report, game_found
 from botconvo.evaluation.scores import Networks, Scores
-from botconvo.evaluation.scoring import Loss, scoring_base
+from botconvo.evaluation.scoring import Loss, base_folder, scoring_base
 from botconvo.evaluation.timing import MannersFound
 from botconvo.game.score import Score
 from botconvo.model_process import ModelSpec
 from botconvo.personas import Sampling
 from botconvo.ports import KnownFilter
-from botconvo.training.bases import Base
+from botconvo.training.bases import Base, open_base
 from botconvo.transcript.grammar import Line
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
-from model_server.checkpoint.manifest import MANIFEST_NAME
 from model_server.prompt_format import PromptFormat
 
 __all__ = ["Options", "Subject", "evaluate"]
@@ -165,7 +164,7 @@ def _one(
     learned_lines = own_lines(subject.learned, name)
     notes: list[str] = []
     drawn: dict[Heap, tuple[Drawn, ...]] = {}
-    for heap, speaker in _speakers(subject, learned_lines, notes):
+    for heap, speaker in _speakers(subject, learned_lines, options.bases, notes):
         part = wanted if heap == "clone" else wanted.every(_BASE_SHARE)
         drawn[heap] = _drawn(speaker, part, heap, subject, options, text_filter, progress)
     trials = _trials(subject, reading)
@@ -230,10 +229,10 @@ def _temperature(subject: Subject, manners: Manners) -> tuple[float, float]:
 
 
 def _speakers(
-    subject: Subject, learned: Sequence[str], notes: list[str]
+    subject: Subject, learned: Sequence[str], bases: Path, notes: list[str]
 ) -> Sequence[tuple[Heap, Speaker]]:
     clone = Speaker(spec=subject.spec, form=subject.form, sampling=subject.sampling)
-    base = _base_folder(subject)
+    base = base_folder(subject.checkpoint, bases=bases)
     if base is None or subject.form.kind != "transcript":
         notes.append("Its base could not be shown ten lines for comparison.")
         return [("clone", clone)]
@@ -253,14 +252,6 @@ def _speakers(
         before=_shown_lines(subject.name, learned),
     )
     return [("clone", clone), ("prompted", prompted)]
-
-
-def _base_folder(subject: Subject) -> Path | None:
-    """The folder of the base of an adapter; None for whole weights, or where it is one file."""
-    if subject.checkpoint.adapter_path is None:
-        return None
-    folder = subject.checkpoint.base_path.parent
-    return folder if (folder / MANIFEST_NAME).is_file() else None
 
 
 def _shown_lines(name: str, learned: Sequence[str]) -> tuple[Line, ...]:
@@ -341,16 +332,25 @@ def _scored(
     if subject.form.kind != "transcript":
         notes.append("It was trained on single texts: whether it follows a talk is not measured.")
         return None
+    bases = reading.options.bases
     try:
-        base = scoring_base(subject.checkpoint, bases=reading.options.bases)
+        base = scoring_base(subject.checkpoint, bases=bases)
+        folder = base_folder(subject.checkpoint, bases=bases)
+        untuned = None if folder is None else open_base(folder, bases=bases)
     except TrainingError as error:
         notes.append(str(error))
         return None
-    return _scored_on(base, subject, trials, reading)
+    return _scored_on(base, untuned, subject, trials, reading)
 
 
-def _scored_on(base: Base, subject: Subject, trials: Sequence[Trial], reading: _Reading) -> _Scored:
-    """The base first, then the clone: one network is in memory at a time."""
+def _scored_on(
+    base: Base,
+    untuned: Base | None,
+    subject: Subject,
+    trials: Sequence[Trial],
+    reading: _Reading,
+) -> _Scored:
+    """The untuned base first, then the clone: one network is in memory at a time."""
     name, form, told = subject.name, subject.form, reading.told
     lines = reading.options.manners.context_lines or CONTEXT
     learned = latest(places_of(subject.learned, name, lines))
@@ -359,8 +359,8 @@ def _scored_on(base: Base, subject: Subject, trials: Sequence[Trial], reading: _
     of_base: Mapping[str, tuple[Loss, ...]] = {}
     weighed: list[tuple[float, int]] = []
     is_adapter = subject.checkpoint.adapter_path is not None
-    if is_adapter:
-        scores = reading.networks.scores(base)
+    if untuned is not None:
+        scores = reading.networks.scores(untuned)
         of_base = reading.losses(scores, form, "the base")
         gains["prompted"] = scores.gains(trials, form, told(f"{name}: true replies by its base"))
         weighed = scores.weighed(places, form, told(f"{name}: learned lines by its base"))
@@ -368,7 +368,7 @@ def _scored_on(base: Base, subject: Subject, trials: Sequence[Trial], reading: _
     gains["clone"] = scores.gains(trials, form, told(f"{name}: true replies by the clone"))
     own = reading.losses(scores, form, name)
     membership = None
-    if is_adapter:
+    if untuned is not None:
         by_clone = scores.weighed(places, form, told(f"{name}: learned lines by the clone"))
         expected = [
             Expected(session=place.session, gain=(mine - theirs) / tokens)
@@ -380,7 +380,7 @@ def _scored_on(base: Base, subject: Subject, trials: Sequence[Trial], reading: _
         gains=gains,
         own=own,
         of_base=of_base,
-        base=base.name if is_adapter else "",
+        base="" if untuned is None else untuned.name,
         membership=membership,
     )
 
@@ -389,10 +389,10 @@ def _matrix(
     friends: Sequence[str], tables: Sequence[tuple[str, _Scored]], seed: int
 ) -> Matrix | None:
     """Of the clones on the first one's base: tokens of different bases cannot be compared."""
-    adapters = [(name, scored) for name, scored in tables if scored.of_base]
-    if not adapters:
+    known = [(name, scored) for name, scored in tables if scored.of_base]
+    if not known:
         return None
-    base = adapters[0][1].base
-    same = [(name, scored) for name, scored in adapters if scored.base == base]
+    base = known[0][1].base
+    same = [(name, scored) for name, scored in known if scored.base == base]
     columns = [("the base", same[0][1].of_base), *((name, scored.own) for name, scored in same)]
     return perplexities(friends, columns, seed=seed)

@@ -29,7 +29,10 @@ from model_server.checkpoint.tokens import Tokens, tokens_of
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["Base", "build_tokenizer", "encoder_of", "open_base", "refuse_clone"]
+__all__ = ["BASE_DIGEST", "Base", "build_tokenizer", "encoder_of", "open_base", "refuse_clone"]
+
+BASE_DIGEST = "base_sha256"
+"""What a manifest calls the digest of the base's weights, by which whole weights find theirs."""
 
 _GPT2_SPLITTING = "gpt-2"
 
