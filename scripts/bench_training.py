@@ -53,7 +53,7 @@ def speed(kind: int, steps: int) -> float:
     if not kind & _FUSED:
         for block in gpt2.transformer.h:
             block.mlp.act = ACT2FN["gelu_new"]
-    settings = TrainingSettings()
+    settings = TrainingSettings(method="lora")
     network = Network(gpt2, settings, torch.device("cpu"))
     drawn = np.random.default_rng(0).integers(architecture.vocabulary, size=settings.block)
     row = (Window(tokens=tuple(drawn.tolist()), weights=(0.0,) + (1.0,) * (settings.block - 1)),)
@@ -123,7 +123,7 @@ def speed_of_side(side: int, steps: int, batch: int, block: int) -> float:
 
     keep_freed_memory()
     weights, architecture, _ = read_gpt2(BASE / "model.gguf")
-    settings = TrainingSettings(batch=batch, block=block)
+    settings = TrainingSettings(method="lora", batch=batch, block=block)
     network = Network(make_gpt2(weights, architecture), settings, torch.device("cpu"))
     windows = talk_windows(block)
     return (_trainer_speed if side == 0 else _own_speed)(network, windows, settings, steps)

@@ -32,7 +32,7 @@ from model_server.checkpoint.gguf_files import plan_gpt2, read_gpt2
 from model_server.checkpoint.tokens import Tokens
 from model_server.prompt_format import PromptFormat
 
-SETTINGS = TrainingSettings(rank=1)
+SETTINGS = TrainingSettings(method="lora", rank=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,14 +38,15 @@ def needed(settings: TrainingSettings, *, half: bool = False, gpu: bool = False)
 
 @given(st.integers(1, 64), st.sampled_from([64, 128, 256, 1024]), st.booleans())
 def test_more_at_once_needs_more(batch: int, block: int, half: bool) -> None:
-    few = TrainingSettings(batch=batch, block=block)
+    few = TrainingSettings(method="lora", batch=batch, block=block)
     for more in (replace(few, batch=batch + 64), replace(few, block=block * 2)):
         assert needed(more, half=half).computer >= needed(few, half=half).computer
         assert needed(more, half=half, gpu=True).gpu > needed(few, half=half, gpu=True).gpu
 
 
 def test_whole_weights_need_more_than_an_adapter_and_bf16_less_than_fp32() -> None:
-    lora, full = TrainingSettings(batch=1), TrainingSettings(batch=1, method="full")
+    lora = TrainingSettings(batch=1, method="lora")
+    full = TrainingSettings(batch=1, method="full")
     assert needed(full).computer > 2 * needed(lora).computer
     assert needed(lora, half=True, gpu=True).gpu < needed(lora, gpu=True).gpu
     assert needed(lora).gpu == 0

@@ -199,6 +199,17 @@ def test_everybodys_lines_come_first_and_go_on_to_the_same_weights(
     assert_same(run(both, tmp_path / "torn", settings, digest=digest), whole)
 
 
+@pytest.mark.parametrize("epochs", [0.1, 50.0])
+def test_everybodys_lines_take_no_longer_than_the_own_ones_unless_told(
+    examples: Examples, tmp_path: Path, epochs: float
+) -> None:
+    settings = replace(RUN, everybody=None, epochs=epochs)
+    both = replace(examples, everybody=examples.train * 3)
+    begun = run(both, tmp_path / "run", settings, after(0)).watcher.begun[0]
+    own = math.ceil(epochs * math.ceil(len(both.train) / RUN.rows))
+    assert begun.total == own + min(own, math.ceil(len(both.everybody) / RUN.rows))
+
+
 def weights_in(rows: TokenRows) -> float:
     return sum(sum(window.weights) for row in rows for window in row)
 

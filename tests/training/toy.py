@@ -13,7 +13,15 @@ __all__ = ["QUICK", "TINY", "TOKENS", "toy_messages"]
 TOKENS = tiny_tokens()
 TINY = tiny_architecture(TOKENS)
 QUICK = TrainingSettings(
-    epochs=2.0, rank=4, rate=1e-2, block=96, batch=8, warmup=2, context_weight=0.0
+    epochs=2.0,
+    everybody=0.0,
+    method="lora",
+    rank=4,
+    rate=1e-2,
+    block=96,
+    batch=8,
+    warmup=2,
+    context_weight=0.0,
 )
 _WORDS = "hello there what is up today the cat and dog are fine thanks time is here".split()
 _BORTS = ("potato time", "potato time is here", "the potato is fine", "what is a potato")

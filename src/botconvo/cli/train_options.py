@@ -43,9 +43,9 @@ _NUMBERS = (
     _Number(
         option="--method",
         name="method",
-        type=click.Choice(["lora", "full"]),
-        help="An adapter of a few MB on a base that all clones share, or whole weights. "
-        f"[{_OURS.method}]",
+        type=click.Choice(["auto", "lora", "full"]),
+        help="An adapter of a few MB on a base that all clones share (lora), or whole weights; "
+        f"auto are whole weights of a small base. [{_OURS.method}]",
     ),
     _Number(
         option="--epochs",
@@ -100,8 +100,8 @@ _NUMBERS = (
         option="--everybody",
         name="everybody",
         type=float,
-        help="Passes over everybody's lines, before those over the friend's own. "
-        f"[{_OURS.everybody:g}]",
+        help="Passes over everybody's lines, before those over the friend's own. [1, or fewer "
+        "where that would take longer than the rest]",
     ),
     _Number(
         option="--rank",
@@ -178,14 +178,16 @@ def training_settings(values: Mapping[str, Any]) -> TrainingSettings:
         TrainingError: a number makes no sense, or is for something else.
     """
     given = _given(values, "transformers")
-    settings = TrainingSettings(**given)
     for number in _NUMBERS:
-        if number.method not in (None, settings.method) and number.name in given:
+        if number.method is None or number.name not in given:
+            continue
+        method = given.setdefault("method", number.method)
+        if method != number.method:
             raise TrainingError(
-                f"{number.option} is for --method {number.method}, and this is {settings.method}; "
+                f"{number.option} is for --method {number.method}, and this is {method}; "
                 "leave one of them out"
             )
-    return settings
+    return TrainingSettings(**given)
 
 
 def simple_settings(values: Mapping[str, Any], device: str) -> SimpleSettings:

@@ -28,7 +28,7 @@ class Advice:
     """A base, from how many own lines on, with so much memory, and why.
 
     ``base`` is what ``--base`` is given; None is the base that comes with BotConvo.  ``memory`` are
-    bytes for training an adapter in the default batch, as ``estimate`` has it (in float32, on a GPU
+    bytes for training by the default settings, as ``estimate`` has it (in float32, on a GPU
     in bf16, where ``gpu`` is set).
     ``parameters`` are its weights.  ``measured`` is False for a rule of thumb.
     """
@@ -47,7 +47,7 @@ TABLE = (
         base=None,
         parameters=14_000_000,
         lines=50,
-        memory=1_500_000_000,
+        memory=1_000_000_000,
         gpu=False,
         why="minutes for a thousand lines without a GPU; short English chat",
         measured=True,
@@ -56,7 +56,7 @@ TABLE = (
         base="HuggingFaceTB/SmolLM2-135M",
         parameters=135_000_000,
         lines=500,
-        memory=8_000_000_000,
+        memory=4_500_000_000,
         gpu=False,
         why="ten times the weights and far more text read: longer and better grounded answers, "
         "at about a tenth of the speed",
@@ -66,7 +66,7 @@ TABLE = (
         base="HuggingFaceTB/SmolLM2-360M",
         parameters=360_000_000,
         lines=1000,
-        memory=9_000_000_000,
+        memory=5_500_000_000,
         gpu=True,
         why="the same on a GPU in minutes",
         measured=False,
@@ -75,7 +75,7 @@ TABLE = (
         base="Qwen/Qwen2.5-0.5B",
         parameters=494_000_000,
         lines=1000,
-        memory=10_500_000_000,
+        memory=6_500_000_000,
         gpu=True,
         why="many languages, where friends do not write English; its wide vocabulary takes memory",
         measured=False,
@@ -84,7 +84,7 @@ TABLE = (
         base="Qwen/Qwen2.5-1.5B",
         parameters=1_540_000_000,
         lines=3000,
-        memory=19_000_000_000,
+        memory=12_000_000_000,
         gpu=True,
         why="follows a talk over more lines; answers take seconds where it is served without a GPU",
         measured=False,

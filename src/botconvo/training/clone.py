@@ -14,7 +14,7 @@ import torch
 from botconvo.corpus import Corpus, Session
 from botconvo.errors import CorpusError, TrainingError
 from botconvo.gathering import Gathered
-from botconvo.training.bases import Base, encoder_of
+from botconvo.training.bases import BASE_DIGEST, Base, encoder_of
 from botconvo.training.estimate import Need, fits, memory_needed, smaller
 from botconvo.training.examples import Encode, Window, lesson_window, pack, windows_of
 from botconvo.training.finish import (
@@ -148,7 +148,7 @@ def make_examples(
         held_out=held_out,
         pad=base.tokens.end_of_text,
         everybody=pack(_windows(corpus.train, form, encode, begin, alike), block)
-        if settings.everybody
+        if settings.everybody != 0.0
         else (),
     )
 
@@ -320,6 +320,7 @@ def _made(prepared: Prepared, trained: Trained) -> Made:
             "engine": "transformers",
             **asdict(prepared.settings),
             "base": prepared.base.name,
+            BASE_DIGEST: prepared.base.checkpoint.manifest.weights.sha256,
             "held_out_loss_of_base": round(trained.base_loss, 4),
             "held_out_loss": round(trained.best_loss, 4),
             "held_out_perplexity": round(math.exp(min(trained.best_loss, 700.0)), 2),

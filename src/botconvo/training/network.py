@@ -153,6 +153,7 @@ class Network:
     """
 
     def __init__(self, model: Any, settings: TrainingSettings, device: torch.device) -> None:
+        assert settings.method != "auto", "settings.for_base chooses"
         torch.manual_seed(settings.seed)
         self.device = device
         self._dtype = _dtype_for(settings.precision, device)

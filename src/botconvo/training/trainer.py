@@ -119,8 +119,14 @@ class _Run:
         self._scaler = torch.amp.GradScaler(network.device.type, enabled=network.is_fp16)
         self._per_epoch = math.ceil(len(examples.train) / settings.rows)
         self._first_epoch = math.ceil(len(examples.everybody) / settings.rows)
-        self._first = math.ceil(settings.everybody * self._first_epoch)
-        self._total = self._first + max(1, math.ceil(settings.epochs * self._per_epoch))
+        own = max(1, math.ceil(settings.epochs * self._per_epoch))
+        everybody = settings.everybody
+        self._first = (
+            min(self._first_epoch, own)
+            if everybody is None
+            else math.ceil(everybody * self._first_epoch)
+        )
+        self._total = self._first + own
         self._every = max(1, self._per_epoch // 2)
         self._batch = settings.batch
         self._best: dict[str, torch.Tensor] = network.learned()
