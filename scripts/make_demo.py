@@ -10,7 +10,7 @@ clone that is there already is not trained again, a training that was stopped go
 the leak gate is made beside.  With ``--manners`` nothing is trained: the manifests in the package
 get what is learned today of the friends' manners.  They get no hours: the friends write in the
 evening, and a demo is tried at any time of the day.  Another
-sample server or base gets another project, so that nothing stale is ever copied.
+sample server, base or way to train gets another project, so that nothing stale is ever copied.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from botconvo.leak_gate import INDEX_NAME, write_sample_index
 from botconvo.store import STORE_NAME, Store
 from botconvo.training.material import material_of
 from botconvo.training.names import safe_name
+from botconvo.training.settings import TrainingSettings
 from botconvo.writing import write_whole
 from model_server.checkpoint.folder import Checkpoint, load_checkpoint
 from model_server.checkpoint.manifest import MANIFEST_NAME
@@ -41,9 +42,10 @@ DEMO = Path(__file__).parents[1] / "src" / "botconvo" / "demo"
 SAMPLE = DEMO / "sample-server.json"
 
 
-def default_project(sample: Path, base: Path) -> Path:
-    """A folder for this sample server and this base."""
+def default_project(sample: Path, base: Path, more: Sequence[str]) -> Path:
+    """A folder for this sample server, this base, and what else is said to training."""
     digest = hashlib.sha256(sample.read_bytes())
+    digest.update("\0".join((repr(TrainingSettings()), *more)).encode())
     digest.update((base / "manifest.json").read_bytes())
     return Path(tempfile.gettempdir()) / f"botconvo-demo-{digest.hexdigest()[:12]}"
 
@@ -135,7 +137,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
 def main(arguments: Sequence[str] | None = None) -> int:
     options, more = parse(arguments)
     base, friends = bundled_base(), options.only or FRIENDS
-    project = options.project or default_project(SAMPLE, base)
+    project = options.project or default_project(SAMPLE, base, more)
     agree(project, FRIENDS)  # all four: each is the others' context
     if options.manners:
         for name in friends:
@@ -147,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = project / "checkpoints" / safe_name(name)
         if made(folder, base) is None:
             shutil.rmtree(folder, ignore_errors=True)
-            botconvo("train", name, "--project", str(project), "--no-config", *more)
+            # Adapters: four clones of whole weights would be 64 MB to download.
+            words = ("--project", str(project), "--no-config", "--method", "lora")
+            botconvo("train", name, *words, *more)
         checkpoint = load_checkpoint(folder, base=base)
         options.output.mkdir(parents=True, exist_ok=True)
         copy(checkpoint, options.output / safe_name(name))

@@ -295,7 +295,7 @@ class Bench:
             )
             for reply, each in found
         )
-        settings = TrainingSettings(epochs=epochs, seed=seed)
+        settings = TrainingSettings(method="lora", everybody=0.0, epochs=epochs, seed=seed)
         base = open_base(bundled_base(), bases=self.work / "bases", bundled=True)
         prepared = prepare_material(replace(self.material, lessons=lessons), base, settings)
         train_clone(

@@ -150,20 +150,25 @@ def prepared_within(
 def speed_of(prepared: Prepared, device: str) -> float:
     """Tokens a second of forward and backward passes, without the first one.
 
-    Time of the processor, so that what else runs hardly counts.
+    On a processor its own time counts, so that what else runs hardly matters.
     """
     network = Network(model_of(prepared.base), prepared.settings, choose_device(device))
+    on_cpu = network.device.type == "cpu"
+    clock = time.process_time if on_cpu else time.monotonic
+    share = torch.get_num_threads() if on_cpu else 1
     batch = prepared.settings.batch
     tokens = seconds = 0.0
     for start in range(0, TIMED * batch, batch):
         rows = prepared.examples.train[start : start + batch]
         if not rows:
             break
-        began = time.process_time()
-        torch.autograd.backward(network.loss(batch_of(rows, prepared.examples.pad)))
+        began = clock()
+        loss = network.loss(batch_of(rows, prepared.examples.pad))
+        torch.autograd.backward(loss)
+        float(loss)  # a GPU is waited for
         if start:
             tokens += sum(len(window.tokens) for row in rows for window in row)
-            seconds += (time.process_time() - began) / torch.get_num_threads()
+            seconds += (clock() - began) / share
     return tokens / seconds if seconds else SPEED
 
 
@@ -204,7 +209,10 @@ def add_training_options(parser: argparse.ArgumentParser, *, minutes: float) -> 
 def settings_of(options: argparse.Namespace) -> TrainingSettings:
     """The defaults, with what ``--set name=value`` says of them."""
     kinds = {name: type(value) for name, value in asdict(TrainingSettings()).items()}
-    pairs = (each.partition("=") for each in options.set or ())
+    del kinds["everybody"]  # --everybody says it
+    pairs = [each.partition("=") for each in options.set or ()]
+    if odd := sorted({name for name, _, _ in pairs} - set(kinds)):
+        sys.exit(f"--set {', '.join(odd)}: there is {', '.join(kinds)}")
     given: dict[str, Any] = {name: kinds[name](value) for name, _, value in pairs}
     return TrainingSettings(seed=options.seed, **given)
 

@@ -57,8 +57,9 @@ class Way:
     replay: float = 0.0
 
 
-_START = {"batch": 4, "context_weight": 0.0, "dropout": 0.0}
+_START = {"method": "lora", "batch": 4, "context_weight": 0.0, "dropout": 0.0}
 _FULL = {**_START, "method": "full", "rate": 6e-4}
+_BEFORE = {"method": "lora", "batch": 8, "context_weight": 0.1, "dropout": 0.05}
 WAYS = {
     "start": Way("LoRA of rank 16, own lines alone, 4 rows of 256, no dropout", _START),
     "everybody": Way("half the time on everybody's lines first", _START, everybody=0.5),
@@ -69,7 +70,7 @@ WAYS = {
     "tenth": Way("others' lines count a tenth", {**_START, "context_weight": 0.1}),
     "block-128": Way("rows of 128", {**_START, "block": 128, "batch": 8}),
     "replay": Way("a tenth of the rows from the base's own text", _START, replay=0.1),
-    "before": Way("defaults until now", {"batch": 8, "context_weight": 0.1, "dropout": 0.05}),
+    "before": Way("8 rows, others' lines a tenth, dropout", _BEFORE),
     "block-512": Way("rows of 512", {**_START, "block": 512, "batch": 2}),
 }
 
@@ -162,7 +163,8 @@ def report(rows: Sequence[Mapping[str, Any]]) -> str:
         ]
         shown = " | ".join("–" if loss is None else f"{loss:.3f}" for loss in found)
         spread = f" ± {stdev(gains):.3f}" if len(gains) > 1 else ""
-        lines.append(f"| {way.told} | {shown} | {fmean(gains):+.3f}{spread} |")
+        mean = f"{fmean(gains):+.3f}" if gains else "–"
+        lines.append(f"| {way.told} | {shown} | {mean}{spread} |")
     bases = {row["name"]: row["base"] for row in rows}
     told = ", ".join(f"{name} {loss:.3f}" for name, loss in sorted(bases.items()))
     return "\n".join([*lines, "", f"The untuned base: {told}."])

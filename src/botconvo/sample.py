@@ -12,6 +12,9 @@ from botconvo.taking import take_exports
 
 __all__ = ["SampleWords"]
 
+_FRIENDS = ("Juno", "Marek", "Tilly", "Dex")
+"""Those who have a clone, and saw no words of others in their training."""
+
 
 class SampleWords:
     """A store with the sample server and its friends' fictional consent, made when first asked for.
@@ -39,5 +42,5 @@ class SampleWords:
         sample = files("botconvo") / "demo" / "sample-server.json"
         with as_file(sample) as export, Store.open(self._path) as store:
             take_exports(store, [export], now)
-            for name in sorted({seen.name for seen in store.authors()}):
+            for name in _FRIENDS:
                 grant(store, name, terms, now)

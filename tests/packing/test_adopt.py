@@ -27,6 +27,7 @@ from botconvo.packing.adopting import Places
 from botconvo.packing.records import PackRecord
 from botconvo.packing.result import read_result, write_result
 from botconvo.store import STORE_NAME, Store
+from botconvo.training.bases import BASE_DIGEST
 from model_server.checkpoint.folder import describe_weights, load_checkpoint, write_checkpoint
 from model_server.checkpoint.manifest import Consent
 from model_server.prompt_format import PromptFormat
@@ -205,17 +206,44 @@ def test_a_clone_of_something_else_is_refused(
     refused(project, archive, f"names another {what} than the pack of ")
 
 
-def test_whole_weights_in_place_of_an_adapter_are_refused(
+def whole_weights(path: Path, record: PackRecord, base: Path, base_sha256: str) -> Path:
+    """A result of which all weights were trained."""
+    made = load_checkpoint(a_checkpoint(path.parent / "made", record, base), base=base)
+    weights = Path(shutil.copy(load_checkpoint(base).base_path, path.parent / "model.gguf"))
+    manifest = made.manifest.model_copy(
+        update={
+            "weights": describe_weights(weights, "full"),
+            "base": None,
+            "training": {BASE_DIGEST: base_sha256},
+        }
+    )
+    write_checkpoint(path.parent / "whole", manifest, weights)
+    write_result(path, record.pack.id, path.parent / "whole")
+    return path
+
+
+def test_whole_weights_come_home_where_no_method_was_named(
     project: Path, record: PackRecord, base: Path, tmp_path: Path
 ) -> None:
-    checkpoint = a_checkpoint(tmp_path / "made", record, base)
-    weights = shutil.copy(load_checkpoint(base).base_path, tmp_path / "model.gguf")
-    manifest = load_checkpoint(checkpoint, base=base).manifest.model_copy(
-        update={"weights": describe_weights(Path(weights), "full"), "base": None}
-    )
-    write_checkpoint(tmp_path / "whole", manifest, Path(weights))
-    write_result(tmp_path / "x.zip", record.pack.id, tmp_path / "whole")
-    refused(project, tmp_path / "x.zip", "names another method than the pack of ")
+    digest = load_checkpoint(base).manifest.weights.sha256
+    done = adopt(project, whole_weights(tmp_path / "x.zip", record, base, digest))
+    assert (done.code, done.err) == (0, "")
+    assert set(clone_of(project)) == {"manifest.json", "model.gguf"}
+
+
+def test_whole_weights_of_another_base_are_refused(
+    project: Path, record: PackRecord, base: Path, tmp_path: Path
+) -> None:
+    archive = whole_weights(tmp_path / "x.zip", record, base, "0" * 64)
+    refused(project, archive, "was trained on another base than tiny in its pack")
+
+
+def test_whole_weights_in_place_of_an_adapter_are_refused(tmp_path: Path, base: Path) -> None:
+    project = a_project(tmp_path / "p")
+    assert pack(project, "--method", "lora", base=base).code == 0
+    digest = load_checkpoint(base).manifest.weights.sha256
+    archive = whole_weights(tmp_path / "x.zip", the_record(project), base, digest)
+    refused(project, archive, "names another method than the pack of ")
 
 
 def test_a_clone_of_another_base_is_refused(

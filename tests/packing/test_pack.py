@@ -78,7 +78,7 @@ def test_a_pack_holds_what_training_needs_and_nothing_else(tmp_path: Path, base:
         assert secret not in everything
     folder = unpack(archive, tmp_path / "away")
     packed, material = read_pack(folder)
-    assert packed.settings == TrainingSettings(rank=3)
+    assert packed.settings == TrainingSettings(method="lora", rank=3)
     assert packed.base.sha256 is not None
     assert material.corpus.own_train == 56
     assert (folder / "corpus/train.txt").read_text("utf-8").startswith("Fishvilla: INIT;\n")

@@ -17,8 +17,9 @@ from training.full_disk import full_disk
 from training.toy import TINY, TOKENS
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from botconvo.checkpoints import bundled_base
 from botconvo.errors import TrainingError
-from botconvo.training.bases import build_tokenizer, open_base
+from botconvo.training.bases import base_with, build_tokenizer, open_base
 from model_server.checkpoint.folder import load_checkpoint
 from model_server.checkpoint.gguf_files import read_gpt2
 from model_server.checkpoint.manifest import Architecture
@@ -238,3 +239,15 @@ def test_a_torn_base_is_refused(tmp_path: Path) -> None:
 def test_a_clone_is_no_base(tmp_path: Path) -> None:
     clone = make_tiny_checkpoint(tmp_path / "clones")
     assert "is a clone of Bort; name the base that" in refusal(clone, tmp_path)
+
+
+def test_a_base_is_found_by_the_digest_of_its_weights(tmp_path: Path) -> None:
+    shutil.copytree(make_tiny_base(tmp_path / "made"), tmp_path / "bases" / "tiny")
+    (tmp_path / "bases" / "torn").mkdir()
+    (tmp_path / "bases" / "torn" / "manifest.json").write_text("{", encoding="utf-8")
+    tiny = load_checkpoint(tmp_path / "bases" / "tiny").manifest.weights.sha256
+    bundled = load_checkpoint(bundled_base()).manifest.weights.sha256
+    assert base_with(tiny, tmp_path / "bases") == tmp_path / "bases" / "tiny"
+    assert base_with(bundled, tmp_path / "bases") == bundled_base()
+    assert base_with("0" * 64, tmp_path / "bases") is None
+    assert base_with(None, tmp_path / "nowhere") is None

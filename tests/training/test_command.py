@@ -59,7 +59,7 @@ def test_a_friend_who_agreed_is_cloned_and_configured(
     checkpoint = load_checkpoint(project / "checkpoints" / "bort")
     assert checkpoint.manifest.persona == "Bort"
     assert "Bort: 56 own lines to train on and 8 held out, in 16 sessions" in said.out
-    assert "with lines of Fishvilla as context" in said.out
+    assert "with lines of Fishvilla learned first and as context" in said.out
     assert "Training takes" in said.err
     assert "held-out loss" in said.out.splitlines()[1]
     learned = checkpoint.manifest.manners

@@ -139,7 +139,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 @pytest.fixture(scope="module")
 def run(gathered: Gathered, base: Base) -> Prepared:
-    return prepare(gathered, base, TrainingSettings())
+    return prepare(gathered, base, TrainingSettings(context_weight=0.1))
 
 
 def window_of(session: Session, run: Prepared, base: Base) -> Window:

@@ -204,7 +204,7 @@ def test_everybodys_lines_take_no_longer_than_the_own_ones_unless_told(
     examples: Examples, tmp_path: Path, epochs: float
 ) -> None:
     settings = replace(RUN, everybody=None, epochs=epochs)
-    both = replace(examples, everybody=examples.train * 3)
+    both = replace(examples, everybody=[*examples.train] * 3)
     begun = run(both, tmp_path / "run", settings, after(0)).watcher.begun[0]
     own = math.ceil(epochs * math.ceil(len(both.train) / RUN.rows))
     assert begun.total == own + min(own, math.ceil(len(both.everybody) / RUN.rows))
@@ -386,8 +386,9 @@ def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -
     expected = Forecast(least_s=60.0, most_s=240.0, tokens_per_s=812.3)
     rows.started(
         Started(
-            total=10,
+            total=14,
             done=0,
+            everybody=4,
             steps_per_epoch=5,
             forecast=expected,
             needs=800_000_000,
@@ -396,16 +397,25 @@ def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -
     )
     rows.based(4.0)
     rows.stepped(Step(step=1, loss=3.9, tokens_per_s=1000.0, seconds_left=9.0))
-    rows.stepped(
-        Step(step=2, loss=3.5, tokens_per_s=1000.0, seconds_left=8.0, held_out=3.25, is_best=True)
-    )
+    for step, best in ((2, False), (6, True)):
+        rows.stepped(
+            Step(
+                step=step,
+                loss=3.5,
+                tokens_per_s=1000.0,
+                seconds_left=8.0,
+                held_out=3.25,
+                is_best=best,
+            )
+        )
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(
-        "Training takes 60 s to 4 min, as measured just now (812 tokens/s; 10 steps at most): "
+        "Training takes 60 s to 4 min, as measured just now (812 tokens/s; 14 steps at most): "
     )
     assert "It needs about 800 MB of memory; 3.0 GB were free." in said[0]
     assert said[1:] == [
-        "epoch 0.0: held-out loss 4.000 (the base)",
+        "held-out loss 4.000 (the base)",
+        "everybody's lines 50%: loss 3.500, held-out loss 3.250, 1000 tokens/s, 8 s left at most",
         "epoch 0.4: loss 3.500, held-out loss 3.250 (best so far), 1000 tokens/s, 8 s left at most",
     ]
 

@@ -9,10 +9,14 @@ if TYPE_CHECKING:
 __all__ = ["others_told", "staying_told"]
 
 
-def others_told(corpus: "Corpus") -> str:
-    """Whose lines stand around the speaker's; empty where there are none."""
+def others_told(corpus: "Corpus", *, learned: bool) -> str:
+    """Whose lines stand around the speaker's; empty where there are none.
+
+    ``learned`` says that those are learned as well, before the speaker's own.
+    """
     others = [name for name in corpus.speakers if name != corpus.speaker]
-    return f"with lines of {', '.join(others)} as context" if others else ""
+    what = "learned first and as context" if learned else "as context"
+    return f"with lines of {', '.join(others)} {what}" if others else ""
 
 
 def staying_told(names: Sequence[str], processor: str) -> str:

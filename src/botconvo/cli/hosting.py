@@ -178,7 +178,7 @@ def _say_prepared(prepared: "Prepared") -> None:
     wanted, estimate = prepared.wanted, prepared.estimate
     corpus = prepared.material.corpus
     train, validation = prepared.rows
-    others = others_told(corpus)
+    others = others_told(corpus, learned=False)
     context = f", {others}" if others else ""
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "

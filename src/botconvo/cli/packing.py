@@ -86,7 +86,7 @@ def _base(text: str | None, project: Path, weights: "Weights") -> "Base | str":
 
 def _say(packed: "Packed") -> None:
     pack, corpus, archive = packed.pack, packed.material.corpus, packed.archive
-    others = others_told(corpus)
+    others = others_told(corpus, learned=pack.settings.everybody != 0)
     context = f", {others}" if others else ""
     click.echo(
         f"{archive} ({archive.stat().st_size / 1e6:.0f} MB): {corpus.own_train} lines of "

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "note_clone", "train_again"]
 
+_ONCE = {"method": "lora", "everybody": 0.0}
+"""What clones were trained with before they told."""
 _INTERRUPTED = 130
 """Exit code of a run that was stopped and can go on."""
 
@@ -196,8 +198,9 @@ def train_again(manifest: "Manifest", folder: Path, project: Path) -> None:
     from dataclasses import fields
 
     known = {field.name for field in fields(TrainingSettings)}
+    training = {**_ONCE, **manifest.training}
     settings = TrainingSettings(
-        **{key: value for key, value in manifest.training.items() if key in known}  # type: ignore[arg-type]
+        **{key: value for key, value in training.items() if key in known}  # type: ignore[arg-type]
     )
     assert manifest.persona is not None
     click.echo(f"\nTraining {manifest.persona} again:")
@@ -212,8 +215,11 @@ def _base_of(manifest: "Manifest", folder: Path, project: Path) -> str | None:
     if manifest.base is not None:
         return None if manifest.base.path is None else str(folder / manifest.base.path)
     from botconvo.checkpoints import bundled_base
-    from botconvo.training.bases import open_base
+    from botconvo.training.bases import base_with, open_base
 
+    found = base_with(manifest.training.get("base_sha256"), project / "bases")
+    if found is not None:
+        return None if found == bundled_base() else str(found)
     name = str(manifest.training.get("base", ""))
     bundled = open_base(bundled_base(), bases=project / "bases", bundled=True)
     return None if name == bundled.name else name
@@ -412,7 +418,7 @@ def _say(line: str) -> None:
 
 def _say_corpus(prepared: "Prepared") -> None:
     corpus, examples = prepared.corpus, prepared.examples
-    others = others_told(corpus)
+    others = others_told(corpus, learned=prepared.settings.everybody != 0)
     click.echo(
         f"{corpus.speaker}: {corpus.own_train} own lines to train on and {corpus.own_held_out} "
         f"held out, in {len(corpus.train) + len(corpus.held_out)} sessions of {corpus.lines} lines "

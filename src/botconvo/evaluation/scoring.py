@@ -5,7 +5,6 @@ the base's weights, so that a network is one model whatever it was trained as.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,22 @@ import gguf
 import numpy as np
 import torch
 
-from botconvo.checkpoints import bundled_base
 from botconvo.corpus import Session
 from botconvo.errors import TrainingError
 from botconvo.evaluation.evidence import Place
 from botconvo.evaluation.ranking import Trial
-from botconvo.training.bases import BASE_DIGEST, Base, encoder_of, open_base
+from botconvo.training.bases import BASE_DIGEST, Base, base_with, encoder_of, open_base
 from botconvo.training.examples import Encode, Piece, encode_lines, windows_of
 from botconvo.training.network import Network, choose_device, model_of
 from botconvo.training.settings import TrainingSettings
 from botconvo.transcript.grammar import Command, Line
-from model_server.checkpoint.folder import Checkpoint, load_checkpoint
+from model_server.checkpoint.folder import Checkpoint
 from model_server.checkpoint.gguf_adapter import linear_layers
 from model_server.checkpoint.gguf_files import plan_gpt2
 from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.gguf_writing import Array, Plan, in_turns
 from model_server.checkpoint.manifest import MANIFEST_NAME
 from model_server.checkpoint.tokens import tokens_of
-from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
 __all__ = ["Loss", "Scorer", "base_folder", "scoring_base", "with_adapter", "words_of"]
@@ -58,13 +55,7 @@ def base_folder(checkpoint: Checkpoint, *, bases: Path) -> Path | None:
     if checkpoint.adapter_path is not None:
         folder = checkpoint.base_path.parent
         return folder if (folder / MANIFEST_NAME).is_file() else None
-    wanted = checkpoint.manifest.training.get(BASE_DIGEST)
-    converted = (path.parent for path in sorted(bases.glob(f"*/{MANIFEST_NAME}")))
-    for folder in (bundled_base(), *converted) if wanted else ():
-        with suppress(CheckpointError):
-            if load_checkpoint(folder).manifest.weights.sha256 == wanted:
-                return folder
-    return None
+    return base_with(checkpoint.manifest.training.get(BASE_DIGEST), bases)
 
 
 def scoring_base(checkpoint: Checkpoint, *, bases: Path) -> Base:

@@ -19,7 +19,7 @@ from botconvo.packing.pack import Pack
 from botconvo.packing.records import PackRecord, find_record
 from botconvo.packing.result import Result, read_result
 from botconvo.store import Store
-from botconvo.training.bases import Base, open_base
+from botconvo.training.bases import BASE_DIGEST, Base, base_with, open_base
 from botconvo.training.finish import check_target
 from botconvo.training.hub import resolve_base
 from botconvo.training.names import safe_name
@@ -31,6 +31,9 @@ from model_server.errors import CheckpointError
 from model_server.prompt_format import PromptFormat
 
 __all__ = ["Adopted", "Places", "adopt"]
+
+_METHODS = {"adapter": "lora", "full": "full"}
+"""By what a manifest calls its weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +133,15 @@ def _check_described(path: Path, manifest: Manifest, pack: Pack) -> None:
         ("corpus", manifest.corpus_sha256 == pack.corpus_sha256),
         ("prompt format", _same_format(manifest.prompt_format, pack.prompt_format)),
         ("source", manifest.source is None),
-        ("method", (manifest.weights.kind == "full") == (pack.settings.method == "full")),
+        ("method", pack.settings.method in ("auto", _METHODS[manifest.weights.kind])),
     ):
         if not is_so:
             raise PackError(
                 f"{path}: names another {what} than the pack of {pack.created:%Y-%m-%d %H:%M} had; "
                 "it was not trained on that, so train it again"
             )
-    if manifest.base is not None and pack.base.sha256 not in (None, manifest.base.sha256):
+    made_on = manifest.training.get(BASE_DIGEST) if manifest.base is None else manifest.base.sha256
+    if made_on is not None and pack.base.sha256 not in (None, made_on):
         raise PackError(f"{path}: was trained on another base than {pack.base.name} in its pack")
 
 
@@ -178,10 +182,9 @@ def _base_of_hub(
     sha256: str, model: str, bases: Path, say: Callable[[str], None], bars: bool
 ) -> Base:
     """One that was converted earlier, else fetched and converted now."""
-    for folder in _folders(bases):
-        manifest = _manifest_in(folder)
-        if manifest is not None and manifest.weights.sha256 == sha256:
-            return open_base(folder, bases=bases, name=model)
+    converted = base_with(sha256, bases)
+    if converted is not None:
+        return open_base(converted, bases=bases, name=model)
     if find_spec("huggingface_hub") is None:
         raise PackError(
             f"the base {model} has to be fetched from the hub, which needs huggingface_hub; "

@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botconvo.checkpoints import bundled_base
 from botconvo.errors import TrainingError
 from botconvo.training.estimate import Sizes
 from botconvo.training.hugging_face import TOKENIZER_NAME, base_of_hugging_face, is_hugging_face
@@ -29,7 +30,15 @@ from model_server.checkpoint.tokens import Tokens, tokens_of
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["BASE_DIGEST", "Base", "build_tokenizer", "encoder_of", "open_base", "refuse_clone"]
+__all__ = [
+    "BASE_DIGEST",
+    "Base",
+    "base_with",
+    "build_tokenizer",
+    "encoder_of",
+    "open_base",
+    "refuse_clone",
+]
 
 BASE_DIGEST = "base_sha256"
 """What a manifest calls the digest of the base's weights, by which whole weights find theirs."""
@@ -143,15 +152,35 @@ def _no_base(folder: Path) -> TrainingError:
     )
 
 
+def base_with(sha256: object, bases: Path) -> Path | None:
+    """The folder of the base whose weights have this digest: the bundled one, or one in ``bases``.
+
+    None where there is none, as whole weights do not need theirs.
+    """
+    converted = (path.parent for path in sorted(bases.glob(f"*/{MANIFEST_NAME}")))
+    for folder in (bundled_base(), *converted):
+        manifest = _manifest_in(folder)
+        if manifest is not None and manifest.weights.sha256 == sha256:
+            return folder
+    return None
+
+
+def _manifest_in(folder: Path) -> Manifest | None:
+    """None where there is none to read: who reads it next says why."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def refuse_clone(folder: Path) -> None:
     """A clone holds somebody's words, and is nobody else's base.
 
     Raises:
-        TrainingError: the folder holds one.  Anything odd is left to who reads it next.
+        TrainingError: the folder holds one.
     """
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
+    manifest = _manifest_in(folder)
+    if manifest is None:
         return
     if manifest.persona is not None or manifest.weights.kind == "adapter":
         raise TrainingError(

@@ -37,7 +37,7 @@ from botconvo.training.network import (
 from botconvo.training.progress import Reporter, gigabytes
 from botconvo.training.settings import KEPT_VERSIONS, TrainingSettings
 from botconvo.training.state import StateFile
-from botconvo.training.trainer import Examples, Trained, train
+from botconvo.training.trainer import Examples, Rows, Trained, train
 from model_server.checkpoint.formats import reserved_of
 from model_server.checkpoint.gguf_adapter import write_lora
 from model_server.checkpoint.gguf_writing import write_model
@@ -232,15 +232,14 @@ def check_memory(prepared: Prepared, device: torch.device) -> tuple[Need, Need]:
         TrainingError: it cannot fit; the line says what would, if anything.
     """
     free = Need(computer=free_memory(), gpu=free_on(device))
-    rows = prepared.examples.train
-    weighted = sum(weight > 0 for row in rows for window in row for weight in window.weights)
+    weighted = max(map(_weighted, (prepared.examples.train, prepared.examples.everybody)))
 
     def need(settings: TrainingSettings) -> Need:
         return memory_needed(
             prepared.base.sizes,
             settings,
             half=is_half(settings.precision, device),
-            weighted=weighted / max(1, prepared.examples.tokens),
+            weighted=weighted,
             gpu=device.type == "cuda",
         )
 
@@ -258,6 +257,12 @@ def check_memory(prepared: Prepared, device: torch.device) -> tuple[Need, Need]:
             else f"take {_options(better[0], prepared.settings)} (about {_in_words(better[1])})"
         )
     )
+
+
+def _weighted(rows: Rows) -> float:
+    """The share of tokens that count, each of which goes through the whole vocabulary."""
+    weights = [weight for row in rows for window in row for weight in window.weights]
+    return sum(weight != 0 for weight in weights) / max(1, len(weights))
 
 
 def _in_words(need: Need) -> str:

@@ -15,7 +15,7 @@ _FLOAT = 4
 _HALF_SHARE = 0.6
 """Of activations under bf16 and fp16: sums, norms and masks stay in float32."""
 _INPUTS = {"lora": 2.2, "full": 1.1}
-"""Copies of what goes into a matrix: an adapter keeps the words that it left out besides."""
+"""Copies of what goes into a matrix; an adapter's are as with dropout, which keeps one more."""
 _OUTPUTS, _WIDTHS, _INNERS, _SCORES, _LOGITS = 0.7, 4.0, 2.0, 2.5, 3.5
 """Copies of a matrix's outcome, of the stream, of the inner layer, of attention and of logits.
 

@@ -1,6 +1,7 @@
 """What a person sees while a clone is trained: a bar on a terminal, plain lines elsewhere."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
@@ -14,13 +15,23 @@ __all__ = ["Bar", "Reporter", "Rows", "Started", "Step", "gigabytes", "reporter_
 class Started:
     """The run as it begins: ``total`` steps at most, ``done`` of them already; times in seconds.
 
+    The first ``everybody`` steps are over everybody's lines, and no epoch of the friend's own.
+
     ``forecast`` is of the rest, by the speed that was measured; ``needs`` and ``free`` are bytes of
     the memory that trains, and were estimated before anything was loaded.
     """
 
     total: int
     done: int
+    everybody: int
     steps_per_epoch: int
+
+    def part(self, step: int) -> str:
+        """Where a run is after so many steps, in words."""
+        if step < self.everybody:
+            return f"everybody's lines {step / self.everybody:.0%}"
+        return f"epoch {(step - self.everybody) / self.steps_per_epoch:.1f}"
+
     forecast: Forecast
     needs: int
     free: int
@@ -99,7 +110,8 @@ class Rows:
     """Plain lines: the beginning, and every measurement."""
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream, self._steps = stream, 1
+        self._stream = stream
+        self._part: Callable[[int], str] = str
 
     def __enter__(self) -> Self:
         return self
@@ -108,11 +120,11 @@ class Rows:
         return None
 
     def started(self, started: Started) -> None:
-        self._steps = started.steps_per_epoch
+        self._part = started.part
         self._say(_opening(started))
 
     def based(self, loss: float) -> None:
-        self._say(f"epoch 0.0: held-out loss {loss:.3f} (the base)")
+        self._say(f"held-out loss {loss:.3f} (the base)")
 
     def told(self, line: str) -> None:
         self._say(line)
@@ -122,7 +134,7 @@ class Rows:
             return
         best = " (best so far)" if step.is_best else ""
         self._say(
-            f"epoch {step.step / self._steps:.1f}: loss {step.loss:.3f}, "
+            f"{self._part(step.step)}: loss {step.loss:.3f}, "
             f"held-out loss {step.held_out:.3f}{best}, {step.tokens_per_s:.0f} tokens/s, "
             f"{minutes(step.seconds_left)} left at most"
         )
@@ -139,7 +151,7 @@ class Bar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]:.1f}"),
+            TextColumn("{task.fields[part]}"),
             BarColumn(),
             TimeRemainingColumn(),
             TextColumn("loss {task.fields[loss]:.3f}, held-out {task.fields[held_out]:.3f}"),
@@ -147,7 +159,7 @@ class Bar:
             console=Console(file=stream),
         )
         self._task: Any = None
-        self._steps = 1
+        self._part: Callable[[int], str] = str
         self._best = float("inf")
 
     def __enter__(self) -> Self:
@@ -158,13 +170,13 @@ class Bar:
         self._progress.stop()
 
     def started(self, started: Started) -> None:
-        self._steps = started.steps_per_epoch
+        self._part = started.part
         self._progress.console.print(_opening(started), highlight=False)
         self._task = self._progress.add_task(
             "training",
             total=started.total,
             completed=started.done,
-            epoch=started.done / self._steps,
+            part=started.part(started.done),
             loss=float("nan"),
             held_out=float("nan"),
             best=float("nan"),
@@ -178,7 +190,7 @@ class Bar:
         self._progress.console.print(line, highlight=False)
 
     def stepped(self, step: Step) -> None:
-        fields: dict[str, Any] = {"epoch": step.step / self._steps, "loss": step.loss}
+        fields: dict[str, Any] = {"part": self._part(step.step), "loss": step.loss}
         fields["speed"] = step.tokens_per_s
         if step.held_out is not None:
             fields["held_out"] = step.held_out

@@ -34,7 +34,10 @@ class TrainingSettings:
     planning many more loses a little (Tilly: 3.420 of 4, 3.447 of 12; Juno: 3.893 of 3, 3.900).
     """
     method: Method = "auto"
-    """Matrices beside the frozen base (lora), or all weights; auto are all of a small base."""
+    """Matrices beside the frozen base (lora), or all weights; auto are all of a small base.
+
+    With auto a base from elsewhere is converted before its size is known, into q8_0.
+    """
     rank: int = 16
     """Rank of the LoRA matrices; alpha is twice the rank.  16: 4.69; 8: 4.75 (Juno alone)."""
     rate: float = 0.0
@@ -138,9 +141,10 @@ _RATES: dict[Method, tuple[tuple[float, float], ...]] = {
 }
 """(parameters at most, highest learning rate).
 
-Only LoRA at 14 M was measured (Juno and Marek: 3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68).  5e-5 is what
-FriendSimulator trained a GPT-2 with, as transformers' Trainer does by default.  The others follow
-from rules of thumb: LoRA wants ten to twenty times as much, and larger models less of both.
+At 14 M weights LoRA was measured (Juno and Marek: 3e-3: 4.44, 4.60; 1e-3: 4.62, 4.68), and whole
+weights at 6e-4 alone.  5e-5 is what FriendSimulator trained a GPT-2 with, as transformers' Trainer
+does by default.  The others follow from rules of thumb: LoRA wants five to twenty times as much,
+and larger models less of both.
 """
 _WORDS = {
     "block": "block size",

@@ -181,16 +181,21 @@ class _Run:
         # Nothing gets better any more; the first measurement of all is always the best so far.
         bad = self._settings.patience - position.worse + (not position.losses)
         steps = min(most, max(0, bad) * self._every), most
+        early = first // self._every  # measurements that cannot end it
         return Started(
             total=self._total,
             done=position.step,
+            everybody=self._first,
             steps_per_epoch=self._per_epoch,
             forecast=forecast(
                 before=first * _tokens(self._examples.everybody) / max(1, self._first_epoch),
                 tokens=_tokens(self._examples.train),
                 held_out=_tokens(self._examples.held_out),
                 epochs=(steps[0] / self._per_epoch, steps[1] / self._per_epoch),
-                measurements=(steps[0] // self._every, -(-steps[1] // self._every)),
+                measurements=(
+                    early + steps[0] // self._every,
+                    early - (-steps[1] // self._every),
+                ),
                 tokens_per_s=self._speed(),
             ),
             needs=memory[0],
@@ -203,7 +208,8 @@ class _Run:
         Each try is larger than the one before, as long as it can be afforded: a large base on a
         slow computer takes half a minute for one batch.
         """
-        rows = self._examples.train
+        # Where everybody's words count, more of them are weighed: that is the slower part.
+        rows = self._examples.everybody or self._examples.train
         beginning = rows[0][0]
         short = replace(
             beginning, tokens=beginning.tokens[:_SHORT], weights=beginning.weights[:_SHORT]
