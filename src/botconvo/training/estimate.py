@@ -14,8 +14,8 @@ __all__ = ["Forecast", "Need", "Sizes", "fits", "forecast", "memory_needed", "sm
 _FLOAT = 4
 _HALF_SHARE = 0.6
 """Of activations under bf16 and fp16: sums, norms and masks stay in float32."""
-_INPUTS = {"lora": 2.2, "full": 1.1}
-"""Copies of what goes into a matrix; an adapter's are as with dropout, which keeps one more."""
+_INPUTS = 1.1
+"""Copies of what goes into a matrix; an adapter's dropout keeps one more."""
 _OUTPUTS, _WIDTHS, _INNERS, _SCORES, _LOGITS = 0.7, 4.0, 2.0, 2.5, 3.5
 """Copies of a matrix's outcome, of the stream, of the inner layer, of attention and of logits.
 
@@ -97,8 +97,9 @@ def _weights(sizes: Sizes, settings: TrainingSettings, half: bool) -> int:
 
 def _activations(sizes: Sizes, settings: TrainingSettings, half: bool, weighted: float) -> int:
     tokens = settings.batch * settings.block
+    dropped = settings.method == "lora" and settings.dropout > 0
     a_token = (
-        _INPUTS[settings.method] * sizes.inputs
+        _INPUTS * (1 + dropped) * sizes.inputs
         + _OUTPUTS * sizes.outputs
         + sizes.layers * (_WIDTHS * sizes.width + _INNERS * sizes.inner)
         + sizes.layers * _SCORES * sizes.heads * settings.block
