@@ -161,7 +161,7 @@ def distribution(
         crowded = sum(map(len, habit.kinds)) > _ROOM
         axes.set_xticks(
             places,
-            habit.kinds,
+            [kind.replace("over ", ">") for kind in habit.kinds],
             rotation=35 if crowded else 0,
             ha="right" if crowded else "center",
             fontsize=9.5,
