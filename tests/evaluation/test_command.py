@@ -94,9 +94,17 @@ def test_a_clone_that_is_not_there_is_told_with_those_that_are(project: Path) ->
     assert "no clone of Juno here: there are Tilly" in str(error)
 
 
-def test_too_little_later_text_is_told_with_how_much_is_needed(project: Path) -> None:
+def test_too_little_later_text_is_told_with_how_much_is_needed(
+    project: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("evaluation"))
+    path = copy / "checkpoints" / "tilly" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["training"]["trained_until"]  # an older clone, which does not tell
+    path.write_text(json.dumps(manifest), encoding="utf-8")
     late = datetime(2026, 7, 5, tzinfo=UTC)
-    error = refusal(a_wish(project, since=late))
+    error = refusal(a_wish(copy, since=late))
     assert isinstance(error, CorpusError)
     assert "40 are needed" in str(error)
 
