@@ -233,24 +233,24 @@ def _spec(opened: Checkpoint) -> ModelSpec:
 def make_clones(folder: Path, checkpoint: Path, base: Path, count: int) -> dict[str, Path]:
     """Copies of a clone under other names below ``folder``; name: checkpoint."""
     opened = load_checkpoint(checkpoint, base=base)
-    assert opened.adapter_path is not None, f"{checkpoint} is not an adapter"
+    weights = opened.adapter_path or opened.base_path
     clones = {f"Clone {number}": folder / f"clone-{number}" for number in range(1, count + 1)}
     for name, place in clones.items():
-        write_checkpoint(place, _renamed(opened, name), opened.adapter_path)
+        write_checkpoint(place, _renamed(opened, name), weights)
     return clones
 
 
 def _renamed(opened: Checkpoint, name: str) -> Manifest:
     old = opened.manifest
-    assert old.base is not None
     assert old.prompt_format is not None
     assert old.consent is not None
     changes = {
         "persona": name,
         "prompt_format": replace(old.prompt_format, speaker=name),
-        "base": old.base.model_copy(update={"path": str(opened.base_path.resolve())}),
         "consent": old.consent.model_copy(update={"person": "nobody", "fictional": True}),
     }
+    if old.base is not None:
+        changes["base"] = old.base.model_copy(update={"path": str(opened.base_path.resolve())})
     return old.model_copy(update=changes)
 
 
