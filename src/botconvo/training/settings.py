@@ -133,7 +133,7 @@ class TrainingSettings:
 
 _SMALL = 5e7
 """Weights of a base that are all trained where nothing is said: as fast as an adapter, a file of 16
-MB in place of 1, and a loss that is 0.2 to 0.3 nats lower (``BENCHMARKS.md``).
+MB in place of 1, and a loss that is 0.16 to 0.23 nats lower (``BENCHMARKS.md``).
 """
 _RATES: dict[Method, tuple[tuple[float, float], ...]] = {
     "lora": ((_SMALL, 3e-3), (5e8, 1e-3), (float("inf"), 3e-4)),
