@@ -25,7 +25,7 @@ from botconvo.store import STORE_NAME, KnownPerson, Store
 from model_server.checkpoint import opening
 from model_server.checkpoint.conversion import Precision
 from model_server.checkpoint.folder import Checkpoint
-from model_server.checkpoint.manifest import Consent
+from model_server.checkpoint.manifest import MANIFEST_NAME, Consent, Manifest
 from model_server.checkpoint.opening import DEFAULT_PRECISION
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "cache_beside",
     "checkpoint_digest",
     "consenting_person",
+    "manifest_in",
     "open_checkpoint",
     "project_cache",
     "refuse_disabled",
@@ -49,6 +50,14 @@ CONVERTED = "converted"
 def bundled_base() -> Path:
     """The folder of the base model that comes with BotConvo."""
     return Path(str(files("botconvo") / "demo" / "base"))
+
+
+def manifest_in(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None where there is none that can be read."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def open_checkpoint(

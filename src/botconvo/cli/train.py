@@ -215,9 +215,9 @@ def _base_of(manifest: "Manifest", folder: Path, project: Path) -> str | None:
     if manifest.base is not None:
         return None if manifest.base.path is None else str(folder / manifest.base.path)
     from botconvo.checkpoints import bundled_base
-    from botconvo.training.bases import base_with, open_base
+    from botconvo.training.bases import BASE_DIGEST, base_with, open_base
 
-    found = base_with(manifest.training.get("base_sha256"), project / "bases")
+    found = base_with(manifest.training.get(BASE_DIGEST), project / "bases")
     if found is not None:
         return None if found == bundled_base() else str(found)
     name = str(manifest.training.get("base", ""))

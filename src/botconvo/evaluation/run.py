@@ -335,8 +335,10 @@ def _scored(
     bases = reading.options.bases
     try:
         base = scoring_base(subject.checkpoint, bases=bases)
-        folder = base_folder(subject.checkpoint, bases=bases)
-        untuned = None if folder is None else open_base(folder, bases=bases)
+        untuned: Base | None = base  # an adapter's; whole weights are one of their own
+        if subject.checkpoint.adapter_path is None:
+            folder = base_folder(subject.checkpoint, bases=bases)
+            untuned = None if folder is None else open_base(folder, bases=bases)
     except TrainingError as error:
         notes.append(str(error))
         return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from botconvo.checkpoints import CONVERTED
+from botconvo.checkpoints import CONVERTED, manifest_in
 from botconvo.config import load_settings
 from botconvo.consent import PersonId, heard_digest
 from botconvo.errors import BotConvoError, ConfigError, OutputError
@@ -99,14 +99,6 @@ def _configured(project: Project) -> Iterator[Path]:
     except ConfigError:
         return  # ``settings`` says what cannot be read
     yield from (p.checkpoint for p in settings.personas if p.checkpoint is not None)
-
-
-def manifest_in(folder: Path) -> Manifest | None:
-    """The manifest of a folder; None where there is none that can be read."""
-    try:
-        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _theirs(folder: Path, somebody: Somebody) -> bool:

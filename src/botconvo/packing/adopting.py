@@ -4,7 +4,7 @@ What came back is compared with what was noted when the pack went out, with the 
 now, and with the base that is here; then the clone is tried out, and only then it takes its place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from botconvo.checkpoints import manifest_in
 from botconvo.consent import PersonId, heard_digest
 from botconvo.errors import PackError
 from botconvo.packing.consents import check_consents
@@ -107,7 +108,7 @@ def _standing(
     Raises:
         PackError: a newer one does, and ``force`` is False.
     """
-    there, came = _manifest_in(target), result.manifest
+    there, came = manifest_in(target), result.manifest
     if there is None:
         return None
     if there.weights == came.weights:
@@ -192,18 +193,6 @@ def _base_of_hub(
         )
     source = resolve_base(model, say=say, bars=bars)
     return open_base(source.folder, bases=bases, name=source.name, say=say)
-
-
-def _folders(parent: Path) -> Iterator[Path]:
-    return (path for path in sorted(parent.glob("*")) if path.is_dir())
-
-
-def _manifest_in(folder: Path) -> Manifest | None:
-    """The manifest in a folder; None where there is none to read."""
-    try:
-        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _heard(record: PackRecord) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botconvo.checkpoints import bundled_base
+from botconvo.checkpoints import bundled_base, manifest_in
 from botconvo.errors import TrainingError
 from botconvo.training.estimate import Sizes
 from botconvo.training.hugging_face import TOKENIZER_NAME, base_of_hugging_face, is_hugging_face
@@ -24,7 +24,7 @@ from model_server.checkpoint.gguf_header import read_header
 from model_server.checkpoint.gguf_writing import Plan
 from model_server.checkpoint.hugging_face.families import family_of
 from model_server.checkpoint.hugging_face.settings import CONFIG_NAME, read_settings
-from model_server.checkpoint.manifest import MANIFEST_NAME, BaseReference, Manifest
+from model_server.checkpoint.manifest import MANIFEST_NAME, BaseReference
 from model_server.checkpoint.tokens import Tokens, tokens_of
 
 if TYPE_CHECKING:
@@ -159,27 +159,19 @@ def base_with(sha256: object, bases: Path) -> Path | None:
     """
     converted = (path.parent for path in sorted(bases.glob(f"*/{MANIFEST_NAME}")))
     for folder in (bundled_base(), *converted):
-        manifest = _manifest_in(folder)
+        manifest = manifest_in(folder)
         if manifest is not None and manifest.weights.sha256 == sha256:
             return folder
     return None
-
-
-def _manifest_in(folder: Path) -> Manifest | None:
-    """None where there is none to read: who reads it next says why."""
-    try:
-        return Manifest.model_validate_json((folder / MANIFEST_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def refuse_clone(folder: Path) -> None:
     """A clone holds somebody's words, and is nobody else's base.
 
     Raises:
-        TrainingError: the folder holds one.
+        TrainingError: the folder holds one.  Anything odd is left to who reads it next.
     """
-    manifest = _manifest_in(folder)
+    manifest = manifest_in(folder)
     if manifest is None:
         return
     if manifest.persona is not None or manifest.weights.kind == "adapter":

@@ -25,16 +25,15 @@ class Started:
     done: int
     everybody: int
     steps_per_epoch: int
+    forecast: Forecast
+    needs: int
+    free: int
 
     def part(self, step: int) -> str:
         """Where a run is after so many steps, in words."""
         if step < self.everybody:
             return f"everybody's lines {step / self.everybody:.0%}"
         return f"epoch {(step - self.everybody) / self.steps_per_epoch:.1f}"
-
-    forecast: Forecast
-    needs: int
-    free: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
