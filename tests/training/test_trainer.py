@@ -4,7 +4,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from botconvo.people import People
 from botconvo.training.bases import open_base
 from botconvo.training.clone import make_examples
 from botconvo.training.estimate import Forecast
+from botconvo.training.examples import Window
 from botconvo.training.network import Network, make_gpt2
 from botconvo.training.progress import Rows, Started, Step
 from botconvo.training.settings import Method, Precision, TrainingSettings
@@ -276,6 +277,31 @@ def test_a_run_that_gets_worse_ends_early_with_its_best(examples: Examples, tmp_
     assert trained.best_loss == min(step.held_out or 0.0 for step in measured)
     kept = made.mean_loss(examples.held_out, batch=hasty.batch, pad=examples.pad)[0]
     assert kept == pytest.approx(trained.best_loss)
+
+
+class Told(Network):
+    """Says what it is told to say of the held-out lines."""
+
+    def __init__(self, *losses: float) -> None:
+        super().__init__(make_gpt2(tiny_weights(TINY, TOKENS), TINY), RUN, CPU)
+        self._told = iter(losses)
+
+    def mean_loss(
+        self, rows: Sequence[Sequence[Window]], *, batch: int, pad: int
+    ) -> tuple[float, float]:
+        return next(self._told), 1.0
+
+
+def test_a_run_does_not_end_while_it_gets_better_at_the_own_lines(
+    examples: Examples, tmp_path: Path
+) -> None:
+    settings = replace(RUN, epochs=50.0, patience=2, everybody=1.0)
+    both = replace(examples, everybody=examples.train)
+    made = Told(9.0, 3.9, 3.8, 4.2, 4.1, 4.0, 3.7, 3.8, 3.9)
+    trained = train(made, both, settings, StateFile(tmp_path / "s", "d"), Watcher(), never)
+    assert trained.finished
+    assert trained.best_loss == 3.7
+    assert trained.best_epoch == 2.0  # four halves after everybody's lines
 
 
 def broken_network() -> Network:

@@ -31,7 +31,7 @@ class Position:
     best_loss: float = float("inf")
     best_step: int = 0
     worse: int = 0
-    """Evaluations since the best one."""
+    """Evaluations since the lowest loss among those after the friend's own lines began."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     """(step, held-out loss) of every evaluation."""
 

@@ -178,8 +178,8 @@ class _Run:
     def _started(self, position: Position, memory: tuple[int, int]) -> Started:
         first = max(0, self._first - position.step)
         most = max(0, self._total - position.step - first)
-        # Nothing gets better any more; the first measurement of all is always the best so far.
-        bad = self._settings.patience - position.worse + (not position.losses)
+        # Nothing gets better any more; the first measurement of own lines is the lowest so far.
+        bad = self._settings.patience - position.worse + (not self._own_losses(position))
         steps = min(most, max(0, bad) * self._every), most
         early = first // self._every  # measurements that cannot end it
         return Started(
@@ -320,13 +320,20 @@ class _Run:
         loss = self._held_out_loss()
         if not math.isfinite(loss):
             raise _Lost(position.step)
+        # From everybody's lines to the friend's own the loss may rise before it falls again.
+        own = self._own_losses(position)
         position.losses.append((position.step, loss))
+        if position.step > self._first:
+            position.worse = 0 if loss < min(own, default=math.inf) else position.worse + 1
         if loss >= position.best_loss:
-            position.worse += position.step > self._first  # the friend's own lines still come
             return False
-        position.best_loss, position.best_step, position.worse = loss, position.step, 0
+        position.best_loss, position.best_step = loss, position.step
         self._best = self._network.learned()
         return True
+
+    def _own_losses(self, position: Position) -> list[float]:
+        """What was measured since the friend's own lines began."""
+        return [loss for step, loss in position.losses if step > self._first]
 
     def _held_out_loss(self) -> float:
         examples = self._examples
