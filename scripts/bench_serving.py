@@ -1,7 +1,8 @@
 """How fast a persona is served: through HTTP, against the same engine in this very process.
 
-    python scripts/bench_serving.py
+    python scripts/bench_serving.py --checkpoint CLONE
 
+CLONE is one with an adapter (``train --method lora``); without it only whole weights are measured.
 Every prompt is used once, so that nobody answers from memory, and both sides work on the same
 prompts and seeds in turn.  The engine cannot be told to write past the end of a text: prompts
 whose completions end early are passed over beforehand, and a pair where one did so after all is
@@ -22,7 +23,6 @@ from typing import Any
 
 from measuring import (
     BASE,
-    CHECKPOINT,
     Served,
     alternate,
     open_engine,
@@ -263,7 +263,7 @@ async def measure(
             several += [
                 several_row(name, n, await bench.compare(n, SHORT, rounds)) for n in samples
             ]
-            if opened.adapter_path is not None:
+            if name == list(kinds)[-1]:
                 other = await stack.enter_async_context(served(opened))
                 two = await two_at_once(bench, other, rounds)
     return single, several, two
@@ -272,15 +272,14 @@ async def measure(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print three tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="with an adapter")
-    parser.add_argument("--base", type=Path, default=BASE, help="the same without")
+    parser.add_argument("--checkpoint", type=Path, help="with an adapter on --base")
+    parser.add_argument("--base", type=Path, default=BASE, help="whole weights")
     parser.add_argument("--samples", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args(arguments)
-    kinds = {
-        "base": load_checkpoint(options.base),
-        "base + adapter": load_checkpoint(options.checkpoint, base=options.base),
-    }
+    kinds = {"base": load_checkpoint(options.base)}
+    if options.checkpoint is not None:
+        kinds["base + adapter"] = load_checkpoint(options.checkpoint, base=options.base)
     single, several, two = asyncio.run(measure(kinds, options.samples, options.repeats))
     print(f"Medians (quartiles). {PROMPT_TOKENS} tokens in, {LONG} out:\n")
     head = ["weights", "engine tok/s", "HTTP tok/s", f"HTTP / engine, target ≥ {THROUGHPUT}"]

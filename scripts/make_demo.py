@@ -82,7 +82,7 @@ def made(folder: Path, base: Path) -> Checkpoint | None:
 
 
 def copy(checkpoint: Checkpoint, target: Path) -> None:
-    """Put manifest and adapter into the package; the folder appears whole."""
+    """Put manifest and weights into the package; the folder appears whole."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(checkpoint.folder, partial)
@@ -149,9 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = project / "checkpoints" / safe_name(name)
         if made(folder, base) is None:
             shutil.rmtree(folder, ignore_errors=True)
-            # Adapters: four clones of whole weights would be 64 MB to download.
-            words = ("--project", str(project), "--no-config", "--method", "lora")
-            botconvo("train", name, *words, *more)
+            botconvo("train", name, "--project", str(project), "--no-config", *more)
         checkpoint = load_checkpoint(folder, base=base)
         options.output.mkdir(parents=True, exist_ok=True)
         copy(checkpoint, options.output / safe_name(name))

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from measure_clones import forms_of
 from measuring import open_engine
 
 from botconvo.checkpoints import bundled_base
@@ -331,7 +330,7 @@ def report(folder: Path, store: Store) -> str:
     ]
     if not checkpoints:
         sys.exit(f"{folder}: holds no checkpoint")
-    forms = forms_of(checkpoints)
+    forms = [form for each in checkpoints if (form := each.manifest.prompt_format) is not None]
     seen, unseen = parts_of(store, forms)
     learned, positions = positions_of(seen), positions_of(unseen)
     names = [form.speaker for form in forms]

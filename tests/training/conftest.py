@@ -17,7 +17,6 @@ if not EXTRA_IS_THERE:
         "test_trial.py",
         "test_golden.py",
         "test_hub.py",
-        "test_measure_clones.py",
         "test_network.py",
         "test_raw_and_retraining.py",
         "test_trainer.py",

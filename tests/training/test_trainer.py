@@ -201,14 +201,14 @@ def test_everybodys_lines_come_first_and_go_on_to_the_same_weights(
 
 
 @pytest.mark.parametrize("epochs", [0.1, 50.0])
-def test_everybodys_lines_take_no_longer_than_the_own_ones_unless_told(
+def test_everybodys_lines_take_at_most_twice_as_long_as_the_own_ones(
     examples: Examples, tmp_path: Path, epochs: float
 ) -> None:
     settings = replace(RUN, everybody=None, epochs=epochs)
     both = replace(examples, everybody=[*examples.train] * 3)
     begun = run(both, tmp_path / "run", settings, after(0)).watcher.begun[0]
     own = math.ceil(epochs * math.ceil(len(both.train) / RUN.rows))
-    assert begun.total == own + min(own, math.ceil(len(both.everybody) / RUN.rows))
+    assert begun.total == own + min(2 * own, math.ceil(len(both.everybody) / RUN.rows))
 
 
 def weights_in(rows: TokenRows) -> float:
@@ -447,7 +447,7 @@ def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("rank", 0), ("rate", -1.0), ("epochs", 0.0), ("block", 8)]
+    ("name", "value"), [("rank", 0), ("rate", -1.0), ("epochs", -1.0), ("block", 8)]
 )
 def test_senseless_numbers_are_one_line(name: str, value: float) -> None:
     with pytest.raises(TrainingError, match=f"{name} .*must be from"):

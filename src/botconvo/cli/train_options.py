@@ -8,7 +8,7 @@ import click
 
 from botconvo.errors import TrainingError
 from botconvo.training.gpt2_simple.settings import SimpleSettings
-from botconvo.training.settings import TrainingSettings
+from botconvo.training.settings import EPOCHS, TrainingSettings
 
 __all__ = [
     "ENGINES",
@@ -51,7 +51,8 @@ _NUMBERS = (
         option="--epochs",
         name="epochs",
         type=float,
-        help=f"At most so many passes over the corpus. [{_OURS.epochs:g}; hosted: 3]",
+        help="At most so many passes over the corpus. "
+        f"[{EPOCHS['full']:g}; an adapter {EPOCHS['lora']:g}; hosted 3]",
     ),
     _Number(
         option="--batch",
@@ -101,7 +102,7 @@ _NUMBERS = (
         name="everybody",
         type=float,
         help="Passes over everybody's lines, before those over the friend's own. [1, or fewer "
-        "where that would take longer than the rest]",
+        "where that would take twice as long as the rest]",
     ),
     _Number(
         option="--rank",

@@ -10,7 +10,7 @@ from typing import Literal
 
 from botconvo.errors import TrainingError
 
-__all__ = ["KEPT_VERSIONS", "Method", "Precision", "TrainingSettings", "Weights"]
+__all__ = ["EPOCHS", "KEPT_VERSIONS", "Method", "Precision", "TrainingSettings", "Weights"]
 
 Method = Literal["auto", "lora", "full"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -27,11 +27,10 @@ class TrainingSettings:
     to 300 own lines and an early base; figures are held-out losses (Juno, Marek) in nats.
     """
 
-    epochs: float = 4.0
+    epochs: float = 0.0
     """At most so many passes over the corpus; the best one by held-out loss is kept.
 
-    With 1,000 to 1,500 own lines the best came after 2 or 3.  The rate falls over all of them, so
-    planning many more loses a little (Tilly: 3.420 of 4, 3.447 of 12; Juno: 3.893 of 3, 3.900).
+    0 is a number for the method (``for_base``).
     """
     method: Method = "auto"
     """Matrices beside the frozen base (lora), or all weights; auto are all of a small base.
@@ -71,7 +70,7 @@ class TrainingSettings:
     everybody: float | None = None
     """Passes over all lines of the corpus, whoever's, before those over the friend's own.
 
-    None: one, or a part of it where that would take longer than what comes after.
+    None: one, or a part of it where that would take twice as long as what comes after.
     """
     dropout: float = 0.0
     """Of an adapter alone; 0.05 takes a fifth of the speed."""
@@ -113,7 +112,9 @@ class TrainingSettings:
         if method == "auto":
             method = "full" if parameters <= _SMALL else "lora"
         rate = self.rate or next(r for most, r in _RATES[method] if parameters <= most)
-        return replace(self, method=method, rate=rate, block=min(self.block, context))
+        epochs = self.epochs or EPOCHS[method]
+        block = min(self.block, context)
+        return replace(self, method=method, rate=rate, epochs=epochs, block=block)
 
     @property
     def overlap(self) -> int:
@@ -135,6 +136,12 @@ _SMALL = 5e7
 """Weights of a base that are all trained where nothing is said: as fast as an adapter, a file of 16
 MB in place of 1, and a loss that is 0.16 to 0.23 nats lower (``BENCHMARKS.md``).
 """
+EPOCHS: dict[Method, float] = {"lora": 4.0, "full": 1.5}
+"""With 1,000 to 1,500 own lines an adapter was best after 2 or 3 passes, whole weights after 0.9.
+
+The rate falls over all that are planned, so planning many more loses a little (adapters, Tilly:
+3.420 of 4, 3.447 of 12; whole weights, Juno: 3.480 of 2, 3.502 of 4).
+"""
 _RATES: dict[Method, tuple[tuple[float, float], ...]] = {
     "lora": ((_SMALL, 3e-3), (5e8, 1e-3), (float("inf"), 3e-4)),
     "full": ((_SMALL, 6e-4), (5e8, 5e-5), (float("inf"), 2e-5)),
@@ -153,7 +160,7 @@ _WORDS = {
     "head_weight": "head weight",
 }
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "epochs": (0.01, 1000.0),
+    "epochs": (0.0, 1000.0),
     "rank": (1, 512),
     "rate": (0.0, 1.0),
     "seed": (0, 2**32 - 1),

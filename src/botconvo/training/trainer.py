@@ -28,6 +28,8 @@ _SMALLEST_SCALE = 1e-3
 """fp16's gradients are scaled up; where even this is too much, they have no end."""
 _TRYING_S = 3.0
 """How long a run's speed is measured before it begins, at most."""
+_MOST_FIRST = 2
+"""Everybody's lines take at most so many times the steps of the friend's own, where nobody says."""
 _SHORT = 32
 """Tokens of the first try, which is not counted where a longer one can be afforded."""
 
@@ -122,7 +124,7 @@ class _Run:
         own = max(1, math.ceil(settings.epochs * self._per_epoch))
         everybody = settings.everybody
         self._first = (
-            min(self._first_epoch, own)
+            min(self._first_epoch, _MOST_FIRST * own)
             if everybody is None
             else math.ceil(everybody * self._first_epoch)
         )
