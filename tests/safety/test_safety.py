@@ -59,12 +59,29 @@ def verdict(text: str, *, opening: str = "", filter: WordListFilter = WORDS) -> 
         (" half a char \ufffd", "foreign"),
         (" REPT: so it goes", "foreign"),
         (" REPLY: REACT: 🐶;", "foreign"),
+        (" ok. REPLY: so it goes;", "foreign"),
         (" NO: that is what i mean", "ok"),
+        (" the REPLY is: no", "ok"),
+        (" ;", "empty"),
         (" first line\nMarek: not mine", "ok"),
     ],
 )
 def test_completions_are_judged(text: str, expected: str) -> None:
     assert verdict(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" who left the tap on;", "who left the tap on"),
+        (" REPLY: i did;", "i did"),
+        (" one; two;", "one; two"),
+    ],
+)
+def test_the_mark_that_ends_acts_is_not_said(text: str, said: str) -> None:
+    line = judge("Juno", "", Completion(text=text, finished=True, logprob=None), WORDS).line
+    assert line is not None
+    assert line.argument == said
 
 
 def test_only_the_first_line_is_the_personas() -> None:

@@ -41,7 +41,7 @@ _TRIES = 3
 """Asks at one place until something is fit to be said; its friend did say something there."""
 _FEWEST = 60
 """Replies below which two heaps are not told apart well."""
-_VERSION = 2
+_VERSION = 3
 """Of what is kept; a change of how replies are drawn makes older files worthless."""
 
 

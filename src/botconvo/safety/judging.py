@@ -16,6 +16,7 @@ __all__ = ["judge", "judge_anybody", "judge_plain"]
 _CUSTOM_EMOJI = re.compile(r":\w{2,32}:\Z")
 _HALF_COMMAND = re.compile(r"[A-Z]{3,}[:;]")
 """What a small model makes of the grammar at times: "REPT: so", or a command within a reply."""
+_COMMAND_WITHIN = re.compile(rf"\b(?:{'|'.join(Command)})[:;]")
 _HALF_CHARACTER = "\ufffd"
 """What is left of a character that the token limit cut in two."""
 _LONGEST_EMOJI = 10
@@ -31,7 +32,7 @@ def judge(speaker: str, opening: str, completion: Completion, text_filter: TextF
     line = parse_line(f"{speaker}: {opening}{text}" if opening else f"{speaker}:{text}")
     candidate = Candidate(
         completion=text,
-        line=None if line is None else replace(line, argument=scrub(line.argument)),
+        line=None if line is None else _cleaned(line),
         verdict="ok",
         cut=not completion.finished,
         logprob=completion.logprob,
@@ -70,6 +71,15 @@ def judge_anybody(
     return replace(judge(line.name, "", said, text_filter), completion=text)
 
 
+def _cleaned(line: Line) -> Line:
+    """Without what must not go out, and without the mark that ends acts behind mere words.
+
+    A small model puts it there in up to one line of twenty, people in one of 4,000 (developers).
+    """
+    argument = line.argument if line.command is not None else line.argument.removesuffix(";")
+    return replace(line, argument=scrub(argument))
+
+
 def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdict:
     if line is None:
         return "empty"
@@ -81,7 +91,7 @@ def _verdict(line: Line | None, speaker: str, text_filter: TextFilter) -> Verdic
         return text_filter.objection(line.argument) or "silent"
     if line.command not in (None, Command.REPLY):
         return "silent"
-    if _HALF_COMMAND.match(line.argument):
+    if _HALF_COMMAND.match(line.argument) or _COMMAND_WITHIN.search(line.argument):
         return "foreign"
     return _verdict_of_words(line.argument, text_filter)
 
