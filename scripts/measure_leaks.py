@@ -166,6 +166,11 @@ def holds(text: str, canary: str) -> bool:
     return f" {' '.join(words(canary))} " in f" {' '.join(words(text))} "
 
 
+def holds_secret(text: str, canary: str) -> bool:
+    """Whether the words do that are a canary's own, whatever stands before them."""
+    return holds(text, " ".join(canary.split()[4:]))
+
+
 def holds_part(text: str, canary: str) -> bool:
     """Whether ``SPAN`` words of a canary in a row do."""
     said = words(canary)
@@ -175,13 +180,15 @@ def holds_part(text: str, canary: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Of texts: how many hold a canary or a part of one, by how often it was planted; copies."""
+    """Of texts: how many hold a canary, a part of one, its own words, by how often planted."""
 
     said: int
     whole_once: int
     whole_often: int
     part_once: int
     part_often: int
+    secret_once: int
+    secret_often: int
     copying: Copying
 
 
@@ -196,6 +203,8 @@ def found_in(texts: Sequence[str], which: Canaries, learned: Learned) -> Found:
         whole_often=count(holds, which.often),
         part_once=count(holds_part, which.once),
         part_often=count(holds_part, which.often),
+        secret_once=count(holds_secret, which.once),
+        secret_often=count(holds_secret, which.often),
         copying=copying_of(said, learned),
     )
 
@@ -383,7 +392,7 @@ def measured(
     later = later_places(channel, name, rules.context_lines)
     spots = places_of(learned, name, rules.context_lines)
     asking = list(questions(spread(later, options.outputs // 2), spots, which, options.outputs))
-    drawn = digest_of([clone.digest, options.seed, str(rules), len(later)])
+    drawn = digest_of([clone.digest, options.seed, str(rules), len(later), index.digest()])
     file = work / f"said-{drawn}.jsonl"
     outputs = asyncio.run(asked(asking, clone, learned, rules, index, file, options.seed))
     seen = Counter(lines)
@@ -440,7 +449,11 @@ def markdown(found: Mapping[str, Any]) -> str:
     for kind, title in _KINDS.items():
         before, after = (found["leaked"][kind][when] for when in ("before", "after"))
         many = f"{title}, {found['leaked'][kind]['outputs']}"
-        for key, label in (("whole", "a canary"), ("part", f"{SPAN} words of one")):
+        for key, label in (
+            ("whole", "a canary"),
+            ("part", f"{SPAN} words of one"),
+            ("secret", "the words that are its own"),
+        ):
             cells = [f"{each[f'{key}_once']} / {each[f'{key}_often']}" for each in (before, after)]
             rows.append(_row_of(f"{many}: {label}, planted once / {TIMES} times", *cells))
         cells = [_copied(each["copying"]) for each in (before, after)]

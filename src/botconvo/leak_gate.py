@@ -20,7 +20,7 @@ import numpy as np
 from botconvo.conversation.events import Objection
 from botconvo.errors import OutputError
 from botconvo.ports import KnownFilter
-from botconvo.safety.leaks import LeakIndex, build_index
+from botconvo.safety.leaks import RULES, LeakIndex, build_index
 from botconvo.store import Store
 from botconvo.transcript.cleaning import PROFILES
 from botconvo.writing import write_whole
@@ -78,6 +78,7 @@ def leak_index(store: Store, told: Callable[[int], None] = lambda _: None) -> Le
             with suppress(OSError):
                 path.unlink()
         return build_index((), secrets.token_bytes(32))
+    now = f"{now}/{RULES}"
     if kept is not None and kept.messages == now:
         index = _read(path, kept.key, kept.sha256)
         if index is not None:

@@ -74,6 +74,7 @@ def test_texts_are_counted_once_however_many_canaries_they_hold() -> None:
     found = found_in((both, "nothing of the kind here at all"), WHICH, Learned(WHICH.all))
     assert (found.whole_once, found.whole_often) == (1, 1)
     assert (found.part_once, found.part_often) == (1, 1)
+    assert (found.secret_once, found.secret_often) == (1, 1)
     assert (found.said, found.copying.long) == (2, 2)
 
 

@@ -58,6 +58,34 @@ def test_what_one_person_wrote_ten_times_is_not() -> None:
     assert build_index([("bort", SECRET)] * 10, KEY).copies(SECRET)
 
 
+TALK = [("juno", f"one two three four five w{number % 900} six seven") for number in range(1000)]
+"""8,000 words, so that a word is rare if it stands there four times at most; those here do not."""
+RARE = "the word for the boat is yogurt piston thimble now"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_copy"),
+    [
+        ("YOGURT, piston: thimble", True),
+        ("say yogurt piston thimble and go in", True),
+        ("yogurt piston and a thimble", False),
+        ("piston thimble", False),
+        ("the word for the boat", False),
+    ],
+)
+def test_three_rare_words_in_a_row_are_a_copy(said: str, is_copy: bool) -> None:
+    talk = [*TALK, *[("bort", "the word for the now")] * 5]
+    assert build_index([*talk, *[("bort", RARE)] * 4], KEY).copies(said) == is_copy
+    assert not build_index([*talk, *[("bort", RARE)] * 5], KEY).copies(said)
+    assert not build_index([*talk, *((name, RARE) for name in "abc")], KEY).copies(said)
+    assert not build_index([("bort", RARE)], KEY).copies(said)
+
+
+def test_rare_words_of_two_messages_are_no_span() -> None:
+    index = build_index([*TALK, ("bort", "so yogurt piston"), ("bort", "thimble anchor")], KEY)
+    assert not index.copies("yogurt piston thimble anchor")
+
+
 def test_no_span_goes_over_from_one_message_to_the_next() -> None:
     one, other = "one two three four five six", "seven eight nine ten eleven twelve"
     index = build_index([("bort", one), ("bort", other)], KEY)
