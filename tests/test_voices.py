@@ -93,6 +93,14 @@ async def test_a_phrase_that_was_used_lately_is_not_used_again() -> None:
     assert draft.prompt.endswith("\nBort:"), "without a phrase the reply begins freely"
 
 
+async def test_no_reply_is_made_to_begin_with_what_may_not_be_said() -> None:
+    draft = await a_voice(FakeGenerator([" ok"]), safe=Nothing()).draft(
+        replace(ASK, open_with_phrase=True)
+    )
+    assert draft.phrase is None
+    assert draft.prompt.endswith("\nBort:")
+
+
 async def test_without_a_message_to_take_up_nobody_looks_for_phrases() -> None:
     extractor = FakeExtractor()
     await a_voice(FakeGenerator([" ok"]), extractor=extractor).draft(replace(ASK, phrase_from=None))

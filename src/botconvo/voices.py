@@ -74,6 +74,8 @@ class CloneVoice:
         """See ``Voice``."""
         # In a thread: the pipeline may still be loading, and the channel must not stand still.
         phrase = await asyncio.to_thread(self._phrase, ask)
+        if phrase is not None and self._filter.objection(phrase) is not None:
+            phrase = None  # whatever began with it would be dropped
         opening = ask.opening or ((phrase or "") if ask.open_with_phrase else "")
         prompt = self._format.render(_rows(ask), opening=opening)
         completions, latency_ms = await _complete(self._generator, self._format, ask, prompt)
