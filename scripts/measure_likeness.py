@@ -133,14 +133,16 @@ def prepared_within(
     speed = options.speed or speed_of(prepared, options.device)
     tokens = 60.0 * options.minutes * speed
     passes = (1.0 - share) * tokens / prepared.examples.tokens
+    assert prepared.settings.epochs is not None, "settings.for_base chose"
+    epochs = min(passes, prepared.settings.epochs)
     settings = replace(
         prepared.settings,
-        epochs=min(passes, prepared.settings.epochs),
+        epochs=epochs,
         everybody=share * tokens / max(1, sum(len(w.tokens) for row in rows for w in row)),
     )
     print(
         f"{material.form.speaker}: {material.corpus.own_train} own lines, {speed:.0f} tokens a "
-        f"second: {settings.everybody:.2f} passes over everybody's lines and {settings.epochs:.2f} "
+        f"second: {settings.everybody:.2f} passes over everybody's lines and {epochs:.2f} "
         f"over {prepared.examples.tokens} tokens",
         flush=True,
     )
@@ -210,6 +212,7 @@ def settings_of(options: argparse.Namespace) -> TrainingSettings:
     """The defaults, with what ``--set name=value`` says of them."""
     kinds = {name: type(value) for name, value in asdict(TrainingSettings()).items()}
     del kinds["everybody"]  # --everybody says it
+    kinds["epochs"] = float  # None where nobody says
     pairs = [each.partition("=") for each in options.set or ()]
     if odd := sorted({name for name, _, _ in pairs} - set(kinds)):
         sys.exit(f"--set {', '.join(odd)}: there is {', '.join(kinds)}")

@@ -133,7 +133,7 @@ def test_many_corrections_are_learned_and_looked_up_in_no_time() -> None:
         began = time.process_time()
         tasted(candidates, taste)
         took.append(time.process_time() - began)
-    assert min(took) < 0.05  # ten times what it takes on a busy machine
+    assert min(took) < 0.005
 
 
 @pytest.mark.parametrize(

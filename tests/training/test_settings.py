@@ -12,6 +12,7 @@ def test_all_weights_of_a_small_base_are_trained_and_an_adapter_beside_a_large_o
     large = TrainingSettings().for_base(LARGE, 512)
     assert (small.method, large.method) == ("full", "lora")
     assert 0.0 < small.rate < large.rate
+    assert (small.epochs, large.epochs) == (1.5, 4.0)
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -21,7 +22,7 @@ def test_a_method_that_was_named_stays(method: str) -> None:
     assert settings.for_base(LARGE, 512).method == method
 
 
-def test_a_rate_and_a_block_that_were_named_stay() -> None:
-    settings = TrainingSettings(rate=1e-5, block=128).for_base(SMALL, 512)
-    assert (settings.rate, settings.block) == (1e-5, 128)
+def test_what_was_named_stays() -> None:
+    settings = TrainingSettings(rate=1e-5, block=128, epochs=3.0).for_base(SMALL, 512)
+    assert (settings.rate, settings.block, settings.epochs) == (1e-5, 128, 3.0)
     assert TrainingSettings(block=1024).for_base(SMALL, 512).block == 512

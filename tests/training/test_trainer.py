@@ -193,6 +193,7 @@ def test_everybodys_lines_come_first_and_go_on_to_the_same_weights(
     own = run(both, tmp_path / "own", replace(settings, everybody=0.0), digest="own")
     first = math.ceil(len(both.everybody) / settings.rows)
     assert whole.watcher.begun[0].total == own.watcher.begun[0].total + first
+    assert settings.epochs is not None
     assert whole.trained.epochs <= settings.epochs
     assert differ(whole, own)
     run(both, tmp_path / "torn", settings, after(first - 1), digest)
@@ -447,7 +448,7 @@ def test_plain_rows_tell_every_measurement(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("rank", 0), ("rate", -1.0), ("epochs", -1.0), ("block", 8)]
+    ("name", "value"), [("rank", 0), ("rate", -1.0), ("epochs", 0.0), ("block", 8)]
 )
 def test_senseless_numbers_are_one_line(name: str, value: float) -> None:
     with pytest.raises(TrainingError, match=f"{name} .*must be from"):

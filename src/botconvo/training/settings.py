@@ -27,10 +27,10 @@ class TrainingSettings:
     to 300 own lines and an early base; figures are held-out losses (Juno, Marek) in nats.
     """
 
-    epochs: float = 0.0
+    epochs: float | None = None
     """At most so many passes over the corpus; the best one by held-out loss is kept.
 
-    0 is a number for the method (``for_base``).
+    None: a number for the method (``for_base``).
     """
     method: Method = "auto"
     """Matrices beside the frozen base (lora), or all weights; auto are all of a small base.
@@ -112,7 +112,7 @@ class TrainingSettings:
         if method == "auto":
             method = "full" if parameters <= _SMALL else "lora"
         rate = self.rate or next(r for most, r in _RATES[method] if parameters <= most)
-        epochs = self.epochs or EPOCHS[method]
+        epochs = EPOCHS[method] if self.epochs is None else self.epochs
         block = min(self.block, context)
         return replace(self, method=method, rate=rate, epochs=epochs, block=block)
 
@@ -160,7 +160,7 @@ _WORDS = {
     "head_weight": "head weight",
 }
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "epochs": (0.0, 1000.0),
+    "epochs": (0.01, 1000.0),
     "rank": (1, 512),
     "rate": (0.0, 1.0),
     "seed": (0, 2**32 - 1),

@@ -121,6 +121,7 @@ class _Run:
         self._scaler = torch.amp.GradScaler(network.device.type, enabled=network.is_fp16)
         self._per_epoch = math.ceil(len(examples.train) / settings.rows)
         self._first_epoch = math.ceil(len(examples.everybody) / settings.rows)
+        assert settings.epochs is not None, "settings.for_base chooses"
         own = max(1, math.ceil(settings.epochs * self._per_epoch))
         everybody = settings.everybody
         self._first = (
